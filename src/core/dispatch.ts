@@ -1,0 +1,151 @@
+// The one path of every operation: find the service, check access, run before scripts, do it, run after scripts.
+// Invariant: dispatch never throws; at request scope an error is a result, and after scripts see it like any other.
+import type { AccessPolicy } from './access.ts';
+import { Body } from './body.ts';
+import { asPlatformError, envelope, PlatformError } from './errors.ts';
+import { limits } from './limits.ts';
+import type { Observe } from './observe.ts';
+import type { InnerCall, Message, Operation, Result } from './operation.ts';
+import type { Exchange, ScriptDirectory, ScriptPlan } from './script.ts';
+import type { CallContext, Location, Service, ServiceDirectory } from './service.ts';
+
+/** What the path consists of. */
+export interface DispatcherParts {
+  readonly services: ServiceDirectory;
+  readonly access: AccessPolicy;
+  readonly scripts: ScriptDirectory;
+  readonly observe: Observe;
+}
+
+/** The result that an error is at request scope. */
+export function errorResult(thrown: unknown): Result {
+  const error = asPlatformError(thrown);
+  return { status: error.status, headers: {}, body: Body.ofValue({ error: envelope(error) }) };
+}
+
+/** Takes operations from all doors along the one path. */
+export class Dispatcher {
+  readonly #parts: DispatcherParts;
+  #plans = new WeakMap<Location, ScriptPlan | 'none'>();
+  #generation = -1;
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts;
+  }
+
+  /** Does an operation. Refusals and failures come back as results with DreamFactory's error envelope. */
+  async dispatch(operation: Operation): Promise<Result> {
+    try {
+      if (operation.depth > limits.callDepth) throw recursion(operation);
+      const service = this.#parts.services.find(operation.service);
+      const location = service.locate(operation.path, operation.action);
+      if (location === undefined) throw notFound(service, operation);
+      this.#parts.access.check(operation, location);
+      const plan = this.#plan(location);
+      if (plan === 'none') return await service.handle(operation, location, this.#context(operation));
+      return await this.#withScripts({ operation, service, location, plan });
+    } catch (thrown) {
+      return this.#failed(operation, thrown);
+    }
+  }
+
+  async #withScripts(step: Step): Promise<Result> {
+    const { operation, plan } = step;
+    const exchange: Exchange = {
+      operation,
+      request: operation.request,
+      result: undefined,
+      call: (call) => this.dispatch(innerOperation(operation, call, 'script')),
+    };
+    await this.#attempt(exchange, async () => {
+      if (plan.hasBefore) await plan.before(exchange);
+      exchange.result ??= await this.#handle(step, exchange.request);
+    });
+    if (plan.hasAfter) await this.#attempt(exchange, () => plan.after(exchange));
+    return exchange.result ?? errorResult(undefined);
+  }
+
+  #handle({ operation, service, location }: Step, request: Message): Promise<Result> | Result {
+    const asked = request === operation.request ? operation : { ...operation, request };
+    return service.handle(asked, location, this.#context(asked));
+  }
+
+  async #attempt(exchange: Exchange, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (thrown) {
+      exchange.result = this.#failed(exchange.operation, thrown);
+    }
+  }
+
+  #context(operation: Operation): CallContext {
+    return { call: (call) => this.dispatch(innerOperation(operation, call, operation.requestor)) };
+  }
+
+  #plan(location: Location): ScriptPlan | 'none' {
+    const { scripts } = this.#parts;
+    if (this.#generation !== scripts.generation) {
+      this.#plans = new WeakMap();
+      this.#generation = scripts.generation;
+    }
+    let plan = this.#plans.get(location);
+    if (plan === undefined) {
+      plan = scripts.plan(location.events) ?? 'none';
+      this.#plans.set(location, plan);
+    }
+    return plan;
+  }
+
+  #failed(operation: Operation, thrown: unknown): Result {
+    const error = asPlatformError(thrown);
+    const { service, action, origin } = operation;
+    this.#parts.observe({
+      kind: 'operation.failed',
+      service,
+      path: operation.path.join('/'),
+      action,
+      origin,
+      error,
+    });
+    return errorResult(error);
+  }
+}
+
+interface Step {
+  readonly operation: Operation;
+  readonly service: Service;
+  readonly location: Location;
+  readonly plan: ScriptPlan;
+}
+
+/** The operation that an inner call is: same principal, one level deeper. */
+function innerOperation(outer: Operation, call: InnerCall, requestor: Operation['requestor']): Operation {
+  return {
+    service: call.service,
+    path: call.path,
+    action: call.action,
+    origin: requestor === 'script' ? 'script' : outer.origin,
+    requestor,
+    principal: outer.principal,
+    depth: outer.depth + 1,
+    request: call.request,
+    uri: call.uri,
+    apiVersion: outer.apiVersion,
+  };
+}
+
+function recursion(operation: Operation): PlatformError {
+  return new PlatformError(
+    'request.recursion',
+    `Calls nest deeper than ${limits.callDepth} levels: ${operation.action} ${operation.uri} was asked for by a ` +
+      'script that this very call runs. Give the script a condition that ends the chain.',
+  );
+}
+
+function notFound(service: Service, operation: Operation): PlatformError {
+  const resource = operation.path.join('/');
+  return new PlatformError(
+    'request.not_found',
+    `Resource '${resource}' not found for service '${service.name}'.`,
+  );
+}

@@ -1,0 +1,81 @@
+// Every limit of the platform, with unit and reason. Nothing else in the code holds a bound of its own.
+
+/** A bound: its value, its unit, and why it is what it is. */
+interface Limit {
+  readonly value: number;
+  readonly unit: string;
+  readonly reason: string;
+}
+
+const limit = (value: number, unit: string, reason: string): Limit => ({ value, unit, reason });
+
+/** The table that docs/reference/limits.md is made from. */
+export const limitTable = {
+  callDepth: limit(
+    8,
+    'calls',
+    'a script that calls the API that runs it must end; deeper nesting has no known use',
+  ),
+  innerCalls: limit(1_000, 'calls per run', 'one request must not become an unbounded number of requests'),
+  innerCallsAtOnce: limit(16, 'calls per run', 'fan-out of one script must not starve other callers'),
+  bodyBytes: limit(1_048_576, 'bytes', 'a larger JSON body blocks the event loop for tens of milliseconds'),
+  bodyBytesMax: limit(104_857_600, 'bytes', 'the most that the operator may allow for request bodies'),
+  jsonDepth: limit(64, 'levels', 'deeper values overflow the stack when they are written back as JSON'),
+  uriBytes: limit(8_192, 'bytes', 'longer request lines are attacks or belong into a body'),
+  headerBytes: limit(16_384, 'bytes', 'the default of Node and of common proxies'),
+  headerCount: limit(100, 'fields', 'more fields are attacks'),
+  parameterCount: limit(1_000, 'query parameters', 'parsing must stay linear and small'),
+  parameterDepth: limit(8, 'levels of a[b][c]', 'no documented parameter nests deeper than two'),
+  headersTimeoutMs: limit(10_000, 'ms', 'slow-header attacks hold a connection no longer'),
+  requestTimeoutMs: limit(30_000, 'ms', 'slow-body attacks hold a connection no longer'),
+  keepAliveMs: limit(65_000, 'ms', 'longer than the 60 s of common load balancers'),
+  connections: limit(10_000, 'connections', 'bounded memory under a flood'),
+  records: limit(1_000, 'records', 'page and batch size unless the service sets max_records'),
+  filterBytes: limit(65_536, 'characters', 'parsing time is linear in it'),
+  filterTerms: limit(
+    500,
+    'conditions',
+    'SQLite allows 1,000 levels of expression depth; half of it is ample',
+  ),
+  filterDepth: limit(64, 'levels', 'a recursive parser and SQLite both have finite stacks'),
+  filterList: limit(1_000, 'values of IN', 'matches the page limit; SQLite allows 32,766 parameters'),
+  fields: limit(500, 'fields', 'wider requests are mistakes; SQLite result rows hold 2,000'),
+  relations: limit(16, 'relations per request', 'each is one more statement'),
+  preparedStatements: limit(
+    500,
+    'statements per connection',
+    'query shapes differ by client; the least used goes first',
+  ),
+  eventName: limit(160, 'characters', 'twice the 80 of DreamFactory, whose long table names were cut'),
+  serviceName: limit(64, 'characters', 'it is a path segment and the start of event names'),
+  scriptBytes: limit(1_048_576, 'bytes', 'a script is text that a person wrote'),
+  scriptTimeoutMs: limit(5_000, 'ms', 'a script in the request path holds a caller'),
+  scriptTimeoutMaxMs: limit(60_000, 'ms', 'the most that a script may be given in the request path'),
+  scriptLogBytes: limit(1_048_576, 'bytes per run', 'console output is for people'),
+  scriptResultBytes: limit(10_485_760, 'bytes per run', 'the largest answer that a script may make'),
+  scriptHeapMb: limit(128, 'MB', 'a runner that needs more is killed and replaced'),
+  runnersMin: limit(1, 'processes per language', 'one warm spare costs 11–15 MB'),
+  runnersMax: limit(8, 'processes per language', 'bounded memory; more runs wait in line'),
+  runnerQueue: limit(1_000, 'runs', 'further runs are refused with script.saturated at once'),
+  runnerWaitMs: limit(10_000, 'ms', 'a run that could not start by then is refused with script.saturated'),
+  runsPerRunner: limit(100_000, 'runs', 'a leak in a script or package ends with its process'),
+  frameBytes: limit(33_554_432, 'bytes', 'the largest frame on the pipe of a runner'),
+  loginAttempts: limit(
+    10,
+    'failures per 15 minutes and address or account',
+    'guessing passwords must not pay',
+  ),
+  sessionMinutes: limit(1_440, 'minutes', 'DreamFactory gives a token one day'),
+  sessionRefreshMinutes: limit(20_160, 'minutes', 'DreamFactory lets a token be refreshed for 14 days'),
+  sessionCacheMs: limit(1_000, 'ms', 'a revoked session is refused after this at the latest'),
+  passwordMin: limit(8, 'characters', 'shorter ones are guessed; NIST SP 800-63B'),
+  passwordMax: limit(1_024, 'characters', 'hashing time must not be chosen by the caller'),
+} as const satisfies Record<string, Limit>;
+
+/** The name of a limit. */
+export type LimitName = keyof typeof limitTable;
+
+/** The values alone: `limits.callDepth === 8`. */
+export const limits: Readonly<Record<LimitName, number>> = Object.fromEntries(
+  Object.entries(limitTable).map(([name, entry]) => [name, entry.value]),
+) as Record<LimitName, number>;

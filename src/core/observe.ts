@@ -1,0 +1,37 @@
+// Everything worth noticing is one union; code says that it happened, observers (log, metrics, audit) decide what to show.
+import type { PlatformError } from './errors.ts';
+import type { Action, Origin } from './operation.ts';
+
+/** A line that a script wrote. */
+export interface LogLine {
+  readonly level: 'log' | 'info' | 'warn' | 'error' | 'debug';
+  readonly text: string;
+}
+
+/** Something that happened. Durations in milliseconds. */
+export type Observation =
+  | {
+      kind: 'operation.failed';
+      service: string;
+      path: string;
+      action: Action;
+      origin: Origin;
+      error: PlatformError;
+    }
+  | { kind: 'script.finished'; script: string; runner: string; ms: number; log: readonly LogLine[] }
+  | {
+      kind: 'script.failed';
+      script: string;
+      runner: string;
+      ms: number;
+      reason: string;
+      log: readonly LogLine[];
+    }
+  | { kind: 'runner.started' | 'runner.retired'; language: string; pid: number; reason?: string }
+  | { kind: 'runner.failed'; language: string; pid: number; reason: string }
+  | { kind: 'config.changed'; record: string; by: number | null }
+  | { kind: 'service.failed'; service: string; reason: string }
+  | { kind: 'session.opened' | 'session.closed' | 'session.refused'; email: string; reason?: string };
+
+/** Takes observations; must not throw and must not wait. */
+export type Observe = (observation: Observation) => void;

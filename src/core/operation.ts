@@ -1,0 +1,113 @@
+// Everything the platform does is an operation: a principal asks a service for an action on a resource.
+// Invariant: an operation is plain data; only its message parts may be replaced on the way, and only by scripts.
+import type { Body } from './body.ts';
+
+/** What is done to a resource, in the field's own words. */
+export type Action = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** All actions, in the order in which they are listed. */
+export const actions: readonly Action[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
+/** Who may ask: through the API or from a script (DreamFactory's requestor masks 1 and 2). */
+export type Requestor = 'api' | 'script';
+
+/** The door by which an operation came in. */
+export type Origin = 'http' | 'script' | 'queue' | 'schedule' | 'cli';
+
+/** A value of a query parameter: text, nothing (`?flag`), a list (`a[]=1`) or a map (`a[b]=1`). */
+export type ParameterValue =
+  | string
+  | number
+  | boolean
+  | null
+  | ParameterValue[]
+  | { [name: string]: ParameterValue };
+
+/** Query parameters by name. Never changed in place: whoever edits them makes new ones. */
+export type Parameters = Readonly<Record<string, ParameterValue>>;
+
+/** Header values by lower-case name. */
+export type Headers = Readonly<Record<string, string>>;
+
+/** The parts of an exchange that scripts may replace. */
+export interface Message {
+  readonly parameters: Parameters;
+  readonly headers: Headers;
+  /** Undefined when there is none. */
+  readonly body: Body | undefined;
+}
+
+/** An answer: also what an error becomes at request scope. */
+export interface Result {
+  readonly status: number;
+  /** Only headers beyond content type and length. */
+  readonly headers: Headers;
+  readonly body: Body | undefined;
+  /** Media type that a script or service asked for; undefined: JSON or as the caller accepts. */
+  readonly mediaType?: string;
+}
+
+/** The user behind a principal, as scripts and session answers show it. */
+export interface UserView {
+  readonly id: number;
+  readonly name: string;
+  readonly username: string;
+  readonly displayName: string;
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly email: string;
+  readonly isAdmin: boolean;
+  readonly lastLogin: string | null;
+}
+
+/** On whose authority an operation is done. */
+export interface Principal {
+  readonly kind: 'user' | 'app' | 'system' | 'anonymous';
+  readonly user: UserView | undefined;
+  /** System administrators pass every access check. */
+  readonly isAdmin: boolean;
+  readonly roleId: number | null;
+  readonly appId: number | null;
+  /** The API key that came with the request, whether or not it is one of ours. */
+  readonly apiKey: string | null;
+  readonly sessionId: string | null;
+}
+
+/** Nobody: no key and no token. */
+export const anonymous: Principal = {
+  kind: 'anonymous',
+  user: undefined,
+  isAdmin: false,
+  roleId: null,
+  appId: null,
+  apiKey: null,
+  sessionId: null,
+};
+
+/** One thing asked of the platform. */
+export interface Operation {
+  /** Name of the service, as asked for. */
+  readonly service: string;
+  /** Decoded path below the service: `['_table', 'contact', '5']`; empty at the service's root. */
+  readonly path: readonly string[];
+  readonly action: Action;
+  readonly origin: Origin;
+  readonly requestor: Requestor;
+  readonly principal: Principal;
+  /** 0 for a call from outside; one more for each call from a script inside it. */
+  readonly depth: number;
+  readonly request: Message;
+  /** Path and query as received, e.g. `/api/v2/db/_table/contact?limit=1`. */
+  readonly uri: string;
+  /** Version in the path, e.g. `2.0`. */
+  readonly apiVersion: string;
+}
+
+/** What a service or a script says to ask for something else: the rest is inherited from the operation it is in. */
+export interface InnerCall {
+  readonly service: string;
+  readonly path: readonly string[];
+  readonly action: Action;
+  readonly request: Message;
+  readonly uri: string;
+}

@@ -1,0 +1,104 @@
+// The port of runners: a language, run in processes of its own. The server hands over section texts and takes back
+// only what changed, as text; it never builds or parses the whole event.
+import type { LogLine } from './observe.ts';
+import type { Result } from './operation.ts';
+
+/** A script made ready to run: compiled once, known to runners by its hash. */
+export interface Program {
+  /** Hash of language, code and options: the same text is loaded once per runner. */
+  readonly hash: string;
+  /** For logs and traces: the event name, or `service.<name>`. */
+  readonly name: string;
+  readonly code: string;
+  /** Whether the body uses `await` at top level, so that its end state counts (not that of its first pause). */
+  readonly isAsync: boolean;
+  /** Whether its text could leave state behind: its runner is then not used again. */
+  readonly isPristine: boolean;
+  /** Source map of `code`, when it was compiled from TypeScript. */
+  readonly sourceMap?: string;
+}
+
+/** The texts that a run may look at; each is parsed only when the script touches it. JSON unless said otherwise. */
+export interface Sections {
+  /** `{event, stage, resource, method, uri, service, requestResource, apiVersion, contentType}`. */
+  readonly meta: string;
+  readonly parameters: string;
+  readonly headers: string;
+  /** Raw request body, any media type; '' when there is none. */
+  readonly content: string;
+  /** `event.request.payload` as JSON where it is not what `content` parses to; '' to derive it from content. */
+  readonly payload: string;
+  readonly session: string;
+  /** `{status_code, content_type, headers}`, or '' when there is no response yet. */
+  readonly response: string;
+  /** Content of the response as JSON, or ''. */
+  readonly responseContent: string;
+}
+
+/** What a script calls the platform with. `path` is as written in the script; JSON texts. */
+export interface BridgeCall {
+  readonly method: string;
+  readonly path: string;
+  /** JSON text of the payload, or undefined when none was given. */
+  readonly payload: string | undefined;
+  readonly options: unknown;
+}
+
+/** Answers calls of one run; bound to its principal and depth, so nothing in a call can change who asks. */
+export interface Bridge {
+  call(call: BridgeCall): Promise<Result>;
+}
+
+/** One execution asked of a runner. */
+export interface Invocation {
+  readonly program: Program;
+  readonly sections: Sections;
+  readonly timeoutMs: number;
+  /** Nesting: a deeper run must never wait for the slot that its parent holds. */
+  readonly depth: number;
+  readonly bridge: Bridge;
+}
+
+/** Parts of the event that a script changed, as JSON texts; absent: untouched. `null`: deleted. */
+export interface Changes {
+  readonly parameters?: string | null;
+  readonly headers?: string | null;
+  readonly payload?: string | null;
+  /** A JSON string. */
+  readonly content?: string | null;
+  /** Whole response without its content: `{status_code?, content_type?, headers?, …}`; null: removed or not an object. */
+  readonly response?: string | null;
+  readonly responseContent?: string | null;
+  /** `event.response` was set to something that is no object: its JSON. */
+  readonly responseValue?: string;
+  readonly stopPropagation?: boolean;
+}
+
+/** How a run ended. Expected outcomes are values; a runner never throws. */
+export type Outcome =
+  | { kind: 'finished'; returned: string | undefined; changes: Changes; log: readonly LogLine[] }
+  | { kind: 'threw'; error: ThrownError; log: readonly LogLine[] }
+  | { kind: 'exited'; code: number; changes: Changes; log: readonly LogLine[] }
+  | { kind: 'timeout'; ms: number; log: readonly LogLine[] }
+  | { kind: 'crashed'; reason: string; log: readonly LogLine[] }
+  | { kind: 'saturated'; message: string }
+  | { kind: 'unavailable'; message: string };
+
+/** What a script threw, as far as it can be told. */
+export interface ThrownError {
+  readonly message: string;
+  /** `code` of the thrown value as JSON would show it. */
+  readonly code?: number | string;
+  /** `status_code`, `statusCode` or `status` of the thrown value. */
+  readonly status?: number;
+  readonly line?: number;
+  readonly column?: number;
+  readonly stack?: string;
+}
+
+/** A language. */
+export interface Runner {
+  readonly language: string;
+  run(invocation: Invocation): Promise<Outcome>;
+  stop(): Promise<void>;
+}

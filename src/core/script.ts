@@ -1,0 +1,45 @@
+// What a script is, where it plugs in, and the exchange that it sees and changes.
+// Invariant: the path knows scripts only through this port; what a slot means is written in scripts/types.
+import type { EventName } from './event.ts';
+import type { InnerCall, Message, Operation, Result } from './operation.ts';
+
+/** A script as it is stored: DreamFactory's event script with our fields beside it. */
+export interface Script {
+  /** The whole event name for event scripts. */
+  readonly name: string;
+  /** Language type: `nodejs`, `typescript`, `python3`, `php` … */
+  readonly language: string;
+  readonly content: string;
+  readonly active: boolean;
+  /** Without it a script may still refuse, but its changes are dropped. */
+  readonly allowModification: boolean;
+  readonly timeoutMs: number;
+}
+
+/** One request on its way: what the scripts of its slots see and may change. */
+export interface Exchange {
+  readonly operation: Operation;
+  /** Current request: replaced when a before script edits it. */
+  request: Message;
+  /** Undefined until a before script, the handler or an error has made one. */
+  result: Result | undefined;
+  /** Calls the platform for a running script: same principal, requestor script, one level deeper. */
+  call(call: InnerCall): Promise<Result>;
+}
+
+/** The scripts bound to one location, found once. */
+export interface ScriptPlan {
+  /** In firing order. Throws when a script refuses, fails or cannot be run; later ones are then not run. */
+  before(exchange: Exchange): Promise<void>;
+  after(exchange: Exchange): Promise<void>;
+  readonly hasBefore: boolean;
+  readonly hasAfter: boolean;
+}
+
+/** The scripts of the platform, as the path needs them. */
+export interface ScriptDirectory {
+  /** Undefined when no active script is bound to any of these events. */
+  plan(events: readonly EventName[]): ScriptPlan | undefined;
+  /** Grows with every change: plans of an older generation are dropped. */
+  readonly generation: number;
+}

@@ -1,0 +1,91 @@
+// The port of service types: what a data source, file store or our own system API is to the path.
+// Invariant: services never know scripts, HTTP or each other; they reach others by `context.call` only.
+import type { EventName } from './event.ts';
+import type { Action, InnerCall, Operation, Result } from './operation.ts';
+
+/** A path pattern of a service and what may be done there; feeds events, OpenAPI, the role editor and the console. */
+export interface Endpoint {
+  /** Segments, `{placeholders}` included: `['_table', '{table_name}', '{id}']`; empty for the root. */
+  readonly pattern: readonly string[];
+  readonly actions: readonly Action[];
+  readonly summary: string;
+  /** Known values of placeholders, e.g. `{ table_name: ['contact'] }`. */
+  readonly parameters?: Readonly<Record<string, readonly string[]>>;
+}
+
+/**
+ * Where an operation leads inside a service. A service returns the same object for the same kind of request
+ * (table, shape, action), because the path keeps its plan per location.
+ */
+export interface Location {
+  /** What access is granted on, e.g. `_table/contact`; '' at the root. */
+  readonly component: string;
+  /** Names that fire, generic before specific. */
+  readonly events: readonly EventName[];
+  /** The one operation that needs no access check (login). */
+  readonly isPublic?: boolean;
+}
+
+/** What a service may do while it handles an operation. */
+export interface CallContext {
+  /** Asks another operation with the same principal, one level deeper; errors come as results. */
+  call(call: InnerCall): Promise<Result>;
+}
+
+/** A configured source. */
+export interface Service {
+  readonly name: string;
+  readonly type: string;
+  /** The location of a path, or undefined when the service has no such resource (404, no events). */
+  locate(path: readonly string[], action: Action): Location | undefined;
+  /** Does it. Throws PlatformError for refusals. */
+  handle(operation: Operation, location: Location, context: CallContext): Promise<Result> | Result;
+  describe(): Promise<readonly Endpoint[]> | readonly Endpoint[];
+  /** Refuses clearly when the source cannot be used; used by "test connection". */
+  test?(): Promise<void> | void;
+  /** Forgets cached schema. */
+  refresh?(): void;
+  close?(): Promise<void> | void;
+}
+
+/** A field of a service type's configuration, as `system/service_type` lists it. */
+export interface ConfigField {
+  readonly name: string;
+  readonly label: string;
+  readonly type: 'string' | 'text' | 'integer' | 'boolean' | 'password' | 'picklist' | 'object';
+  readonly description: string;
+  readonly required: boolean;
+  readonly default: unknown;
+  readonly values?: readonly string[];
+  /** Encrypted at rest and shown as `********`. */
+  readonly secret?: boolean;
+}
+
+/** What a service type is given to make a service with. */
+export interface ServiceSettings {
+  readonly id: number;
+  readonly name: string;
+  readonly label: string;
+  /** Checked against the type's configuration schema, secrets in clear. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** A kind of service. */
+export interface ServiceType {
+  readonly name: string;
+  readonly label: string;
+  readonly description: string;
+  readonly group: string;
+  /** Only one of it exists, made by us (system). */
+  readonly singleton: boolean;
+  readonly config: readonly ConfigField[];
+  /** Makes the service; must not fail because its source is down: that is for `handle` and `test` to say. */
+  create(settings: ServiceSettings): Service;
+}
+
+/** The configured services, by lower-case name. */
+export interface ServiceDirectory {
+  /** Throws `service.not_found` or `service.inactive`. */
+  find(name: string): Service;
+  list(): readonly Service[];
+}

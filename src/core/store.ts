@@ -1,0 +1,105 @@
+// The port of the system database: one repository per record kind. Asynchronous, because PostgreSQL and MySQL are.
+// Invariant: dates are ISO 8601 in UTC; secrets arrive here encrypted.
+
+/** Who wrote a record and when. */
+export interface Stamps {
+  readonly createdDate: string;
+  readonly lastModifiedDate: string;
+  readonly createdById: number | null;
+  readonly lastModifiedById: number | null;
+}
+
+/** A configured service. `config` is JSON with secret fields encrypted. */
+export interface ServiceRecord extends Stamps {
+  readonly id: number;
+  readonly name: string;
+  readonly label: string;
+  readonly description: string | null;
+  readonly isActive: boolean;
+  readonly type: string;
+  readonly mutable: boolean;
+  readonly deletable: boolean;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** A script bound to an event; `name` is the whole event name (spec §2.5). */
+export interface EventScriptRecord extends Stamps {
+  readonly name: string;
+  readonly type: string;
+  readonly isActive: boolean;
+  readonly content: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly allowEventModification: boolean;
+  readonly storageServiceId: number | null;
+  readonly storagePath: string | null;
+  readonly scmRepository: string | null;
+  readonly scmReference: string | null;
+}
+
+/** A user; system administrators are users with a flag. */
+export interface UserRecord extends Stamps {
+  readonly id: number;
+  readonly name: string;
+  readonly username: string;
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly email: string;
+  readonly passwordHash: string;
+  readonly isActive: boolean;
+  readonly isSysAdmin: boolean;
+  readonly lastLoginDate: string | null;
+}
+
+/** An open session: a token is good only while its row is here and not closed. */
+export interface SessionRecord {
+  readonly id: string;
+  readonly userId: number;
+  readonly createdDate: string;
+  readonly expiresDate: string;
+  /** After this the session cannot be refreshed either. */
+  readonly refreshUntilDate: string;
+  readonly closedDate: string | null;
+}
+
+/** What the caller gives to make a record: without what the store adds. */
+export type New<Record extends Stamps> = Omit<Record, 'id' | keyof Stamps>;
+
+/** Named, stamped records with a key. `by` is the id of the acting user or null. */
+export interface Repository<Entry extends Stamps, Key> {
+  list(): Promise<Entry[]>;
+  get(key: Key): Promise<Entry | undefined>;
+  /** Throws `config.conflict` when a unique field is taken. */
+  create(entry: New<Entry>, by: number | null): Promise<Entry>;
+  /** Undefined when there is no such record. */
+  update(key: Key, changes: Partial<New<Entry>>, by: number | null): Promise<Entry | undefined>;
+  delete(key: Key): Promise<boolean>;
+}
+
+/** Users with the look-ups that logging in needs. */
+export interface UserRepository extends Repository<UserRecord, number> {
+  findByEmail(email: string): Promise<UserRecord | undefined>;
+  countAdmins(): Promise<number>;
+  touchLogin(id: number): Promise<string>;
+}
+
+/** Sessions. */
+export interface SessionRepository {
+  open(session: Omit<SessionRecord, 'closedDate'>): Promise<void>;
+  get(id: string): Promise<SessionRecord | undefined>;
+  /** Moves both expiry dates. */
+  extend(id: string, expiresDate: string): Promise<void>;
+  close(id: string): Promise<void>;
+  /** Drops sessions that can no longer be refreshed; returns how many. */
+  prune(): Promise<number>;
+}
+
+/** The system database. */
+export interface Store {
+  readonly services: Repository<ServiceRecord, number>;
+  readonly eventScripts: Repository<EventScriptRecord, string>;
+  readonly users: UserRepository;
+  readonly sessions: SessionRepository;
+  /** Grows with every change of configuration, by whichever process. */
+  generation(): Promise<number>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,54 @@
+// The port of SQL drivers: what services/sql, the store and queues need of a database.
+// Invariant: values are always bound; a Statement's text is made by a compiler, never from request text.
+
+/** Embedded engines answer at once, servers later; callers await only what is a promise. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** SQL text made once per query shape. Drivers keep their prepared statement by the identity of this object. */
+export interface Statement {
+  readonly sql: string;
+}
+
+/** A value that every driver can bind. Booleans and dates are turned into these by the dialect. */
+export type Bindable = string | number | bigint | null | Uint8Array;
+
+/** A row as the driver gives it. Integers beyond 2^53 are bigint. */
+export type Row = Record<string, unknown>;
+
+/** What a write did. */
+export interface WriteOutcome {
+  readonly changes: number;
+  /** Generated key of the last inserted row, where the engine tells it. */
+  readonly lastId: number | bigint | undefined;
+}
+
+/** Runs statements, inside or outside a transaction. Driver errors come as DatabaseError. */
+export interface Session {
+  rows(statement: Statement, values: readonly Bindable[]): MaybePromise<Row[]>;
+  /** First column of each row. */
+  column(statement: Statement, values: readonly Bindable[]): MaybePromise<unknown[]>;
+  run(statement: Statement, values: readonly Bindable[]): MaybePromise<WriteOutcome>;
+}
+
+/** An open database. `rows` and `column` read the last committed state; `run` is a transaction of its own. */
+export interface Database extends Session {
+  /** Commits when `work` ends, rolls back when it throws. Writers wait in line, in the order of asking. */
+  transaction<T>(work: (session: Session) => MaybePromise<T>): Promise<T>;
+  close(): MaybePromise<void>;
+}
+
+/** What kind of refusal a database gave, as far as callers may know. */
+export type DatabaseFailure = 'unique' | 'foreign_key' | 'not_null' | 'check' | 'type' | 'read_only' | 'busy' | 'unavailable' | 'other';
+
+/** A refusal of the database; `message` is the driver's own and for the log only. */
+export class DatabaseError extends Error {
+  readonly failure: DatabaseFailure;
+  /** Column or `table.column` that the refusal names, where the driver tells it. */
+  readonly field: string | undefined;
+
+  constructor(failure: DatabaseFailure, field: string | undefined, cause: Error) {
+    super(cause.message, { cause });
+    this.failure = failure;
+    this.field = field;
+  }
+}
