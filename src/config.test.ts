@@ -1,0 +1,45 @@
+import { resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { readConfig, settings } from './config.ts';
+
+describe('configuration', () => {
+  test('an empty environment gives working defaults', () => {
+    const config = readConfig({});
+    expect(config).toMatchObject({ host: '127.0.0.1', port: 8080, logLevel: 'info', adminPassword: undefined });
+    expect(config.home).toBe(resolve('./.tenon'));
+    expect(config.nodePath).toBe(process.execPath);
+    expect(config.runnersMax).toBeGreaterThanOrEqual(config.runnersMin);
+  });
+
+  test('overrides win over the environment, and empty texts count as absent', () => {
+    expect(readConfig({ TENON_PORT: '1234' }).port).toBe(1234);
+    expect(readConfig({ TENON_PORT: '1234' }, { port: '99' }).port).toBe(99);
+    expect(readConfig({ TENON_PORT: '' }).port).toBe(8080);
+  });
+
+  test.each([
+    ['TENON_PORT', '70000', /TENON_PORT must be a whole number from 0 to 65535/],
+    ['TENON_PORT', '80a', /TENON_PORT/],
+    ['TENON_PORT', '-1', /TENON_PORT/],
+    ['TENON_LOG_LEVEL', 'loud', /TENON_LOG_LEVEL must be one of trace/],
+    ['TENON_BODY_BYTES', '10', /TENON_BODY_BYTES/],
+    ['TENON_SESSION_TOKEN_IN_QUERY', 'maybe', /true or false/],
+    ['TENON_DATABASE_URL', 'postgres://db/x', /PostgreSQL and MySQL follow/],
+    ['TENON_DATABASE_URL', 'what', /sqlite:/],
+    ['TENON_RUNNERS_MIN', '64', /TENON_RUNNERS_MIN must be at most TENON_RUNNERS_MAX/],
+  ])('%s=%s is refused by name', (variable, value, message) => {
+    expect(() => readConfig({ [variable]: value })).toThrow(message);
+  });
+
+  test('lists are split and trimmed', () => {
+    expect(readConfig({ TENON_CORS_ORIGINS: 'https://a.example, https://b.example' }).corsOrigins).toEqual([
+      'https://a.example',
+      'https://b.example',
+    ]);
+  });
+
+  test('no two settings share a variable', () => {
+    const variables = Object.values(settings).map((entry) => entry.variable);
+    expect(new Set(variables).size).toBe(variables.length);
+  });
+});

@@ -1,0 +1,202 @@
+// The configuration of a server: one table of settings gives the typed values, the environment names and the docs page.
+// Invariant: every setting is checked at start; a bad value names its variable and what is accepted.
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { PlatformError } from './core/errors.ts';
+import { limits } from './core/limits.ts';
+
+/** Levels of the server's log, from talkative to silent. */
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+/** What a server is started with. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** Data folder: system database, master key, sample. Absolute. */
+  readonly home: string;
+  /** System database, or undefined for SQLite in `home`. */
+  readonly databaseUrl: string | undefined;
+  readonly adminEmail: string | undefined;
+  readonly adminPassword: string | undefined;
+  readonly masterKey: string | undefined;
+  readonly logLevel: (typeof logLevels)[number];
+  /** Node.js that runs scripts. */
+  readonly nodePath: string;
+  readonly runnersMin: number;
+  readonly runnersMax: number;
+  /** Largest request body in bytes. */
+  readonly bodyBytes: number;
+  /** Origins that browsers may call from; `*` for all. */
+  readonly corsOrigins: readonly string[];
+  /** Accept `session_token` in the query as DreamFactory does (rulings 3). */
+  readonly sessionTokenInQuery: boolean;
+}
+
+/** One setting: its variable, its default as text, how it is read, and what it is for. */
+interface Setting<Value> {
+  readonly variable: string;
+  readonly fallback: string;
+  readonly meaning: string;
+  read(text: string, variable: string): Value;
+}
+
+type Settings = { readonly [Name in keyof Config]: Setting<Config[Name]> };
+
+/** All settings; docs/reference/configuration.md is made from it. */
+export const settings: Settings = {
+  host: { variable: 'TENON_HOST', fallback: '127.0.0.1', meaning: 'address to listen on', read: text },
+  port: {
+    variable: 'TENON_PORT',
+    fallback: '8080',
+    meaning: 'TCP port; 0 takes a free one',
+    read: number(0, 65_535),
+  },
+  home: {
+    variable: 'TENON_HOME',
+    fallback: './.tenon',
+    meaning: 'data folder',
+    read: (value) => resolve(value),
+  },
+  databaseUrl: {
+    variable: 'TENON_DATABASE_URL',
+    fallback: '',
+    meaning: 'system database; empty: SQLite in the data folder',
+    read: databaseUrl,
+  },
+  adminEmail: {
+    variable: 'TENON_ADMIN_EMAIL',
+    fallback: '',
+    meaning: 'first administrator of an empty system; empty: admin@localhost',
+    read: optional,
+  },
+  adminPassword: {
+    variable: 'TENON_ADMIN_PASSWORD',
+    fallback: '',
+    meaning: 'password of that administrator; empty: one is made up and printed once',
+    read: optional,
+  },
+  masterKey: {
+    variable: 'TENON_MASTER_KEY',
+    fallback: '',
+    meaning: 'key of stored secrets; empty: a file in the data folder',
+    read: optional,
+  },
+  logLevel: {
+    variable: 'TENON_LOG_LEVEL',
+    fallback: 'info',
+    meaning: 'how much the server logs',
+    read: oneOf(logLevels),
+  },
+  nodePath: {
+    variable: 'DF_NODEJS_PATH',
+    fallback: '',
+    meaning: 'Node.js for scripts; empty: the one of the server',
+    read: nodePath,
+  },
+  runnersMin: {
+    variable: 'TENON_RUNNERS_MIN',
+    fallback: String(limits.runnersMin),
+    meaning: 'warm runners per language',
+    read: number(0, 64),
+  },
+  runnersMax: {
+    variable: 'TENON_RUNNERS_MAX',
+    fallback: '',
+    meaning: 'most runners per language; empty: by processors',
+    read: runnersMax,
+  },
+  bodyBytes: {
+    variable: 'TENON_BODY_BYTES',
+    fallback: String(limits.bodyBytes),
+    meaning: 'largest request body in bytes',
+    read: number(1_024, limits.bodyBytesMax),
+  },
+  corsOrigins: {
+    variable: 'TENON_CORS_ORIGINS',
+    fallback: '*',
+    meaning: 'origins browsers may call from, separated by commas',
+    read: list,
+  },
+  sessionTokenInQuery: {
+    variable: 'TENON_SESSION_TOKEN_IN_QUERY',
+    fallback: 'false',
+    meaning: 'accept session_token in the query, as old clients send it',
+    read: flag,
+  },
+};
+
+/** Reads the configuration; `overrides` are texts by setting name, e.g. from the command line. */
+export function readConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+  overrides: Partial<Record<keyof Config, string>> = {},
+): Config {
+  const entries = Object.entries(settings).map(([name, entry]) => {
+    const given = overrides[name as keyof Config] ?? environment[entry.variable];
+    const value = given === undefined || given === '' ? entry.fallback : given;
+    return [name, entry.read(value, entry.variable)];
+  });
+  const config = Object.fromEntries(entries) as Config;
+  if (config.runnersMin > config.runnersMax) throw refused('TENON_RUNNERS_MIN', 'at most TENON_RUNNERS_MAX');
+  return config;
+}
+
+function refused(variable: string, accepted: string): PlatformError {
+  return new PlatformError('config.invalid', `${variable} must be ${accepted}.`);
+}
+
+function text(value: string): string {
+  return value;
+}
+
+function optional(value: string): string | undefined {
+  return value === '' ? undefined : value;
+}
+
+function number(least: number, most: number): (value: string, variable: string) => number {
+  return (value, variable) => {
+    const parsed = Number(value);
+    if (/^\d+$/.test(value) && parsed >= least && parsed <= most) return parsed;
+    throw refused(variable, `a whole number from ${least} to ${most}`);
+  };
+}
+
+function oneOf<Choice extends string>(
+  choices: readonly Choice[],
+): (value: string, variable: string) => Choice {
+  return (value, variable) => {
+    const found = choices.find((choice) => choice === value);
+    if (found === undefined) throw refused(variable, `one of ${choices.join(', ')}`);
+    return found;
+  };
+}
+
+function flag(value: string, variable: string): boolean {
+  if (/^(true|1|yes|on)$/i.test(value)) return true;
+  if (/^(false|0|no|off)$/i.test(value)) return false;
+  throw refused(variable, 'true or false');
+}
+
+function list(value: string): readonly string[] {
+  return value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+function nodePath(value: string): string {
+  return value === '' ? process.execPath : value;
+}
+
+function runnersMax(value: string, variable: string): number {
+  if (value === '') return Math.min(limits.runnersMax, Math.max(2, availableParallelism()));
+  return number(1, 256)(value, variable);
+}
+
+function databaseUrl(value: string, variable: string): string | undefined {
+  if (value === '') return undefined;
+  if (/^sqlite:/.test(value)) return value;
+  if (/^(postgres|postgresql|mysql|mariadb):/.test(value)) {
+    throw refused(variable, 'sqlite:<file> in this release; PostgreSQL and MySQL follow');
+  }
+  throw refused(variable, 'an address such as sqlite:./.tenon/system.sqlite');
+}
