@@ -89,18 +89,12 @@ export function readJson(text: string): unknown {
     return /__proto__|\\u/.test(text) ? JSON.parse(text, refusePrototype) : JSON.parse(text);
   } catch (error) {
     if (error instanceof PlatformError) throw error;
-    const where = error instanceof SyntaxError ? jsonPosition(error.message, text) : '';
-    throw new PlatformError('request.malformed_json', `The body is not valid JSON${where}.`, {
+    const reason =
+      error instanceof SyntaxError ? `: ${error.message.replace(/ is not valid JSON$/, '')}` : '';
+    throw new PlatformError('request.malformed_json', `The body is not valid JSON${reason}.`, {
       cause: error,
     });
   }
-}
-
-function jsonPosition(message: string, text: string): string {
-  const at = /position (\d+)/.exec(message)?.[1];
-  if (at === undefined) return /Unexpected end/.test(message) ? ': it ends too early' : '';
-  const before = text.slice(0, Number(at)).split('\n');
-  return `: unexpected character at line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`;
 }
 
 // One pass over the characters; strings are skipped. 2–3 ms per MB, against seconds that a deep value can cost later.

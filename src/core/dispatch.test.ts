@@ -1,0 +1,265 @@
+import { describe, expect, test } from 'vitest';
+import { administratorsOnly } from './access.ts';
+import { Body } from './body.ts';
+import { Dispatcher, errorResult } from './dispatch.ts';
+import { PlatformError } from './errors.ts';
+import { limits } from './limits.ts';
+import type { Observation } from './observe.ts';
+import { anonymous, type InnerCall, type Operation, type Principal, type Result } from './operation.ts';
+import type { ScriptPlan } from './script.ts';
+import type { CallContext, Location, Service } from './service.ts';
+
+const admin: Principal = { ...anonymous, kind: 'user', isAdmin: true };
+const message = { parameters: {}, headers: {}, body: undefined };
+const ok = (value: unknown): Result => ({ status: 200, headers: {}, body: Body.ofValue(value) });
+
+function ask(over: Partial<Operation> = {}): Operation {
+  return {
+    service: 'echo',
+    path: ['thing'],
+    action: 'GET',
+    origin: 'http',
+    requestor: 'api',
+    principal: admin,
+    depth: 0,
+    request: message,
+    uri: '/api/v2/echo/thing',
+    apiVersion: '2.0',
+    ...over,
+  };
+}
+
+/** A house with one service that does `handle` and scripts that do what the test says; records what ran. */
+function house(
+  handle: (operation: Operation, context: CallContext) => Promise<Result> | Result,
+  plan?: ScriptPlan,
+) {
+  const ran: string[] = [];
+  const seen: Observation[] = [];
+  const location: Location = { component: 'thing', events: [{ name: 'echo.thing.get', drop: 1 }] };
+  const service: Service = {
+    name: 'echo',
+    type: 'echo',
+    locate: (path) => (path[0] === 'thing' ? location : undefined),
+    handle: (operation, _location, context) => {
+      ran.push('handler');
+      return handle(operation, context);
+    },
+    describe: () => [],
+  };
+  const scripts = {
+    generation: 1,
+    plans: 0,
+    plan: () => {
+      scripts.plans++;
+      return plan;
+    },
+  };
+  const dispatcher = new Dispatcher({
+    services: {
+      find: (name) => {
+        if (name === 'echo') return service;
+        throw new PlatformError('service.not_found', `Could not find a service with the name '${name}'.`);
+      },
+      list: () => [service],
+    },
+    access: administratorsOnly,
+    scripts,
+    observe: (observation) => seen.push(observation),
+  });
+  return { dispatcher, ran, seen, scripts };
+}
+
+/** A plan of steps that note themselves. */
+function planOf(ran: () => string[], steps: Partial<Pick<ScriptPlan, 'before' | 'after'>>): ScriptPlan {
+  return {
+    hasBefore: steps.before !== undefined,
+    hasAfter: steps.after !== undefined,
+    before: async (exchange) => {
+      ran().push('before');
+      await steps.before?.(exchange);
+    },
+    after: async (exchange) => {
+      ran().push('after');
+      await steps.after?.(exchange);
+    },
+  };
+}
+
+describe('the path', () => {
+  test('without scripts the handler answers', async () => {
+    const { dispatcher, ran } = house(() => ok({ a: 1 }));
+    const result = await dispatcher.dispatch(ask());
+    expect(result.body?.value).toEqual({ a: 1 });
+    expect(ran).toEqual(['handler']);
+  });
+
+  test('before, handler, after, in this order', async () => {
+    let ran: string[] = [];
+    const built = house(
+      (operation) => ok(operation.request.parameters),
+      planOf(() => ran, {
+        before: async (exchange) => {
+          exchange.request = { ...exchange.request, parameters: { limit: 1 } };
+        },
+        after: async (exchange) => {
+          exchange.result = ok({ seen: exchange.result?.body?.value });
+        },
+      }),
+    );
+    ran = built.ran;
+    const result = await built.dispatcher.dispatch(ask());
+    expect(ran).toEqual(['before', 'handler', 'after']);
+    expect(result.body?.value).toEqual({ seen: { limit: 1 } });
+  });
+
+  test('a before script that makes a result skips the handler; after scripts still run', async () => {
+    let ran: string[] = [];
+    const built = house(
+      () => ok('never'),
+      planOf(() => ran, {
+        before: async (exchange) => {
+          exchange.result = ok('short');
+        },
+        after: async () => undefined,
+      }),
+    );
+    ran = built.ran;
+    expect((await built.dispatcher.dispatch(ask())).body?.value).toBe('short');
+    expect(ran).toEqual(['before', 'after']);
+  });
+
+  test('a before script that fails refuses the call, and after scripts see the error as a response', async () => {
+    let ran: string[] = [];
+    const statuses: (number | undefined)[] = [];
+    const built = house(
+      () => ok('never'),
+      planOf(() => ran, {
+        before: async () => {
+          throw new PlatformError('script.not_loaded', 'Script can not be loaded.');
+        },
+        after: async (exchange) => {
+          statuses.push(exchange.result?.status);
+        },
+      }),
+    );
+    ran = built.ran;
+    const result = await built.dispatcher.dispatch(ask());
+    expect(ran).toEqual(['before', 'after']);
+    expect(statuses).toEqual([500]);
+    expect(result.body?.value).toMatchObject({ error: { message: 'Script can not be loaded.' } });
+  });
+
+  test('an error of the handler is a result too, and is observed', async () => {
+    const { dispatcher, seen } = house(() => {
+      throw new Error('secret detail');
+    });
+    const result = await dispatcher.dispatch(ask());
+    expect(result.status).toBe(500);
+    expect(result.body?.text).not.toMatch(/secret/);
+    expect(seen).toMatchObject([{ kind: 'operation.failed', service: 'echo', action: 'GET' }]);
+  });
+
+  test('access is checked before any script, and a refusal fires none', async () => {
+    let ran: string[] = [];
+    const built = house(
+      () => ok(1),
+      planOf(() => ran, { before: async () => undefined, after: async () => undefined }),
+    );
+    ran = built.ran;
+    const result = await built.dispatcher.dispatch(ask({ principal: anonymous }));
+    expect(result.status).toBe(400);
+    expect(ran).toEqual([]);
+  });
+
+  test('unknown services and resources are 404', async () => {
+    const { dispatcher } = house(() => ok(1));
+    expect((await dispatcher.dispatch(ask({ service: 'nope' }))).status).toBe(404);
+    const missing = await dispatcher.dispatch(ask({ path: ['_proc'] }));
+    expect(missing.body?.value).toMatchObject({
+      error: { code: 404, message: "Resource '_proc' not found for service 'echo'." },
+    });
+  });
+
+  test('the plan of a location is made once per generation of scripts', async () => {
+    const { dispatcher, scripts } = house(() => ok(1));
+    await dispatcher.dispatch(ask());
+    await dispatcher.dispatch(ask());
+    expect(scripts.plans).toBe(1);
+    scripts.generation++;
+    await dispatcher.dispatch(ask());
+    expect(scripts.plans).toBe(2);
+  });
+});
+
+describe('inner calls', () => {
+  const again: InnerCall = {
+    service: 'echo',
+    path: ['thing'],
+    action: 'GET',
+    request: message,
+    uri: 'echo/thing',
+  };
+
+  test('a call that asks for itself ends with 508 at depth 8', async () => {
+    const depths: number[] = [];
+    const { dispatcher } = house(async (operation, context) => {
+      depths.push(operation.depth);
+      return await context.call(again);
+    });
+    const result = await dispatcher.dispatch(ask());
+    expect(result.status).toBe(508);
+    expect(depths).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(depths.length - 1).toBe(limits.callDepth);
+    expect(result.body?.value).toMatchObject({
+      error: { message: expect.stringMatching(/deeper than 8 levels/) },
+    });
+  });
+
+  test('calls of a service keep the requestor, calls of a script are marked', async () => {
+    const requestors: string[] = [];
+    const built = house(
+      (operation) => {
+        requestors.push(`${operation.origin}/${operation.requestor}/${operation.depth}`);
+        return ok(1);
+      },
+      {
+        hasBefore: true,
+        hasAfter: false,
+        before: async (exchange) => {
+          if (exchange.operation.depth === 0) await exchange.call(again);
+        },
+        after: async () => undefined,
+      },
+    );
+    await built.dispatcher.dispatch(ask());
+    expect(requestors).toEqual(['script/script/1', 'http/api/0']);
+  });
+
+  test('an inner call acts for the same principal', async () => {
+    const built = house(async (operation, context) =>
+      operation.depth === 0 ? await context.call(again) : ok(operation.principal === admin),
+    );
+    expect((await built.dispatcher.dispatch(ask())).body?.value).toBe(true);
+  });
+});
+
+describe('refusals of spec §5.2', () => {
+  const app: Principal = { ...anonymous, kind: 'app', apiKey: 'k', appId: 1, roleId: 2 };
+  test.each([
+    ['nothing at all', anonymous, 400, /^No session token \(JWT\) or API Key detected/],
+    ['an unknown key', { ...anonymous, apiKey: '0000' }, 400, /^No session token \(JWT\) provided/],
+    ['a user without key and role', { ...anonymous, kind: 'user' as const }, 400, /^No API Key provided/],
+    ['a key without role', { ...app, roleId: null }, 403, /^Role not found/],
+    ['a role but nobody', app, 401, /^Unauthorized\. User is not authenticated\./],
+  ])('%s', async (_name, principal, status, text) => {
+    const { dispatcher } = house(() => ok(1));
+    const result = await dispatcher.dispatch(ask({ principal }));
+    expect(result.status).toBe(status);
+    expect(result.body?.value).toMatchObject({ error: { message: expect.stringMatching(text) } });
+  });
+
+  test('an error without a cause is still an envelope', () => {
+    expect(errorResult(undefined).body?.value).toMatchObject({ error: { code: 500, status_code: 500 } });
+  });
+});
