@@ -1,0 +1,93 @@
+// Where we answer otherwise than the records on purpose (`differences`, each with its reason and our answer), what is
+// not asked yet because a later part of the product brings it (`later`), and calls made in the place of others so
+// that generated ids stay those of the records (`standIns`). The replayer reads all three; nothing else is left out.
+import type { RecordedRequest, RecordedResponse } from './records.ts';
+
+/** A deliberate difference. */
+export interface Difference {
+  readonly reason: string;
+  /** What replaces the recorded answer; parts that are absent are as recorded. */
+  readonly ours: Partial<RecordedResponse>;
+}
+
+const error = (status: number, message: string) => ({
+  status,
+  body: { error: { code: status, context: null, message, status_code: status } },
+});
+
+const noRecords =
+  "No record(s) detected in request. Please make sure record(s) are wrapped in a 'resource' tag. " +
+  'Example: {"resource":[{"record":1},{"record":2}]}';
+
+const plainText =
+  'messages are not HTML-escaped: they are data, and escaping belongs to whoever shows them as HTML';
+
+/** By id of the transcript or vector. */
+export const differences: Readonly<Record<string, Difference>> = {
+  '053-limit-not-a-number': {
+    reason: 'a malformed parameter is refused by name instead of ignored',
+    ours: error(400, '{{message}}'),
+  },
+  '055-post-bare-object': { reason: plainText, ours: error(400, noRecords) },
+  '066-post-empty-body': { reason: plainText, ours: error(400, noRecords) },
+  '067-post-empty-resource': { reason: plainText, ours: error(400, noRecords) },
+  '068-post-invalid-json': {
+    reason: 'malformed JSON is said to be malformed, with the place, instead of "no records"',
+    ours: error(400, 'The body is not valid JSON{{reason}}'),
+  },
+  '082-patch-nothing': { reason: plainText, ours: error(400, noRecords) },
+  '096-options-cors': {
+    reason: 'a preflight request is answered, so that browsers may call from other origins',
+    ours: {
+      status: 204,
+      headers: { 'access-control-allow-origin': '*' },
+      content_type: null,
+      body: '',
+    },
+  },
+  '170-pre-process-nodejs-throw-error-with-code': {
+    reason: 'the status that a script gives to its error is honoured',
+    ours: {
+      status: 403,
+      body: { error: { code: 403, context: null, message: 'with code', status_code: 403 } },
+    },
+  },
+  '172-pre-process-nodejs-syntax-error': {
+    reason: 'a syntax error is told with its line and column instead of an exit code',
+    ours: error(500, "Script 'hr._table.departments.get.pre_process' can not be loaded{{reason}}"),
+  },
+  'e-pre-set-limit-non-number': {
+    reason: 'a malformed parameter is refused by name instead of ignored',
+    ours: error(400, '{{message}}'),
+  },
+  'e-post-throw-node-object': {
+    reason: 'a numeric code of 4xx or 5xx on a thrown error is the status',
+    ours: { status: 409, body: { error: { code: 409, context: null, message: 'o', status_code: 409 } } },
+  },
+  'e-pre-throw-node-object-not-allowed': {
+    reason: 'a numeric code of 4xx or 5xx on a thrown error is the status',
+    ours: { status: 409, body: { error: { code: 409, context: null, message: 'o', status_code: 409 } } },
+  },
+  'e-platform-config-keys-node': {
+    reason:
+      'platform.config is a curated list, without paths and internals of the server, at the root and under df',
+    ours: { body: '{{config}}' },
+  },
+};
+
+/** By pattern on the id: what brings it. */
+export const later: readonly { readonly pattern: RegExp; readonly brings: string }[] = [
+  { pattern: /-php|python3|php-/, brings: 'the languages PHP and Python' },
+  { pattern: /^0(73)-/, brings: 'nested writes' },
+  { pattern: /^(097|101|102)-/, brings: 'XML and CSV' },
+  { pattern: /^(107|108|109|110)-/, brings: 'writing _schema' },
+  { pattern: /^(112|113)-/, brings: 'the whole system API' },
+  { pattern: /^(114|2[345]\d)-(?!user|role|app|api)/, brings: 'script services' },
+  { pattern: /^123-/, brings: 'OpenAPI' },
+  { pattern: /^2(5[6-9]|6\d)-/, brings: 'roles, apps and users' },
+  { pattern: /^117-/, brings: 'the fixture service hrphp, whose scripts are PHP' },
+  { pattern: /^(128|133)-/, brings: 'the language PHP (the script of this call)' },
+];
+
+/** By id of a call that is not asked as recorded: what is asked instead, for its effect on generated ids. */
+export const standIns: Readonly<Record<string, readonly RecordedRequest[]>> = {};

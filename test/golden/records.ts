@@ -1,0 +1,109 @@
+// The recorded cases as types, and how one is asked again of our server.
+import { readFileSync } from 'node:fs';
+import type { Answer, TestServer } from '../server.ts';
+import { difference, shapeDifference } from './compare.ts';
+
+/** A recorded request. */
+export interface RecordedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly auth?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** A recorded answer. */
+export interface RecordedResponse {
+  readonly status: number;
+  readonly content_type?: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** One REST transcript: a call in a chain of calls. */
+export interface Transcript {
+  readonly id: string;
+  readonly request: RecordedRequest;
+  readonly response: RecordedResponse;
+  readonly captures?: Readonly<Record<string, string>>;
+  readonly cleanup_after?: readonly RecordedRequest[];
+  readonly compare?: 'shape';
+}
+
+/** One script vector of kind event: a script on an event of the fixture, and what a request then gives. */
+export interface Vector {
+  readonly id: string;
+  readonly attach: string;
+  readonly script: string;
+  readonly lang: string;
+  readonly allow_event_modification: boolean;
+  readonly is_active?: boolean;
+  readonly more_scripts?: readonly { event: string; lang: string; script: string }[];
+  readonly setup?: Readonly<Record<string, unknown>>;
+  readonly request: RecordedRequest;
+  readonly response: RecordedResponse;
+  readonly after?: readonly { request: RecordedRequest; response: RecordedResponse }[];
+}
+
+/** A request and the names of the events it fired, in order. */
+export interface FiredEvents {
+  readonly request: RecordedRequest;
+  readonly status: number;
+  readonly events: readonly { name: string }[];
+}
+
+/** Reads one of the JSON files of this folder. */
+export function recorded<T>(file: string): T[] {
+  return JSON.parse(readFileSync(new URL(`./${file}`, import.meta.url), 'utf8'));
+}
+
+/** Values of placeholders, by name. */
+export type Bindings = Map<string, string>;
+
+/** Asks a recorded request of our server; unknown placeholders stay as they are. */
+export function askAgain(server: TestServer, request: RecordedRequest, bindings: Bindings): Promise<Answer> {
+  const fill = (text: string) =>
+    text.replace(/\{\{([^}]+)\}\}/g, (whole, name) => bindings.get(name) ?? whole);
+  const headers = Object.entries(request.headers ?? {}).map(([name, value]) => [name, fill(value)]);
+  if (request.auth === 'admin') headers.push(['X-DreamFactory-Session-Token', server.token]);
+  const accepts = headers.some(([name]) => name?.toLowerCase() === 'accept');
+  if (!accepts) headers.push(['Accept', '*/*']);
+  const body = request.body === undefined ? undefined : filled(request.body, fill);
+  return server.ask(fill(request.path), {
+    method: request.method,
+    anonymous: true,
+    headers: Object.fromEntries(headers),
+    ...(body === undefined ? {} : { body }),
+  });
+}
+
+function filled(body: unknown, fill: (text: string) => string): unknown {
+  return typeof body === 'string' ? fill(body) : JSON.parse(fill(JSON.stringify(body)));
+}
+
+/** Where our answer differs from a recorded one, or undefined. */
+export function answerDifference(
+  expected: RecordedResponse,
+  answer: Answer,
+  shape = false,
+): string | undefined {
+  if (answer.status !== expected.status) {
+    return `status ${answer.status} instead of ${expected.status}: ${answer.text.slice(0, 300)}`;
+  }
+  const type = expected.content_type ?? expected.headers?.['content-type'];
+  const ours = answer.headers.get('content-type');
+  if (type !== undefined && expected.status !== 204 && sameType(ours) !== sameType(type)) {
+    return `content type ${ours} instead of ${type}`;
+  }
+  for (const [name, value] of Object.entries(expected.headers ?? {})) {
+    if (name !== 'content-type' && answer.headers.get(name) !== value) {
+      return `header ${name}: ${answer.headers.get(name)} instead of ${value}`;
+    }
+  }
+  if (expected.body === undefined) return undefined;
+  return shape ? shapeDifference(expected.body, answer.body) : difference(expected.body, answer.body);
+}
+
+function sameType(type: string | null): string | null {
+  return type === null ? null : type.toLowerCase().replace(/;\s*/, '; ');
+}
