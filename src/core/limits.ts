@@ -68,6 +68,7 @@ export const limitTable = {
   sessionMinutes: limit(1_440, 'minutes', 'DreamFactory gives a token one day'),
   sessionRefreshMinutes: limit(20_160, 'minutes', 'DreamFactory lets a token be refreshed for 14 days'),
   sessionCacheMs: limit(1_000, 'ms', 'a revoked session is refused after this at the latest'),
+  storeBusyMs: limit(5_000, 'ms', 'how long a write of the system database waits for another process'),
   passwordMin: limit(8, 'characters', 'shorter ones are guessed; NIST SP 800-63B'),
   passwordMax: limit(1_024, 'characters', 'hashing time must not be chosen by the caller'),
 } as const satisfies Record<string, Limit>;

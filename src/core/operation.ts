@@ -101,6 +101,8 @@ export interface Operation {
   readonly uri: string;
   /** Version in the path, e.g. `2.0`. */
   readonly apiVersion: string;
+  /** Network address of the caller; absent when nobody called over the network. */
+  readonly remoteAddress?: string;
 }
 
 /** What a service or a script says to ask for something else: the rest is inherited from the operation it is in. */

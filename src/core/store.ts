@@ -78,6 +78,8 @@ export interface Repository<Entry extends Stamps, Key> {
 /** Users with the look-ups that logging in needs. */
 export interface UserRepository extends Repository<UserRecord, number> {
   findByEmail(email: string): Promise<UserRecord | undefined>;
+  findByUsername(username: string): Promise<UserRecord | undefined>;
+  /** How many active administrators there are. */
   countAdmins(): Promise<number>;
   touchLogin(id: number): Promise<string>;
 }
@@ -101,5 +103,7 @@ export interface Store {
   readonly sessions: SessionRepository;
   /** Grows with every change of configuration, by whichever process. */
   generation(): Promise<number>;
+  /** All that `work` does with the store it is given happens, or nothing does. Use only that store inside. */
+  transaction<T>(work: (store: Store) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }

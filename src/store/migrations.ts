@@ -1,0 +1,50 @@
+// Changes of the schema, in order. Invariant: a migration that was released is never edited; a newer one corrects it.
+// Names begin with their date, because Kysely runs them in the order of their names.
+import { type Migration, Migrator } from 'kysely/migration';
+import { PlatformError } from '../core/errors.ts';
+import type { StoreDialect } from './dialect.ts';
+import { foundation } from './migrations/2026-11-21-foundation.ts';
+import type { Handle } from './table.ts';
+
+/** All migrations by name. */
+function migrations(dialect: StoreDialect): Record<string, Migration> {
+  return { '2026-11-21-foundation': foundation(dialect) };
+}
+
+/** Runs what has not run yet. Refuses a database that a newer version has already changed. */
+export async function migrate(handle: Handle, dialect: StoreDialect): Promise<void> {
+  const known = migrations(dialect);
+  const migrator = new Migrator({ db: handle, provider: { getMigrations: async () => known } });
+  const unknown = await appliedByOthers(handle, known);
+  if (unknown !== undefined) {
+    throw new PlatformError(
+      'config.invalid',
+      `The system database was changed by a newer version (migration '${unknown}'). Start that version or a later one.`,
+    );
+  }
+  const { error } = await migrator.migrateToLatest();
+  // A second process may have migrated at the same moment; then there is nothing left to do and no error.
+  if (error !== undefined) await retry(migrator, error);
+}
+
+async function retry(migrator: Migrator, first: unknown): Promise<void> {
+  const { error } = await migrator.migrateToLatest();
+  if (error === undefined) return;
+  throw new PlatformError(
+    'config.invalid',
+    'The schema of the system database could not be brought up to date.',
+    {
+      cause: first,
+    },
+  );
+}
+
+async function appliedByOthers(
+  handle: Handle,
+  known: Record<string, Migration>,
+): Promise<string | undefined> {
+  const tables = await handle.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some((table) => table.name === 'kysely_migration')) return undefined;
+  const rows = await handle.selectFrom('kysely_migration').select('name').execute();
+  return rows.map((row) => String(row.name)).find((name) => !(name in known));
+}

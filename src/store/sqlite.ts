@@ -1,0 +1,73 @@
+// The system database as one SQLite file (or in memory, for tests and trials).
+// Invariant: the file and its companions are readable by the owner only.
+import { chmodSync, closeSync, openSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import { CompiledQuery, type DatabaseConnection, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely';
+import { limits } from '../core/limits.ts';
+import type { Store } from '../core/store.ts';
+import type { StoreDialect } from './dialect.ts';
+import { openStore } from './store.ts';
+
+/** Opens or makes the system database in `file` (absolute path, or `:memory:`) and brings its schema up to date. */
+export function createSqliteStore({ file }: { readonly file: string }): Promise<Store> {
+  if (file !== ':memory:') makePrivate(file);
+  const database = new Sqlite(file);
+  database.pragma(`busy_timeout = ${limits.storeBusyMs}`);
+  database.pragma('journal_mode = WAL');
+  // A configuration change that was answered must survive a power cut; writes are rare enough to afford it.
+  database.pragma('synchronous = FULL');
+  database.pragma('foreign_keys = ON');
+  return openStore(sqliteStoreDialect(database));
+}
+
+function sqliteStoreDialect(database: Sqlite.Database): StoreDialect {
+  return {
+    kysely: new EagerDialect(database),
+    keyType: 'integer',
+    generated: (column) => column.primaryKey().autoIncrement(),
+    conflict: sqliteConflict,
+  };
+}
+
+function sqliteConflict(error: unknown): string | undefined {
+  if (!(error instanceof Sqlite.SqliteError)) return undefined;
+  return /^UNIQUE constraint failed: [^.]+\.(\w+)/.exec(error.message)?.[1];
+}
+
+// SQLite gives the -wal and -shm files the mode of the main file, so it must be private before it is first opened.
+function makePrivate(file: string): void {
+  closeSync(openSync(file, 'a', 0o600));
+  chmodSync(file, 0o600);
+}
+
+// Two departures from Kysely's defaults. A transaction takes the write lock at once: one that reads first and writes
+// later fails instead of waiting when another process wrote in between. And a migration happens as a whole or not at
+// all; SQLite can do that, Kysely leaves it off for migrations that switch foreign keys.
+class EagerDialect extends SqliteDialect {
+  readonly #database: Sqlite.Database;
+
+  constructor(database: Sqlite.Database) {
+    super({ database });
+    this.#database = database;
+  }
+
+  override createDriver(): SqliteDriver {
+    return new EagerDriver({ database: this.#database });
+  }
+
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalAdapter();
+  }
+}
+
+class EagerDriver extends SqliteDriver {
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+}
+
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}

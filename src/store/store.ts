@@ -1,0 +1,36 @@
+// The system database on any engine that Kysely speaks to: migrated when opened, one repository per kind of record.
+import { Kysely } from 'kysely';
+import type { EventScriptRecord, ServiceRecord, Store } from '../core/store.ts';
+import type { StoreDialect } from './dialect.ts';
+import { eventScriptKind } from './event-scripts.ts';
+import { readGeneration } from './generation.ts';
+import { migrate } from './migrations.ts';
+import { Records } from './records.ts';
+import { serviceKind } from './services.ts';
+import { Sessions } from './sessions.ts';
+import { type Handle, inTransaction, type TableRow } from './table.ts';
+import { Users } from './users.ts';
+
+/** Opens the system database of an engine and brings its schema up to date; closes it again when that fails. */
+export async function openStore(dialect: StoreDialect): Promise<Store> {
+  const handle: Handle = new Kysely<Record<string, TableRow>>({ dialect: dialect.kysely });
+  try {
+    await migrate(handle, dialect);
+  } catch (error) {
+    await handle.destroy();
+    throw error;
+  }
+  return storeOn(handle, dialect);
+}
+
+function storeOn(handle: Handle, dialect: StoreDialect): Store {
+  return {
+    services: new Records<ServiceRecord, number>({ handle, dialect, kind: serviceKind }),
+    eventScripts: new Records<EventScriptRecord, string>({ handle, dialect, kind: eventScriptKind }),
+    users: new Users({ handle, dialect }),
+    sessions: new Sessions(handle),
+    generation: () => readGeneration(handle),
+    transaction: (work) => inTransaction(handle, (inside) => work(storeOn(inside, dialect))),
+    close: () => (handle.isTransaction ? Promise.resolve() : handle.destroy()),
+  };
+}

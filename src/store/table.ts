@@ -1,0 +1,79 @@
+// How entries of the port become rows and back: each field has a kind of cell, its column is its name in snake case.
+// Invariant: only types that every engine has: text, integers, truth values as 0 and 1, JSON and dates as text.
+import type { Kysely } from 'kysely';
+
+/** What a column holds. */
+export type Cell = string | number | null;
+
+/** A row of the system database. */
+export type TableRow = Record<string, Cell>;
+
+/** The system database, or a transaction on it. */
+export type Handle = Kysely<Record<string, TableRow>>;
+
+/** How a value of a field is kept. */
+export interface Kind<Value> {
+  read(cell: unknown): Value;
+  write(value: Value): Cell;
+}
+
+/** The fields of an entry and their kinds. */
+export type Kinds<Entry> = { readonly [Field in keyof Entry]: Kind<Entry[Field]> };
+
+/** Text that is always there. */
+export const text: Kind<string> = { read: (cell) => String(cell), write: (value) => value };
+
+/** Text that may be missing. */
+export const optionalText: Kind<string | null> = {
+  read: (cell) => (cell === null ? null : String(cell)),
+  write: (value) => value,
+};
+
+/** A whole number that is always there. */
+export const integer: Kind<number> = { read: (cell) => Number(cell), write: (value) => value };
+
+/** A whole number that may be missing. */
+export const optionalInteger: Kind<number | null> = {
+  read: (cell) => (cell === null ? null : Number(cell)),
+  write: (value) => value,
+};
+
+/** A truth value. */
+export const flag: Kind<boolean> = { read: (cell) => Number(cell) === 1, write: (value) => (value ? 1 : 0) };
+
+/** A JSON object. */
+export const json: Kind<Readonly<Record<string, unknown>>> = {
+  read: (cell) => JSON.parse(String(cell)) as Record<string, unknown>,
+  write: (value) => JSON.stringify(value),
+};
+
+/** The column of a field: `isActive` is kept in `is_active`. */
+export function columnOf(field: string): string {
+  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** The entry that a row holds. */
+export function readRow<Entry extends object>(kinds: Kinds<Entry>, row: TableRow): Entry {
+  const names = Object.keys(kinds) as (keyof Entry & string)[];
+  return Object.fromEntries(names.map((name) => [name, kinds[name].read(row[columnOf(name)])])) as Entry;
+}
+
+/** The cells of the fields that are given; fields that are no part of the kind of entry are left out. */
+export function writeRow<Entry extends object>(kinds: Kinds<Entry>, entry: Partial<Entry>): TableRow {
+  const row: TableRow = {};
+  for (const name of Object.keys(kinds) as (keyof Entry & string)[]) {
+    const value = entry[name];
+    if (value !== undefined) row[columnOf(name)] = kinds[name].write(value as Entry[typeof name]);
+  }
+  return row;
+}
+
+/** Work in a transaction: the one that the handle already is, or a new one. */
+export function inTransaction<T>(handle: Handle, work: (handle: Handle) => Promise<T>): Promise<T> {
+  return handle.isTransaction ? work(handle) : handle.transaction().execute(work);
+}
+
+/** Now, as dates are kept. */
+export function timestamp(): string {
+  return new Date().toISOString();
+}
