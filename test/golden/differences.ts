@@ -89,5 +89,20 @@ export const later: readonly { readonly pattern: RegExp; readonly brings: string
   { pattern: /^(128|133)-/, brings: 'the language PHP (the script of this call)' },
 ];
 
-/** By id of a call that is not asked as recorded: what is asked instead, for its effect on generated ids. */
-export const standIns: Readonly<Record<string, readonly RecordedRequest[]>> = {};
+const oneRow: RecordedRequest = {
+  method: 'POST',
+  path: '/api/v2/hr/_table/todo',
+  auth: 'admin',
+  headers: { 'Content-Type': 'application/json' },
+  body: { resource: [{ title: 'x' }] },
+};
+
+/** By id of a call: asked before it (or in its place), so that generated ids stay those of the records. */
+export const standIns: Readonly<Record<string, readonly RecordedRequest[]>> = {
+  // A recorded quirk stored a row with an invalid date here.
+  '072-post-null-required': [oneRow],
+  '101-post-csv': [oneRow],
+  '102-post-xml': [oneRow],
+  // Three recorded quirks stored a row each before this one, which stores its own.
+  '225-pre-process-rewrites-payload-and-drops-content-php': [oneRow, oneRow, oneRow, oneRow],
+};
