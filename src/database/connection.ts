@@ -4,6 +4,11 @@
 /** Embedded engines answer at once, servers later; callers await only what is a promise. */
 export type MaybePromise<T> = T | Promise<T>;
 
+/** Goes on with a value at once when it is there, else when it comes. */
+export function whenDone<T, U>(value: MaybePromise<T>, next: (value: T) => MaybePromise<U>): MaybePromise<U> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+
 /** SQL text made once per query shape. Drivers keep their prepared statement by the identity of this object. */
 export interface Statement {
   readonly sql: string;
