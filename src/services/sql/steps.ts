@@ -1,0 +1,150 @@
+// The single steps of writing: what is done to one row. Invariant: a step checks everything it can before its
+// statement, so that a refused record has changed nothing.
+import { PlatformError } from '../../core/errors.ts';
+import type { Bindable, MaybePromise, Session } from '../../database/connection.ts';
+import { type RowValues, readChanges, readKey, readNewRow } from './row.ts';
+import type { Field, Table } from './schema.ts';
+import type { SqlSource } from './source.ts';
+import type { WriteStatements } from './statements.ts';
+
+/** Values of the key fields of one record, as bound. */
+export type KeyValues = readonly Bindable[];
+
+/** What the steps of one request work on. */
+export interface StepsOptions {
+  readonly source: SqlSource;
+  readonly statements: WriteStatements;
+  readonly table: Table;
+  readonly keys: readonly Field[];
+}
+
+/** What a record is changed to. */
+export interface Change {
+  readonly record: unknown;
+  readonly row: RowValues;
+  readonly upsert: boolean;
+}
+
+/** Takes the steps of one request; each ends with the key of the record that it wrote. */
+export class RowSteps {
+  readonly #source: SqlSource;
+  readonly #statements: WriteStatements;
+  readonly #table: Table;
+  readonly #keys: readonly Field[];
+
+  constructor(options: StepsOptions) {
+    this.#source = options.source;
+    this.#statements = options.statements;
+    this.#table = options.table;
+    this.#keys = options.keys;
+  }
+
+  /** Whether every insert is one statement without an answer of rows, so that it needs no transaction around it. */
+  get insertsAlone(): boolean {
+    return this.#keys.every((key) => key.autoIncrement || key.required);
+  }
+
+  /** Inserts a record. */
+  create(session: Session, record: unknown): MaybePromise<KeyValues> {
+    return this.#insert(session, readNewRow(this.#input(record)));
+  }
+
+  /** Changes the record of a key to `row`; with `upsert`, makes one of the whole record when there is none. */
+  change(session: Session, key: KeyValues, { record, row, upsert }: Change): MaybePromise<KeyValues> {
+    this.#refuseOtherKey(record, key);
+    const statement = this.#statements.update(this.#table, row.fields, this.#keys);
+    return after(session.run(statement, [...row.values, ...key]), ({ changes }) => {
+      if (changes > 0) return key;
+      if (upsert) return this.#insert(session, this.#keyedRow(record, key));
+      throw this.notFound(key);
+    });
+  }
+
+  /** Deletes the record of a key. */
+  remove(session: Session, key: KeyValues): MaybePromise<KeyValues> {
+    const statement = this.#statements.remove(this.#table, this.#keys);
+    return after(session.run(statement, key), ({ changes }) => {
+      if (changes === 0) throw this.notFound(key);
+      return key;
+    });
+  }
+
+  /** The key of a record that names it itself. */
+  keyOf(record: unknown): KeyValues {
+    return readKey(this.#input(record), this.#keys);
+  }
+
+  /** The key that an identifier of the request is; only for keys of one field. */
+  keyOfId(id: unknown): KeyValues {
+    return this.#keys.map((key) => this.#source.dialect.encode(key, id));
+  }
+
+  /** The changes that a record asks for, without its key. */
+  changes(record: unknown): RowValues {
+    return readChanges(this.#input(record), this.#keys);
+  }
+
+  /** The 404 for a key, in the recorded words. */
+  notFound(key: KeyValues): PlatformError {
+    const shown = this.#keys.map((field, index) => String(this.#source.dialect.decode(field, key[index])));
+    return new PlatformError('request.not_found', `Record with identifier '${shown.join(',')}' not found.`);
+  }
+
+  #insert(session: Session, row: RowValues): MaybePromise<KeyValues> {
+    const missing = this.#keys.filter((key) => !row.fields.includes(key));
+    const [generated] = missing;
+    if (generated === undefined || (missing.length === 1 && generated.autoIncrement)) {
+      const statement = this.#statements.insert(this.#table, row.fields, []);
+      return after(session.run(statement, row.values), ({ lastId }) =>
+        this.#keyOfRow(row, () => lastId ?? null),
+      );
+    }
+    const statement = this.#statements.insert(this.#table, row.fields, missing);
+    return after(session.rows(statement, row.values), ([made]) =>
+      this.#keyOfRow(row, (key) => (made?.[key.name] ?? null) as Bindable),
+    );
+  }
+
+  #keyOfRow(row: RowValues, generated: (key: Field) => Bindable): KeyValues {
+    return this.#keys.map((key) => {
+      const index = row.fields.indexOf(key);
+      return index < 0 ? generated(key) : (row.values[index] ?? null);
+    });
+  }
+
+  #keyedRow(record: unknown, key: KeyValues): RowValues {
+    const decoded = this.#keys.map((field, index) => [
+      field.name,
+      this.#source.dialect.decode(field, key[index]),
+    ]);
+    const isKey = (name: string) => this.#keys.some((field) => field === this.#table.field(name));
+    const others = Object.entries(record as object).filter(([name]) => !isKey(name));
+    return readNewRow(this.#input(Object.fromEntries([...decoded, ...others])));
+  }
+
+  #refuseOtherKey(record: unknown, key: KeyValues): void {
+    for (const [name, value] of Object.entries(record as object)) {
+      const index = this.#keys.findIndex((field) => field === this.#table.field(name));
+      const field = this.#keys[index];
+      if (field === undefined || isSame(this.#source.dialect.encode(field, value), key[index])) continue;
+      throw new PlatformError(
+        'request.invalid_record',
+        `Field '${field.name}' identifies the record and can not be changed.`,
+      );
+    }
+  }
+
+  #input(record: unknown) {
+    return { source: this.#source, table: this.#table, record };
+  }
+}
+
+// Both were encoded for the same field; the text tells bytes apart too.
+function isSame(one: Bindable, other: Bindable | undefined): boolean {
+  return String(one) === String(other);
+}
+
+/** Goes on with a value at once, or when it comes. */
+export function after<A, B>(value: MaybePromise<A>, next: (value: A) => MaybePromise<B>): MaybePromise<B> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}

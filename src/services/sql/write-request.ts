@@ -1,0 +1,172 @@
+// What a write asks for, read from an operation before anything is done: which records, with which values, and how.
+// Invariant: a selection is always explicit; a parameter that is given but empty is refused, never taken for "all".
+import { PlatformError } from '../../core/errors.ts';
+import type { Operation, ParameterValue } from '../../core/operation.ts';
+import type { CallContext } from '../../core/service.ts';
+import type { OnFailure } from './batch.ts';
+import { isRecord, noRecords, readContent, type WriteContent, WriteParameters } from './records.ts';
+import type { Field, Table } from './schema.ts';
+import type { SqlSource } from './source.ts';
+
+/** Where a write goes. */
+export interface WriteTarget {
+  readonly table: Table;
+  /** The identifier in the path. */
+  readonly id: string | undefined;
+  readonly context: CallContext;
+}
+
+/** Which records are meant; `record` is what all of them are changed to, undefined for DELETE. */
+export type Selection =
+  | { readonly kind: 'records'; readonly records: readonly unknown[] }
+  | { readonly kind: 'ids'; readonly ids: readonly unknown[]; readonly record: unknown }
+  | { readonly kind: 'filter'; readonly filter: string; readonly record: unknown }
+  | { readonly kind: 'all' };
+
+/** A write as asked for. */
+export interface WriteRequest {
+  readonly operation: Operation;
+  readonly table: Table;
+  readonly context: CallContext;
+  readonly selection: Selection;
+  /** Whether one record was named in the path: it is answered bare, and refused without the words of a batch. */
+  readonly isSingle: boolean;
+  readonly onFailure: OnFailure;
+  /** The fields that identify records, in this request. */
+  readonly keys: readonly Field[];
+  /** Names of the fields and relations to answer with; undefined: the keys alone. */
+  readonly fields: readonly unknown[] | undefined;
+  readonly related: readonly unknown[] | undefined;
+  /** Values for the filter's placeholders. */
+  readonly filterParameters: Readonly<Record<string, ParameterValue>>;
+}
+
+/** Reads a write. Throws `request.*` with the recorded messages (spec §5.7) or naming the parameter. */
+export function readWrite(source: SqlSource, operation: Operation, target: WriteTarget): WriteRequest {
+  const { table, id, context } = target;
+  refuseView(table);
+  if (operation.action === 'POST' && id !== undefined) {
+    throw invalidRecord('Create record by identifier not currently supported.');
+  }
+  const content = readContent(operation.request, operation.action);
+  const parameters = new WriteParameters(operation.request.parameters, content);
+  const keys = keyFields(table, operation.action, parameters);
+  const selection = select({ operation, content, parameters, id });
+  refuseOversize(source, selection);
+  if (keys.length > 1 && selection.kind === 'ids') throw compositeKey(table, keys);
+  return {
+    operation,
+    table,
+    context,
+    selection,
+    isSingle: id !== undefined,
+    onFailure: failureRule(parameters),
+    keys,
+    fields: parameters.list('fields', 'select'),
+    related: parameters.list('related'),
+    filterParameters: filterParameters(parameters),
+  };
+}
+
+interface Parts {
+  readonly operation: Operation;
+  readonly content: WriteContent;
+  readonly parameters: WriteParameters;
+  readonly id: string | undefined;
+}
+
+function select(parts: Parts): Selection {
+  const { operation, content, parameters, id } = parts;
+  if (operation.action === 'POST') return { kind: 'records', records: listed(content) };
+  const isDelete = operation.action === 'DELETE';
+  const record = () => (isDelete ? undefined : oneRecord(content));
+  const ids = id === undefined ? parameters.list('ids') : [id];
+  if (ids !== undefined) return { kind: 'ids', ids, record: record() };
+  const filter = parameters.text('filter', 'where');
+  if (filter !== undefined) return { kind: 'filter', filter, record: record() };
+  if (!isDelete || content.list !== undefined) return { kind: 'records', records: listed(content) };
+  if (parameters.flag('force')) return { kind: 'all' };
+  throw new PlatformError('request.no_records', 'No filter or records given for delete request.');
+}
+
+function listed(content: WriteContent): readonly unknown[] {
+  if (content.list === undefined || content.list.length === 0) throw noRecords();
+  return content.list;
+}
+
+// One record for many identifiers: several would leave open which of them is meant.
+function oneRecord(content: WriteContent): unknown {
+  const records = content.list ?? [content.bare];
+  const [record] = records;
+  if (record === undefined || (isRecord(record) && Object.keys(record).length === 0)) throw noRecords();
+  if (records.length > 1) {
+    throw invalidRecord(
+      `One record is needed for these identifiers or this filter, but ${records.length} were given. ` +
+        'Leave the identifiers out when every record holds its own.',
+    );
+  }
+  return record;
+}
+
+function keyFields(table: Table, action: Operation['action'], parameters: WriteParameters): readonly Field[] {
+  const named = action === 'POST' ? undefined : parameters.list('id_field');
+  const keys = (named ?? table.primaryKey).map((name) => {
+    const field = table.field(String(name));
+    if (field !== undefined) return field;
+    throw new PlatformError(
+      'request.invalid_field',
+      `Parameter 'id_field' names '${name}', which is no field of table '${table.name}'.`,
+    );
+  });
+  if (keys.length > 0 || action === 'POST') return keys;
+  throw invalidRecord(
+    `Table '${table.name}' has no primary key: name the field that identifies records in 'id_field'.`,
+  );
+}
+
+function failureRule(parameters: WriteParameters): OnFailure {
+  const goesOn = parameters.flag('continue');
+  const undoes = parameters.flag('rollback');
+  if (goesOn && undoes) {
+    throw new PlatformError(
+      'request.invalid_parameter',
+      "Parameters 'continue' and 'rollback' can not both be true.",
+    );
+  }
+  return goesOn ? 'continue' : undoes ? 'rollback' : 'stop';
+}
+
+function refuseOversize(source: SqlSource, selection: Selection): void {
+  const { maxRecords } = source.settings;
+  const size =
+    selection.kind === 'records'
+      ? selection.records.length
+      : selection.kind === 'ids'
+        ? selection.ids.length
+        : 0;
+  if (size <= maxRecords) return;
+  throw invalidRecord(
+    `The request has ${size} records; this service takes at most ${maxRecords} at once (max_records).`,
+  );
+}
+
+function filterParameters(parameters: WriteParameters): Readonly<Record<string, ParameterValue>> {
+  const given = parameters.get('params');
+  return isRecord(given) ? (given as Record<string, ParameterValue>) : {};
+}
+
+function refuseView(table: Table): void {
+  if (table.isView) throw invalidRecord(`'${table.name}' is a view: its records can not be written.`);
+}
+
+function compositeKey(table: Table, keys: readonly Field[]): PlatformError {
+  const names = keys.map((key) => `'${key.name}'`).join(', ');
+  return invalidRecord(
+    `Records of table '${table.name}' are identified by several fields (${names}): ` +
+      'send records that hold all of them, or use a filter.',
+  );
+}
+
+function invalidRecord(message: string): PlatformError {
+  return new PlatformError('request.invalid_record', message);
+}

@@ -1,0 +1,194 @@
+// Writing records: create, change, replace and delete, one or many, by record, identifier or filter (spec §5.7).
+// Invariant: a request is one transaction or one statement, and its answer is made only after that was committed.
+import { Body } from '../../core/body.ts';
+import { PlatformError } from '../../core/errors.ts';
+import type { Action, Operation, Result } from '../../core/operation.ts';
+import type { MaybePromise, Session } from '../../database/connection.ts';
+import { type BatchOutcome, type BatchRules, batchError, hasFailed, runBatch, type Step } from './batch.ts';
+import { ReadBack } from './read-back.ts';
+import { refusedWrite } from './refusals.ts';
+import type { SqlSource } from './source.ts';
+import { WriteStatements } from './statements.ts';
+import { type KeyValues, RowSteps } from './steps.ts';
+import { readWrite, type Selection, type WriteRequest, type WriteTarget } from './write-request.ts';
+
+const verbs: Readonly<Record<Action, string>> = {
+  GET: 'retrieved',
+  POST: 'created',
+  PUT: 'updated',
+  PATCH: 'updated',
+  DELETE: 'deleted',
+};
+
+/** A selection whose records are known: a filter has become the keys that it found. */
+type Keyed =
+  | Exclude<Selection, { kind: 'filter' | 'all' }>
+  | { readonly kind: 'found'; readonly keys: readonly KeyValues[]; readonly record: unknown };
+
+/** A write under way. */
+interface Work {
+  readonly request: WriteRequest;
+  readonly steps: RowSteps;
+  readonly readBack: ReadBack;
+  readonly rules: BatchRules;
+}
+
+/** Writes the records of one source. */
+export class RecordWriter {
+  readonly #source: SqlSource;
+  readonly #statements: WriteStatements;
+
+  constructor({ source }: { readonly source: SqlSource }) {
+    this.#source = source;
+    this.#statements = new WriteStatements(source.dialect.builder);
+  }
+
+  /** Does a POST, PUT, PATCH or DELETE on a table. Throws `request.*` with the recorded messages. */
+  write(operation: Operation, target: WriteTarget): MaybePromise<Result> {
+    const request = readWrite(this.#source, operation, target);
+    const { table, keys, selection } = request;
+    const steps = new RowSteps({ source: this.#source, statements: this.#statements, table, keys });
+    const readBack = new ReadBack({ source: this.#source, request });
+    const work: Work = { request, steps, readBack, rules: this.#rules(request) };
+    if (selection.kind === 'all') return this.#removeAll(work);
+    if (selection.kind !== 'filter' && this.#standsAlone(work, selection))
+      return this.#alone(work, selection);
+    return this.#together(work, selection);
+  }
+
+  // One statement is its own transaction: nothing to begin, nothing to wait for.
+  #standsAlone({ request, steps, readBack }: Work, selection: Keyed): boolean {
+    if (readBack.isWanted || sizeOf(selection) !== 1) return false;
+    const { action } = request.operation;
+    if (action === 'POST') return steps.insertsAlone;
+    return action !== 'PUT' || !this.#source.settings.allowUpsert;
+  }
+
+  #alone(work: Work, selection: Keyed): MaybePromise<Result> {
+    const done = (key: KeyValues) => answer(work.request, [work.readBack.keyRecord(key)]);
+    const refused = (thrown: unknown): never => {
+      const refusal = work.rules.refuse(thrown);
+      if (!(refusal instanceof PlatformError) || refusal.status >= 500) throw refusal;
+      throw failure(work.request, [refusal]);
+    };
+    const [step] = this.#steps(work, selection);
+    if (step === undefined) return answer(work.request, []);
+    try {
+      const key = step(this.#source.database());
+      return key instanceof Promise ? key.then(done, refused) : done(key);
+    } catch (thrown) {
+      return refused(thrown);
+    }
+  }
+
+  async #together(work: Work, selection: Exclude<Selection, { kind: 'all' }>): Promise<Result> {
+    const { request, rules } = work;
+    try {
+      const outcome = await this.#source.database().transaction(async (session) => {
+        const entries = await this.#inSession(work, selection, session);
+        if (request.onFailure === 'rollback' && hasFailed(entries)) throw failure(request, entries);
+        return entries;
+      });
+      if (hasFailed(outcome)) throw failure(request, outcome);
+      return answer(request, outcome);
+    } catch (thrown) {
+      // What the database defers to the commit, such as some foreign keys, is refused there.
+      throw rules.refuse(thrown);
+    }
+  }
+
+  async #inSession(
+    work: Work,
+    selection: Exclude<Selection, { kind: 'all' }>,
+    session: Session,
+  ): Promise<BatchOutcome<unknown>> {
+    const { request, readBack, rules } = work;
+    const keyed: Keyed =
+      selection.kind === 'filter'
+        ? { kind: 'found', keys: await readBack.find(session, selection.filter), record: selection.record }
+        : selection;
+    const isDelete = request.operation.action === 'DELETE';
+    const before = isDelete ? await readBack.records(session, knownKeys(work, keyed)) : undefined;
+    const outcome = await runBatch(this.#steps(work, keyed), session, rules);
+    const written = outcome.map((entry) => (entry instanceof PlatformError ? undefined : entry));
+    const records = before ?? (await readBack.records(session, written));
+    return outcome.map((entry, index) => (entry instanceof PlatformError ? entry : records[index]));
+  }
+
+  #steps(work: Work, selection: Keyed): readonly Step<KeyValues>[] {
+    const { request, steps } = work;
+    const { action } = request.operation;
+    if (action === 'DELETE') {
+      return keysOf(work, selection).map((key) => (session) => steps.remove(session, key()));
+    }
+    const upsert = action === 'PUT' && this.#source.settings.allowUpsert;
+    if (selection.kind === 'records') {
+      return selection.records.map((record) =>
+        action === 'POST'
+          ? (session) => steps.create(session, record)
+          : (session) =>
+              steps.change(session, steps.keyOf(record), { record, row: steps.changes(record), upsert }),
+      );
+    }
+    const { record } = selection;
+    const row = steps.changes(record);
+    return keysOf(work, selection).map(
+      (key) => (session) => steps.change(session, key(), { record, row, upsert }),
+    );
+  }
+
+  // Rows are deleted one statement for all; numbers once given are not given again.
+  async #removeAll({ request, rules }: Work): Promise<Result> {
+    try {
+      await this.#source.database().run(this.#statements.remove(request.table, []), []);
+    } catch (thrown) {
+      throw rules.refuse(thrown);
+    }
+    return { status: 200, headers: {}, body: Body.ofValue({ success: true }) };
+  }
+
+  #rules({ table, operation, onFailure }: WriteRequest): BatchRules {
+    const isDelete = operation.action === 'DELETE';
+    const { settings } = this.#source;
+    return { onFailure, refuse: (thrown) => refusedWrite(thrown, { settings, table, isDelete }) };
+  }
+}
+
+function sizeOf(selection: Keyed): number {
+  if (selection.kind === 'records') return selection.records.length;
+  return selection.kind === 'ids' ? selection.ids.length : selection.keys.length;
+}
+
+// Functions, because a key that can not be read refuses its own record only.
+function keysOf({ steps }: Work, selection: Keyed): readonly (() => KeyValues)[] {
+  switch (selection.kind) {
+    case 'ids':
+      return selection.ids.map((id) => () => steps.keyOfId(id));
+    case 'found':
+      return selection.keys.map((key) => () => key);
+    case 'records':
+      return selection.records.map((record) => () => steps.keyOf(record));
+  }
+}
+
+function knownKeys(work: Work, selection: Keyed): readonly (KeyValues | undefined)[] {
+  return keysOf(work, selection).map((key) => {
+    try {
+      return key();
+    } catch (thrown) {
+      if (thrown instanceof PlatformError) return undefined;
+      throw thrown;
+    }
+  });
+}
+
+function failure(request: WriteRequest, outcome: BatchOutcome<unknown>): PlatformError {
+  const [first] = outcome;
+  if (request.isSingle && first instanceof PlatformError) return first;
+  return batchError(outcome, verbs[request.operation.action], request.onFailure === 'rollback');
+}
+
+function answer(request: WriteRequest, records: readonly unknown[]): Result {
+  const value = request.isSingle ? records[0] : { resource: records };
+  return { status: 200, headers: {}, body: Body.ofValue(value) };
+}
