@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { PlatformError } from './core/errors.ts';
+import { createLog } from './log.ts';
+
+function lines(level: Parameters<typeof createLog>[0]) {
+  const written: Record<string, unknown>[] = [];
+  const log = createLog(level, { write: (line) => written.push(JSON.parse(line)) });
+  return { ...log, written };
+}
+
+describe('the log', () => {
+  test('output of a script is written as DreamFactory writes it', () => {
+    const { observe, written } = lines('info');
+    const log = [
+      { level: 'log', text: 'printed output' },
+      { level: 'warn', text: 'more' },
+    ] as const;
+    observe({ kind: 'script.finished', script: 'hr.get.pre_process', runner: 'nodejs', ms: 1, log });
+    expect(written.map((line) => line.msg)).toEqual([
+      "Script 'hr.get.pre_process' output:\nprinted output\nmore",
+    ]);
+  });
+
+  test('a script that fails is a warning, one that is silent and well is nothing', () => {
+    const { observe, written } = lines('info');
+    observe({ kind: 'script.finished', script: 'a', runner: 'nodejs', ms: 1, log: [] });
+    observe({ kind: 'script.failed', script: 'a', runner: 'nodejs', ms: 1, reason: 'boom', log: [] });
+    expect(written).toMatchObject([{ level: 40, script: 'a', reason: 'boom' }]);
+  });
+
+  test('our own failures are told with their cause, refusals only at debug', () => {
+    const about = {
+      kind: 'operation.failed',
+      service: 'hr',
+      path: 'x',
+      action: 'GET',
+      origin: 'http',
+    } as const;
+    const { observe, written } = lines('info');
+    observe({ ...about, error: new PlatformError('request.not_found', 'Gone.') });
+    expect(written).toEqual([]);
+    observe({
+      ...about,
+      error: new PlatformError('request.failed', 'General.', { cause: new Error('detail') }),
+    });
+    expect(written).toMatchObject([{ level: 50, msg: 'General.', err: { message: 'detail' } }]);
+    const talkative = lines('debug');
+    talkative.observe({ ...about, error: new PlatformError('request.not_found', 'Gone.') });
+    expect(talkative.written).toMatchObject([{ level: 20, code: 'request.not_found' }]);
+  });
+
+  test('silent is silent', () => {
+    const { observe, written } = lines('silent');
+    observe({ kind: 'service.failed', service: 'a', reason: 'x' });
+    expect(written).toEqual([]);
+  });
+});

@@ -1,0 +1,71 @@
+// The server's log: turns observations into lines of JSON. Invariant: it decides alone what is shown and how loudly;
+// nothing else in the house writes lines.
+import { type Logger, pino } from 'pino';
+import type { Config } from './config.ts';
+import type { LogLine, Observation, Observe } from './core/observe.ts';
+
+/** The log of a server, as pino knows it, and the observer that writes to it. */
+export interface Log {
+  readonly logger: Logger;
+  readonly observe: Observe;
+}
+
+/** Makes the log; lines go to standard output, or to `destination` (tests). */
+export function createLog(level: Config['logLevel'], destination?: { write(line: string): void }): Log {
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  const logger = destination === undefined ? pino(options) : pino(options, destination);
+  return { logger, observe: (observation) => write(logger, observation) };
+}
+
+function write(logger: Logger, seen: Observation): void {
+  switch (seen.kind) {
+    case 'operation.failed':
+      writeFailure(logger, seen);
+      return;
+    case 'script.finished':
+      writeOutput(logger, seen.script, seen.log);
+      logger.debug({ script: seen.script, runner: seen.runner, ms: seen.ms }, 'script finished');
+      return;
+    case 'script.failed':
+      writeOutput(logger, seen.script, seen.log);
+      logger.warn(
+        { script: seen.script, runner: seen.runner, ms: seen.ms, reason: seen.reason },
+        'script failed',
+      );
+      return;
+    case 'runner.started':
+    case 'runner.retired':
+      logger.debug({ language: seen.language, pid: seen.pid, reason: seen.reason }, seen.kind);
+      return;
+    case 'runner.failed':
+      logger.warn({ language: seen.language, pid: seen.pid, reason: seen.reason }, seen.kind);
+      return;
+    case 'config.changed':
+      logger.info({ record: seen.record, by: seen.by }, 'configuration changed');
+      return;
+    case 'service.failed':
+      logger.error({ service: seen.service, reason: seen.reason }, 'service failed');
+      return;
+    case 'session.opened':
+    case 'session.closed':
+    case 'session.refused':
+      logger.info({ email: seen.email, reason: seen.reason }, seen.kind);
+      return;
+    default:
+      seen satisfies never;
+  }
+}
+
+// Only our own failures carry a cause and a stack; a refusal is the caller's business and told at debug.
+function writeFailure(logger: Logger, seen: Extract<Observation, { kind: 'operation.failed' }>): void {
+  const { error, service, path, action, origin } = seen;
+  const about = { service, path, action, origin, code: error.kind, status: error.status };
+  if (error.kind === 'request.failed') logger.error({ ...about, err: error.cause ?? error }, error.message);
+  else logger.debug(about, error.message);
+}
+
+// As DreamFactory writes it: `Script '<name>' output:` and the text (spec §1.7).
+function writeOutput(logger: Logger, script: string, log: readonly LogLine[]): void {
+  if (log.length === 0) return;
+  logger.info({ script }, `Script '${script}' output:\n${log.map((line) => line.text).join('\n')}`);
+}
