@@ -45,7 +45,6 @@ export const limitTable = {
     'SQLite allows 1,000 levels of expression depth; half of it is ample',
   ),
   filterDepth: limit(64, 'levels', 'a recursive parser and SQLite both have finite stacks'),
-  fieldName: limit(128, 'characters', 'the longest identifier of the SQL engines we know, SQL Server'),
   filterList: limit(1_000, 'values of IN', 'matches the page limit; SQLite allows 32,766 parameters'),
   fields: limit(500, 'fields', 'wider requests are mistakes; SQLite result rows hold 2,000'),
   excerpt: limit(

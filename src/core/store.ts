@@ -91,6 +91,8 @@ export interface SessionRepository {
   /** Moves both expiry dates. */
   extend(id: string, expiresDate: string): Promise<void>;
   close(id: string): Promise<void>;
+  /** Closes all sessions of a user but, where one is given, the session that goes on. */
+  closeAll(userId: number, except: string | null): Promise<void>;
   /** Drops sessions that can no longer be refreshed; returns how many. */
   prune(): Promise<number>;
 }

@@ -63,6 +63,16 @@ export class Sessions implements SessionRepository {
       .execute();
   }
 
+  async closeAll(userId: number, except: string | null): Promise<void> {
+    await this.#handle
+      .updateTable(table)
+      .set({ closed_date: timestamp() })
+      .where('user_id', '=', userId)
+      .where('id', '!=', except ?? '')
+      .where('closed_date', 'is', null)
+      .execute();
+  }
+
   async prune(): Promise<number> {
     const query = this.#handle.deleteFrom(table).where('refresh_until_date', '<', timestamp());
     return Number((await query.executeTakeFirst()).numDeletedRows);

@@ -177,6 +177,18 @@ function sessions(store: () => Store): void {
     await expect(store().sessions.extend('none', expiresDate)).resolves.toBeUndefined();
   });
 
+  it('closes all sessions of a user but one', async () => {
+    for (const id of ['s1', 's2', 's3']) await open(id);
+    const other = await store().users.create({ ...ada, email: 'b@x.y', username: 'b' }, null);
+    const dates = { createdDate: at(0), expiresDate: at(day), refreshUntilDate: at(day) };
+    await store().sessions.open({ id: 'other', userId: other.id, ...dates });
+    const isOpen = async (id: string) => (await store().sessions.get(id))?.closedDate === null;
+    await store().sessions.closeAll(1, 's2');
+    expect(await Promise.all(['s1', 's2', 's3', 'other'].map(isOpen))).toEqual([false, true, false, true]);
+    await store().sessions.closeAll(1, null);
+    expect(await Promise.all(['s1', 's2', 's3', 'other'].map(isOpen))).toEqual([false, false, false, true]);
+  });
+
   it('prunes what can no longer be refreshed', async () => {
     await open('old', -2 * day, -day);
     await open('expired', -day, day);

@@ -1,0 +1,118 @@
+// The configuration of a service against the fields of its type: checked when written, completed when used.
+// Invariant: secret values are sealed before they reach the store and never leave towards a caller.
+import { PlatformError } from '../core/errors.ts';
+import type { ConfigField, ServiceType } from '../core/service.ts';
+
+/** Seals texts for the place where they are kept; a text moved to another place cannot be opened there. */
+export interface Secrets {
+  seal(text: string, place: string): string;
+  /** Throws when the text was not sealed for this place or with this key. */
+  open(sealed: string, place: string): string;
+}
+
+/** A configuration by field name. */
+export type Config = Readonly<Record<string, unknown>>;
+
+/** What callers see in place of a secret; written back, it leaves the stored value as it is (rulings 5). */
+export const mask = '********';
+
+/** The fields of a type that a caller gave, checked. What the type does not know is left out. */
+export function checkConfig(type: ServiceType, given: unknown): Config {
+  if (given === undefined || given === null) return {};
+  if (typeof given !== 'object') throw invalid('config', 'must be an object');
+  // An empty list is how PHP clients write an empty object.
+  if (Array.isArray(given) && given.length > 0) throw invalid('config', 'must be an object');
+  const values = given as Config;
+  const known = type.config.filter((field) => Object.hasOwn(values, field.name));
+  for (const field of known) checkValue(field, values[field.name]);
+  return Object.fromEntries(known.map((field) => [field.name, values[field.name]]));
+}
+
+/** The configuration to use: defaults filled in. Refuses with `service.invalid_config` when a required field is missing. */
+export function completeConfig(type: ServiceType, config: Config): Config {
+  const complete: Record<string, unknown> = {};
+  for (const field of type.config) {
+    const value = config[field.name] ?? field.default ?? null;
+    if (field.required && (value === null || value === '')) {
+      throw invalid(`config.${field.name}`, `is missing; a service of type '${type.name}' needs it`);
+    }
+    complete[field.name] = value;
+  }
+  return complete;
+}
+
+/** What is really changed: a field that holds the mask keeps its stored value. */
+export function withoutMasks(changes: Config): Config {
+  return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== mask));
+}
+
+/** The configuration with each secret that is set sealed for the service's name. */
+export function sealConfig(type: ServiceType, config: Config, keep: Keep): Config {
+  return mapSecrets(type, config, (value, field) => {
+    return keep.secrets.seal(JSON.stringify(value), place(keep.service, field));
+  });
+}
+
+/** The configuration with its secrets in clear. */
+export function openConfig(type: ServiceType, config: Config, keep: Keep): Config {
+  return mapSecrets(type, config, (value, field) => {
+    return JSON.parse(keep.secrets.open(String(value), place(keep.service, field)));
+  });
+}
+
+/** The configuration as callers may see it: every field of the type, secrets masked. */
+export function showConfig(type: ServiceType, config: Config): Config {
+  const fields = type.config.map((field) => [field.name, config[field.name] ?? field.default ?? null]);
+  return mapSecrets(type, Object.fromEntries(fields), () => mask);
+}
+
+/** Whose secrets are sealed, and by what. */
+export interface Keep {
+  readonly secrets: Secrets;
+  /** Name of the service: sealed texts are bound to it. */
+  readonly service: string;
+}
+
+function place(service: string, field: string): string {
+  return `service|${service}|config.${field}`;
+}
+
+function mapSecrets(
+  type: ServiceType,
+  config: Config,
+  change: (value: unknown, field: string) => unknown,
+): Config {
+  const secret = new Set(type.config.filter((field) => field.secret === true).map((field) => field.name));
+  const entries = Object.entries(config).map(([name, value]) => {
+    const isSet = value !== null && value !== undefined && value !== '';
+    return [name, isSet && secret.has(name) ? change(value, name) : value];
+  });
+  return Object.fromEntries(entries);
+}
+
+function checkValue(field: ConfigField, value: unknown): void {
+  const name = `config.${field.name}`;
+  if (value === null || (field.secret === true && value === mask)) return;
+  switch (field.type) {
+    case 'integer':
+      if (!Number.isSafeInteger(value)) throw invalid(name, 'must be an integer');
+      return;
+    case 'boolean':
+      if (typeof value !== 'boolean') throw invalid(name, 'must be true or false');
+      return;
+    case 'object':
+      if (typeof value !== 'object') throw invalid(name, 'must be an object');
+      return;
+    case 'picklist':
+      if (!field.values?.some((allowed) => allowed === value)) {
+        throw invalid(name, `must be one of ${(field.values ?? []).join(', ')}`);
+      }
+      return;
+    default:
+      if (typeof value !== 'string') throw invalid(name, 'must be text');
+  }
+}
+
+function invalid(name: string, problem: string): PlatformError {
+  return new PlatformError('service.invalid_config', `Field '${name}' ${problem}.`);
+}

@@ -1,0 +1,42 @@
+// An administrator changes the own password. Invariant: the old one must be known, and guessing it is throttled.
+import { PlatformError } from '../../core/errors.ts';
+import type { Operation, Result } from '../../core/operation.ts';
+import { invalidField, required } from './fields.ts';
+import type { SystemParts } from './parts.ts';
+import { readNewPassword } from './password-rule.ts';
+import { readObject } from './request.ts';
+import { type Resource, success } from './resource.ts';
+
+/** The resource `admin/password`. */
+export function adminPassword(parts: SystemParts): Resource {
+  return {
+    name: 'admin/password',
+    endpoints: [{ pattern: ['admin', 'password'], actions: ['POST'], summary: 'change of the own password' }],
+    handle: ({ operation }) => change(parts, operation),
+  };
+}
+
+async function change(parts: SystemParts, operation: Operation): Promise<Result> {
+  const { store, passwords, throttle, observe } = parts;
+  const { user: view, sessionId } = operation.principal;
+  const user = view === undefined ? undefined : await store.users.get(view.id);
+  if (user === undefined) throw new PlatformError('access.unauthenticated', 'Unauthorized. Log in first.');
+  const body = readObject(operation);
+  const password = required(readNewPassword(body, 'new_password'), 'new_password');
+  const old = body.old_password;
+  if (typeof old !== 'string') throw invalidField('old_password', 'is required');
+  const key = `account:${user.email}`;
+  throttle.check(key);
+  if (!(await passwords.verify(user.passwordHash, old))) {
+    throttle.fail(key);
+    throw new PlatformError('access.bad_credentials', 'Invalid credentials supplied.');
+  }
+  throttle.succeed(key);
+  const passwordHash = await passwords.hash(password);
+  await store.transaction(async (inside) => {
+    await inside.users.update(user.id, { passwordHash }, user.id);
+    await inside.sessions.closeAll(user.id, sessionId);
+  });
+  observe({ kind: 'config.changed', record: `admin/${user.id}`, by: user.id });
+  return success();
+}

@@ -1,0 +1,332 @@
+// What all kinds of system records have in common: lists, single records, and writing by id, ids, filter or body.
+// Invariant: rows hold exactly the fields of their kind; what else a caller writes is ignored, as recorded.
+import { PlatformError } from '../../core/errors.ts';
+import type { Parameters, Result } from '../../core/operation.ts';
+import type { Endpoint } from '../../core/service.ts';
+import type { Store } from '../../core/store.ts';
+import { runBatch } from './batch.ts';
+import {
+  findRecords,
+  flagOption,
+  isObject,
+  listOption,
+  readOptions,
+  readRecords,
+  textOption,
+  type Written,
+} from './request.ts';
+import { answer, type Call, type Resource, recordNotFound, success } from './resource.ts';
+import {
+  type Field,
+  filterRows,
+  listAnswer,
+  project,
+  type Row,
+  type RowSet,
+  readProjection,
+} from './selection.ts';
+
+/** One kind of system records. Writes that a kind has no function for are unsupported verbs. */
+export interface Collection {
+  /** Path of the resource, e.g. `service`. */
+  readonly name: string;
+  /** What one record is called, for descriptions. */
+  readonly noun: string;
+  readonly identifier: string;
+  readonly fields: readonly Field[];
+  /** All rows, in the order of their identifiers. */
+  rows(store: Store, parameters: Parameters): Promise<Row[]> | Row[];
+  /** Makes a record and returns its row. */
+  create?(change: Change): Promise<Row>;
+  /** Changes the record of a row and returns the new row. */
+  update?(row: Row, change: Change): Promise<Row>;
+  remove?(row: Row, change: Omit<Change, 'written'>): Promise<void>;
+  /** Whether `POST {name}/{id}` makes or changes the record of that name (event scripts). */
+  readonly upserts?: boolean;
+  /** Brings changes into force once they are stored; `ids` are the records concerned. */
+  applied?(ids: readonly unknown[], by: number | null): Promise<void>;
+}
+
+/** One record to be written. */
+export interface Change {
+  /** The store to use: a transaction when the request asked for one. */
+  readonly store: Store;
+  readonly written: Written;
+  readonly by: number | null;
+}
+
+/** The resource of a kind of records. */
+export class CollectionResource implements Resource {
+  readonly name: string;
+  readonly endpoints: readonly Endpoint[];
+  readonly #collection: Collection;
+  readonly #store: Store;
+
+  constructor({ collection, store }: { readonly collection: Collection; readonly store: Store }) {
+    this.name = collection.name;
+    this.endpoints = endpointsOf(collection);
+    this.#collection = collection;
+    this.#store = store;
+  }
+
+  handle(call: Call): Promise<Result> {
+    const request = { call, options: withUser(readOptions(call.operation), call.by) };
+    refuseRelations(request.options);
+    const [id] = call.path;
+    switch (call.action) {
+      case 'GET':
+        return id === undefined ? this.#readMany(request) : this.#readOne(request, id);
+      case 'POST':
+        return id === undefined ? this.#createMany(request) : this.#upsert(request, id);
+      case 'PUT':
+      case 'PATCH':
+        return id === undefined ? this.#updateMany(request) : this.#updateOne(request, id);
+      case 'DELETE':
+        return id === undefined ? this.#removeMany(request) : this.#removeOne(request, id);
+    }
+  }
+
+  async #readMany(request: Request): Promise<Result> {
+    const set = await this.#rowSet(this.#store, request);
+    const ids = listOption(request.options, 'ids');
+    if (ids === undefined) return answer(listAnswer(set, request.options));
+    const names = readProjection(set, request.options, 'all');
+    const resource = await runBatch({
+      items: ids,
+      done: 'retrieved',
+      // Recorded: reading tells of every identifier, whether or not `continue` is asked for.
+      options: { continue: true },
+      store: this.#store,
+      work: async (_store, id) => project(this.#pick(set.rows, id), names),
+    });
+    return answer({ resource });
+  }
+
+  async #readOne(request: Request, id: string): Promise<Result> {
+    const set = await this.#rowSet(this.#store, request);
+    const names = readProjection(set, request.options, 'all');
+    return answer(project(this.#pick(set.rows, id), names));
+  }
+
+  async #createMany(request: Request): Promise<Result> {
+    const resource = await this.#write(request, {
+      items: readRecords(request.call.operation),
+      done: 'created',
+      work: (store, written) => this.#create({ store, written, by: request.call.by }),
+    });
+    return answer({ resource }, 201);
+  }
+
+  async #upsert(request: Request, id: string): Promise<Result> {
+    const { identifier } = this.#collection;
+    const [written = {}] = findRecords(request.call.operation);
+    const named = { ...written, [identifier]: written[identifier] ?? id };
+    if (named[identifier] !== id) throw otherName(identifier, id);
+    const rows = await this.#collection.rows(this.#store, request.call.parameters);
+    const row = rows.find((candidate) => String(candidate[identifier]) === id);
+    const [made] = await this.#write(request, {
+      items: [named],
+      done: row === undefined ? 'created' : 'updated',
+      work: (store) => {
+        const change = { store, written: named, by: request.call.by };
+        return row === undefined ? this.#create(change) : this.#update(row, change);
+      },
+    });
+    return answer(made, row === undefined ? 201 : 200);
+  }
+
+  async #updateOne(request: Request, id: string): Promise<Result> {
+    const { identifier } = this.#collection;
+    const written = findRecords(request.call.operation)[0] ?? readRecords(request.call.operation)[0] ?? {};
+    const given = written[identifier];
+    if (given !== undefined && String(given) !== id) throw otherName(identifier, id);
+    const [row] = await this.#write(request, {
+      items: [id],
+      done: 'updated',
+      work: (store) => this.#updateById(request, { store, id, written }),
+    });
+    return answer(row);
+  }
+
+  async #updateMany(request: Request): Promise<Result> {
+    const items = await this.#targets(request);
+    const resource = await this.#write(request, {
+      items,
+      done: 'updated',
+      work: (store, { id, written }) => this.#updateById(request, { store, id, written }),
+    });
+    return answer({ resource });
+  }
+
+  // Which records to change into what: one record for many ids or a filter, or each record for its own id.
+  async #targets(request: Request): Promise<Target[]> {
+    const { identifier } = this.#collection;
+    const records = readRecords(request.call.operation);
+    const ids = await this.#chosen(request);
+    if (ids !== undefined) {
+      const { [identifier]: _id, ...written } = records[0] ?? {};
+      return ids.map((id) => ({ id, written }));
+    }
+    return records.map((written, index) => ({ id: this.#idOf(written, index), written }));
+  }
+
+  async #removeOne(request: Request, id: string): Promise<Result> {
+    const [row] = await this.#remove(request, [id]);
+    return answer(row);
+  }
+
+  async #removeMany(request: Request): Promise<Result> {
+    const chosen = await this.#chosen(request);
+    if (chosen !== undefined) return answer({ resource: await this.#remove(request, chosen) });
+    if (flagOption(request.options, 'force')) {
+      const { rows } = await this.#rowSet(this.#store, request);
+      await this.#remove(
+        request,
+        rows.map((row) => String(row[this.#collection.identifier])),
+      );
+      return success();
+    }
+    const records = findRecords(request.call.operation);
+    if (records.length === 0) {
+      throw new PlatformError('request.no_records', 'No filter or records given for delete request.');
+    }
+    const ids = records.map((record, index) => this.#idOf(record, index));
+    return answer({ resource: await this.#remove(request, ids) });
+  }
+
+  #remove(request: Request, ids: readonly string[]): Promise<unknown[]> {
+    return this.#write(request, {
+      items: ids,
+      done: 'deleted',
+      work: async (store, id) => {
+        const { remove } = this.#collection;
+        const row = this.#pick(await this.#collection.rows(store, {}), id);
+        await remove?.(row, { store, by: request.call.by });
+        return row;
+      },
+    });
+  }
+
+  /** Identifiers that `ids` or `filter` choose; undefined when neither is given. */
+  async #chosen(request: Request): Promise<string[] | undefined> {
+    const ids = listOption(request.options, 'ids');
+    if (ids !== undefined) return ids;
+    if (textOption(request.options, 'filter') === undefined) return undefined;
+    const set = await this.#rowSet(this.#store, request);
+    return filterRows(set, request.options).map((row) => String(row[this.#collection.identifier]));
+  }
+
+  async #updateById(request: Request, { store, id, written }: Target & { store: Store }): Promise<Row> {
+    const row = this.#pick(await this.#collection.rows(store, {}), id);
+    return this.#update(row, { store, written, by: request.call.by });
+  }
+
+  async #write<Item>(request: Request, batch: WriteBatch<Item>): Promise<unknown[]> {
+    const { options, call } = request;
+    const { identifier, applied } = this.#collection;
+    const names = readProjection(this.#shape(), options, 'identifier');
+    const touched: unknown[] = [];
+    try {
+      return await runBatch({
+        ...batch,
+        options,
+        store: this.#store,
+        work: async (store, item) => {
+          const row = await batch.work(store, item);
+          touched.push(row[identifier]);
+          return project(row, names);
+        },
+      });
+    } catch (error) {
+      if (flagOption(options, 'rollback')) touched.length = 0;
+      throw error;
+    } finally {
+      if (touched.length > 0) await applied?.(touched, call.by);
+    }
+  }
+
+  #create(change: Change): Promise<Row> {
+    const { create } = this.#collection;
+    if (create === undefined) throw new Error(`${this.name} has no create`);
+    return create(change);
+  }
+
+  #update(row: Row, change: Change): Promise<Row> {
+    const { update } = this.#collection;
+    if (update === undefined) throw new Error(`${this.name} has no update`);
+    return update(row, change);
+  }
+
+  #pick(rows: readonly Row[], id: string): Row {
+    const row = rows.find((candidate) => String(candidate[this.#collection.identifier]) === id);
+    if (row === undefined) throw recordNotFound(id);
+    return row;
+  }
+
+  #idOf(written: Written, index: number): string {
+    const { identifier } = this.#collection;
+    const id = written[identifier];
+    if (typeof id === 'string' || typeof id === 'number') return String(id);
+    const message = `Record ${index} of the request needs its identifier, field '${identifier}'.`;
+    throw new PlatformError('request.invalid_record', message);
+  }
+
+  async #rowSet(store: Store, request: Request): Promise<RowSet> {
+    const rows = await this.#collection.rows(store, request.call.parameters);
+    return { ...this.#shape(), rows };
+  }
+
+  #shape(): RowSet {
+    const { name, identifier, fields } = this.#collection;
+    return { name, identifier, fields, rows: [] };
+  }
+}
+
+interface Request {
+  readonly call: Call;
+  readonly options: Parameters;
+}
+
+interface Target {
+  readonly id: string;
+  readonly written: Written;
+}
+
+interface WriteBatch<Item> {
+  readonly items: readonly Item[];
+  readonly done: string;
+  readonly work: (store: Store, item: Item) => Promise<Row>;
+}
+
+function endpointsOf({ name, noun, create, update, remove, upserts }: Collection): Endpoint[] {
+  const path = name.split('/');
+  const changes = update === undefined ? [] : (['PUT', 'PATCH'] as const);
+  const removal = remove === undefined ? [] : (['DELETE'] as const);
+  const creation = create === undefined ? [] : (['POST'] as const);
+  const byId = upserts === true ? creation : [];
+  return [
+    { pattern: path, actions: ['GET', ...creation, ...changes, ...removal], summary: `${noun} records` },
+    {
+      pattern: [...path, '{id}'],
+      actions: ['GET', ...byId, ...changes, ...removal],
+      summary: `one ${noun}`,
+    },
+  ];
+}
+
+// `:user_id` is always bound in filters of system resources (spec §5.6).
+function withUser(options: Parameters, by: number | null): Parameters {
+  const params = isObject(options.params) ? (options.params as Parameters) : {};
+  return { ...options, params: { user_id: by, ...params } };
+}
+
+function refuseRelations(options: Parameters): void {
+  const names = listOption(options, 'related')?.filter((name) => name !== '*') ?? [];
+  if (names.length === 0) return;
+  throw new PlatformError('request.invalid_parameter', `Invalid relationship requested: ${names.join(', ')}`);
+}
+
+function otherName(identifier: string, id: string): PlatformError {
+  const message = `Field '${identifier}' must be '${id}' as in the path, or be left out.`;
+  return new PlatformError('request.invalid_record', message);
+}

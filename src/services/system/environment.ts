@@ -1,0 +1,29 @@
+// What a client may know before it has logged in: how to log in.
+import type { Resource } from './resource.ts';
+import { answer } from './resource.ts';
+
+/** The resource `environment`. */
+export function environment(): Resource {
+  return {
+    name: 'environment',
+    endpoints: [{ pattern: ['environment'], actions: ['GET'], summary: 'how to log in' }],
+    publicActions: ['GET'],
+    handle: () =>
+      answer({
+        authentication: {
+          admin: {
+            path: 'system/admin/session',
+            verb: 'POST',
+            payload: { email: 'string', password: 'string', remember_me: 'bool' },
+          },
+          oauth: [],
+          adldap: [],
+          saml: [],
+          allow_open_registration: false,
+          allow_forever_sessions: false,
+          login_attribute: 'email',
+        },
+        apps: [],
+      }),
+  };
+}

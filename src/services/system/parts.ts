@@ -1,0 +1,81 @@
+// What the service `system` needs of the rest of the house; the composition root hands it over.
+// Invariant: the system service reaches sessions, scripts and other services only through these.
+import type { Observe } from '../../core/observe.ts';
+import type { Service, ServiceType } from '../../core/service.ts';
+import type { EventScriptRecord, New, ServiceRecord, Store, UserRecord } from '../../core/store.ts';
+
+/** The configured services: `Services` of services/directory.ts is one. */
+export interface ServiceCatalog {
+  readonly types: readonly ServiceType[];
+  find(name: string): Service;
+  list(): readonly Service[];
+  reload(records: readonly ServiceRecord[]): void;
+  /** The configuration to store, checked and with secrets sealed; `config` undefined leaves the stored one. */
+  prepare(
+    draft: { readonly name: string; readonly type: string; readonly config: unknown },
+    stored: ServiceRecord | undefined,
+  ): Readonly<Record<string, unknown>>;
+  /** The configuration of a record as callers may see it. */
+  show(record: ServiceRecord): Readonly<Record<string, unknown>>;
+  /** Throws the reason when the service cannot be used. */
+  test(record: ServiceRecord): Promise<void>;
+}
+
+/** A language that scripts are written in, as `system/script_type` lists it. */
+export interface ScriptTypeView {
+  readonly name: string;
+  readonly label: string;
+  readonly description: string;
+  readonly sandboxed: boolean;
+  readonly supports_inline_execution: boolean;
+}
+
+/** The scripts that are in force. */
+export interface ScriptDesk {
+  readonly types: readonly ScriptTypeView[];
+  /** Throws `script.*` when the script could not be run as it is. */
+  validate(script: New<EventScriptRecord>): Promise<void> | void;
+  /** Takes over the stored scripts after a change. */
+  reload(records: readonly EventScriptRecord[]): Promise<void> | void;
+}
+
+/** A session that was opened or refreshed. */
+export interface OpenedSession {
+  readonly token: string;
+  readonly userId: number;
+  /** ISO 8601 in UTC. */
+  readonly expiresDate: string;
+}
+
+/** Opens, refreshes and closes sessions. */
+export interface SessionDesk {
+  open(user: UserRecord, remember: boolean): Promise<OpenedSession>;
+  /** Takes a token that may have expired; throws `access.*` when it cannot be refreshed. */
+  refresh(token: string): Promise<OpenedSession>;
+  close(sessionId: string): Promise<void>;
+}
+
+/** Hashes passwords and compares with them, in equal time whether or not there is a hash to compare with. */
+export interface PasswordDesk {
+  hash(password: string): Promise<string>;
+  verify(hash: string | undefined, password: string): Promise<boolean>;
+}
+
+/** Counts failed logins per key (an account or an address). */
+export interface Throttle {
+  /** Throws `access.too_many_attempts`. */
+  check(key: string): void;
+  fail(key: string): void;
+  succeed(key: string): void;
+}
+
+/** What the service `system` is made with. */
+export interface SystemParts {
+  readonly store: Store;
+  readonly services: ServiceCatalog;
+  readonly scripts: ScriptDesk;
+  readonly sessions: SessionDesk;
+  readonly passwords: PasswordDesk;
+  readonly throttle: Throttle;
+  readonly observe: Observe;
+}

@@ -1,0 +1,119 @@
+// Lists of rows in memory: filter, order, page, fields and the extras of an answer.
+// Invariant: only fields of the kind of record can be named; everything else is refused by name.
+import { PlatformError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import type { Parameters } from '../../core/operation.ts';
+import type { Literal, Order, Where } from '../../core/query.ts';
+import { parseFilter } from '../../query/filter.ts';
+import { selectRows } from '../../query/match.ts';
+import { parseOrder } from '../../query/order.ts';
+import { countOption, flagOption, invalidParameter, isObject, listOption, textOption } from './request.ts';
+
+/** A record as it is answered. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A field that rows of a kind have. */
+export interface Field {
+  readonly name: string;
+  readonly type: 'integer' | 'string' | 'text' | 'boolean' | 'object' | 'array' | 'datetime';
+}
+
+/** Rows of one kind. */
+export interface RowSet {
+  readonly name: string;
+  readonly identifier: string;
+  readonly fields: readonly Field[];
+  readonly rows: readonly Row[];
+}
+
+/** The fields that a caller asked for, in its order; `all` or the identifier alone when it did not say. */
+export function readProjection(
+  set: RowSet,
+  options: Parameters,
+  otherwise: 'all' | 'identifier',
+): readonly string[] {
+  const asked = listOption(options, 'fields');
+  const all = set.fields.map((field) => field.name);
+  if (asked === undefined || asked.length === 0) return otherwise === 'all' ? all : [set.identifier];
+  if (asked.includes('*')) return all;
+  for (const name of asked) {
+    if (!all.includes(name))
+      throw new PlatformError('request.invalid_field', `Invalid field requested: ${name}`);
+  }
+  return [...new Set(asked)];
+}
+
+/** The named fields of a row. */
+export function project(row: Row, names: readonly string[]): Row {
+  return Object.fromEntries(names.map((name) => [name, row[name] ?? null]));
+}
+
+/** The rows that `filter` chooses, in their own order. */
+export function filterRows(set: RowSet, options: Parameters): readonly Row[] {
+  return select(set, { where: readFilter(set, options), order: [], skip: 0, limit: undefined });
+}
+
+/** The answer of a list: a page of rows and its `meta`, or what `count_only` or `as_list` ask for instead. */
+export function listAnswer(set: RowSet, options: Parameters): unknown {
+  if (textOption(options, 'group') !== undefined) {
+    throw invalidParameter('group', `is not supported by 'system/${set.name}'`);
+  }
+  const rows = filterRows(set, options);
+  if (flagOption(options, 'count_only')) return rows.length;
+  const asked = countOption(options, 'limit');
+  const skip = countOption(options, 'offset') ?? 0;
+  const limit = Math.min(asked ?? limits.records, limits.records);
+  const order = readOrder(set, options);
+  const page = select({ ...set, rows }, { where: undefined, order, skip, limit });
+  const hasMore = skip + page.length < rows.length;
+  const wantsCount = flagOption(options, 'include_count') || (hasMore && asked === undefined);
+  const meta = {
+    ...(wantsCount ? { count: rows.length } : {}),
+    ...(wantsCount && hasMore ? { next: skip + limit } : {}),
+    ...(flagOption(options, 'include_schema') ? { schema: schemaOf(set) } : {}),
+  };
+  const names = readProjection(set, options, 'all');
+  const asList = flagOption(options, 'as_list');
+  const resource = page.map((row) => (asList ? row[set.identifier] : project(row, names)));
+  return Object.keys(meta).length === 0 ? { resource } : { resource, meta };
+}
+
+interface Page {
+  readonly where: Where | undefined;
+  readonly order: readonly Order[];
+  readonly skip: number;
+  readonly limit: number | undefined;
+}
+
+function select(set: RowSet, page: Page): readonly Row[] {
+  return selectRows(set.rows, { ...page, select: set.fields.map((field) => field.name) });
+}
+
+function readFilter(set: RowSet, options: Parameters): Where | undefined {
+  const text = textOption(options, 'filter');
+  if (text === undefined) return undefined;
+  const values = isObject(options.params) ? options.params : {};
+  return parseFilter(text, {
+    field: (name) => fieldNamed(set, name),
+    parameter: (name) => literalOf(Object.hasOwn(values, name) ? values[name] : undefined),
+  });
+}
+
+function literalOf(value: unknown): Literal | undefined {
+  const isLiteral = value === null || ['string', 'number', 'boolean'].includes(typeof value);
+  return isLiteral ? (value as Literal) : undefined;
+}
+
+function readOrder(set: RowSet, options: Parameters): Order[] {
+  const text = textOption(options, 'order');
+  return text === undefined ? [] : parseOrder(text, (name) => fieldNamed(set, name));
+}
+
+function fieldNamed(set: RowSet, name: string): string | undefined {
+  return set.fields.find((field) => field.name === name.toLowerCase())?.name;
+}
+
+function schemaOf({ name, identifier, fields }: RowSet) {
+  const field = fields.map((entry) => ({ ...entry, is_primary_key: entry.name === identifier }));
+  return { name, primary_key: [identifier], field };
+}

@@ -1,0 +1,57 @@
+// The list of services at the root of the API (`GET /api/v2`, spec §5.1).
+import { refuse } from '../../core/access.ts';
+import type { Operation, Result } from '../../core/operation.ts';
+import type { ServiceType } from '../../core/service.ts';
+import type { ServiceRecord, Store } from '../../core/store.ts';
+import type { ServiceCatalog } from './parts.ts';
+import { listOption } from './request.ts';
+import { answer } from './resource.ts';
+import { project, readProjection } from './selection.ts';
+import { inGroups } from './service-type.ts';
+
+/** What the list is made of. */
+export interface ServiceListParts {
+  readonly store: Store;
+  readonly services: Pick<ServiceCatalog, 'types'>;
+}
+
+/**
+ * `{services: […], service_types: […]}`: active services and all types, narrowed by `group`, `type` and `fields`.
+ * Takes an operation whose service and path are empty; throws `access.*` for whoever is no administrator.
+ */
+export async function listServices(parts: ServiceListParts, operation: Operation): Promise<Result> {
+  if (!operation.principal.isAdmin) refuse(operation, { component: '', events: [] });
+  const { parameters } = operation.request;
+  const names = listOption(parameters, 'type');
+  const types = inGroups(parts.services.types, parameters).filter((type) => isAsked(type.name, names));
+  const records = (await parts.store.services.list()).filter(
+    (record) => record.isActive && types.some((type) => type.name === record.type),
+  );
+  const fields = readProjection(shape, parameters, 'all');
+  return answer({
+    services: records.map((record) => project(serviceView(record), fields)),
+    service_types: types.map(typeView),
+  });
+}
+
+const shape = {
+  name: 'service',
+  identifier: 'id',
+  fields: (['id', 'name', 'label', 'description', 'type'] as const).map((name) => ({
+    name,
+    type: name === 'id' ? ('integer' as const) : ('string' as const),
+  })),
+  rows: [],
+};
+
+function isAsked(name: string, names: readonly string[] | undefined): boolean {
+  return names === undefined || names.length === 0 || names.includes(name);
+}
+
+function serviceView({ id, name, label, description, type }: ServiceRecord) {
+  return { id, name, label, description, type };
+}
+
+function typeView({ name, label, group, description }: ServiceType) {
+  return { name, label, group, description };
+}

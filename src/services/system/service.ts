@@ -1,0 +1,173 @@
+// Configured services. Invariants: secrets are stored sealed and answered masked; a change is in force when it is
+// answered. `POST service/{id}/_test` tries a stored service with its source: {"success": true}, or the reason.
+import { PlatformError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import type { Result } from '../../core/operation.ts';
+import type { Endpoint } from '../../core/service.ts';
+import type { ServiceRecord } from '../../core/store.ts';
+import { type Change, type Collection, CollectionResource } from './collection.ts';
+import { onlyGiven, readFlag, readOptionalText, readText, required } from './fields.ts';
+import type { ServiceCatalog, SystemParts } from './parts.ts';
+import type { Written } from './request.ts';
+import { type Call, type Resource, recordNotFound, success } from './resource.ts';
+import type { Field, Row } from './selection.ts';
+
+const fields: readonly Field[] = [
+  { name: 'id', type: 'integer' },
+  { name: 'name', type: 'string' },
+  { name: 'label', type: 'string' },
+  { name: 'description', type: 'text' },
+  { name: 'is_active', type: 'boolean' },
+  { name: 'type', type: 'string' },
+  { name: 'mutable', type: 'boolean' },
+  { name: 'deletable', type: 'boolean' },
+  { name: 'created_date', type: 'datetime' },
+  { name: 'last_modified_date', type: 'datetime' },
+  { name: 'created_by_id', type: 'integer' },
+  { name: 'last_modified_by_id', type: 'integer' },
+  { name: 'config', type: 'object' },
+];
+
+const rule = { max: limits.labelText };
+
+// Names that stand for something of the server itself, now or later (rulings 28).
+const reservedNames: ReadonlySet<string> = new Set([
+  ...['api', 'api_docs', 'console', 'docs', 'jobs', 'metrics', 'routes', 'status', 'system', 'user'],
+]);
+
+/** The resource `service`: the records, and the test of one. */
+export class ServiceResource implements Resource {
+  readonly name = 'service';
+  readonly endpoints: readonly Endpoint[];
+  readonly #records: CollectionResource;
+  readonly #parts: SystemParts;
+
+  constructor(parts: SystemParts) {
+    this.#parts = parts;
+    this.#records = new CollectionResource({ collection: serviceCollection(parts), store: parts.store });
+    this.endpoints = [
+      ...this.#records.endpoints,
+      { pattern: ['service', '{id}', '_test'], actions: ['POST'], summary: 'test of a connection' },
+    ];
+  }
+
+  handle(call: Call): Promise<Result> {
+    const [id, test] = call.path;
+    return test === undefined ? this.#records.handle(call) : this.#test(id ?? '');
+  }
+
+  async #test(id: string): Promise<Result> {
+    const { store, services } = this.#parts;
+    const record = (await store.services.list()).find((candidate) => String(candidate.id) === id);
+    if (record === undefined) throw recordNotFound(id);
+    await services.test(record);
+    return success();
+  }
+}
+
+function serviceCollection(parts: SystemParts): Collection {
+  const { services, store, observe } = parts;
+  return {
+    name: 'service',
+    noun: 'service',
+    identifier: 'id',
+    fields,
+    rows: async (source) => (await source.services.list()).map((record) => rowOf(services, record)),
+    create: (change) => create(services, change),
+    update: (row, change) => update(services, Number(row.id), change),
+    remove: async (row, change) => {
+      if (row.deletable !== true) throw fixed(String(row.name), 'deleted');
+      await change.store.services.delete(Number(row.id));
+    },
+    applied: async (ids, by) => {
+      services.reload(await store.services.list());
+      for (const id of ids) observe({ kind: 'config.changed', record: `service/${id}`, by });
+    },
+  };
+}
+
+async function create(services: ServiceCatalog, { store, written, by }: Change): Promise<Row> {
+  const name = required(readServiceName(written), 'name');
+  const type = required(readType(services, written), 'type');
+  const record = {
+    ...readCommon(written),
+    name,
+    type,
+    config: services.prepare({ name, type, config: written.config }, undefined),
+  };
+  const complete = { label: name, description: null, isActive: true, ...record };
+  const made = await store.services.create({ ...complete, mutable: true, deletable: true }, by);
+  return rowOf(services, made);
+}
+
+async function update(services: ServiceCatalog, id: number, { store, written, by }: Change): Promise<Row> {
+  const stored = await store.services.get(id);
+  if (stored === undefined) throw recordNotFound(id);
+  if (!stored.mutable) throw fixed(stored.name, 'changed');
+  const name = readServiceName(written) ?? stored.name;
+  const type = readType(services, written) ?? stored.type;
+  const config = services.prepare({ name, type, config: written.config }, stored);
+  const record = await store.services.update(id, { ...readCommon(written), name, type, config }, by);
+  if (record === undefined) throw recordNotFound(id);
+  return rowOf(services, record);
+}
+
+function readCommon(written: Written): Partial<Pick<ServiceRecord, 'label' | 'description' | 'isActive'>> {
+  return onlyGiven<Partial<Pick<ServiceRecord, 'label' | 'description' | 'isActive'>>>({
+    label: readText(written, 'label', rule),
+    description: readOptionalText(written, 'description', { max: limits.descriptionText }),
+    isActive: readFlag(written, 'is_active'),
+  });
+}
+
+function readServiceName(written: Written): string | undefined {
+  const name = readText(written, 'name', { max: limits.serviceName })?.toLowerCase();
+  if (name === undefined) return undefined;
+  if (!/^[a-z0-9][a-z0-9_-]*$/.test(name)) {
+    throw new PlatformError(
+      'request.invalid_record',
+      "Field 'name' may have letters, digits, '_' and '-' only, and begins with a letter or digit.",
+    );
+  }
+  if (reservedNames.has(name)) {
+    throw new PlatformError('request.invalid_record', `Field 'name': '${name}' is reserved. Choose another.`);
+  }
+  return name;
+}
+
+function readType(services: ServiceCatalog, written: Written): string | undefined {
+  const name = readText(written, 'type', rule);
+  if (name === undefined) return undefined;
+  const type = services.types.find((candidate) => candidate.name === name);
+  if (type !== undefined && !type.singleton) return name;
+  const problem = type === undefined ? 'there is no such service type' : 'only one of it exists';
+  throw new PlatformError(
+    'service.unknown_type',
+    `Field 'type': '${name}' cannot be used, ${problem}. GET system/service_type lists the types.`,
+  );
+}
+
+function fixed(name: string, done: string): PlatformError {
+  return new PlatformError(
+    'access.forbidden',
+    `The service '${name}' is part of the system and cannot be ${done}.`,
+  );
+}
+
+function rowOf(services: ServiceCatalog, record: ServiceRecord): Row {
+  return {
+    id: record.id,
+    name: record.name,
+    label: record.label,
+    description: record.description,
+    is_active: record.isActive,
+    type: record.type,
+    mutable: record.mutable,
+    deletable: record.deletable,
+    created_date: record.createdDate,
+    last_modified_date: record.lastModifiedDate,
+    created_by_id: record.createdById,
+    last_modified_by_id: record.lastModifiedById,
+    config: services.show(record),
+  };
+}
