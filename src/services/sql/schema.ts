@@ -76,3 +76,10 @@ export interface Table {
   /** The field of that name in any case, or undefined. */
   field(name: string): Field | undefined;
 }
+
+/** A table made of its parts; fields are found by name in any case. */
+export function defineTable(parts: Omit<Table, 'field'>): Table {
+  const byLowerName = new Map<string, Field>();
+  for (const field of parts.fields.values()) byLowerName.set(field.name.toLowerCase(), field);
+  return { ...parts, field: (name) => parts.fields.get(name) ?? byLowerName.get(name.toLowerCase()) };
+}

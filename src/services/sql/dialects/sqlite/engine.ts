@@ -1,0 +1,84 @@
+// One SQLite file (or memory) as the SQL service uses it.
+// Invariant: opened when first needed, so that a service can be made while its file is not there yet.
+import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import { openSqlite, type SqliteDatabase, type SqliteOptions } from '../../../../database/sqlite.ts';
+import type { AnySchema, Dialect, Engine } from '../../dialect.ts';
+import type { Field, Table } from '../../schema.ts';
+import { coerceLiteral } from '../../values.ts';
+import { introspectSqlite } from './introspection.ts';
+import { jsonList, jsonRecord } from './json-text.ts';
+import { decode, encode } from './values.ts';
+
+const schemaVersion = { sql: 'PRAGMA schema_version' };
+
+/** An engine over one SQLite database. */
+export class SqliteEngine implements Engine {
+  readonly dialect: Dialect;
+  readonly #options: SqliteOptions;
+  #database: SqliteDatabase | undefined;
+  #exact: ReadonlySet<Field> = new Set();
+
+  constructor(options: SqliteOptions) {
+    this.#options = options;
+    this.dialect = {
+      name: 'sqlite',
+      builder: compiler(),
+      encode,
+      encodeLiteral,
+      decode: decodeAny,
+      jsonRecord: (fields) => jsonRecord(fields, this.#exact),
+      jsonList,
+    };
+  }
+
+  database(): SqliteDatabase {
+    this.#database ??= openSqlite(this.#options);
+    return this.#database;
+  }
+
+  introspect(): readonly Table[] {
+    const { tables, exact } = introspectSqlite(this.database());
+    this.#exact = exact;
+    return tables;
+  }
+
+  schemaVersion(): unknown {
+    return this.database().column(schemaVersion, [])[0];
+  }
+
+  async close(): Promise<void> {
+    await this.#database?.close();
+    this.#database = undefined;
+  }
+}
+
+// A builder that only makes text: the statements run on our own driver.
+function compiler(): Kysely<AnySchema> {
+  return new Kysely<AnySchema>({
+    dialect: {
+      createAdapter: () => new SqliteAdapter(),
+      createDriver: () => new DummyDriver(),
+      createIntrospector: (builder) => new SqliteIntrospector(builder),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
+  });
+}
+
+// A column without a type, such as `count(*)` of a view, has no affinity: text would never equal its numbers.
+function encodeLiteral(field: Field, value: string | number | bigint | boolean | null) {
+  const literal = coerceLiteral(field, value);
+  if (typeof literal === 'boolean') return Number(literal);
+  const isNumeric =
+    field.dbType === '' && typeof literal === 'string' && /^-?\d{1,15}(?:\.\d+)?$/.test(literal);
+  return isNumeric ? Number(literal) : literal;
+}
+
+// Bytes in a text column are text that some program wrote as bytes; what has no declared type stays what it is.
+function decodeAny(field: Field, stored: unknown): unknown {
+  const isText = field.type === 'string' || field.type === 'text';
+  if (isText && stored instanceof Uint8Array && field.dbType !== '') return new TextDecoder().decode(stored);
+  if (isText && typeof stored !== 'string' && field.dbType === '' && !(stored instanceof Uint8Array)) {
+    return stored ?? null;
+  }
+  return decode(field, stored);
+}

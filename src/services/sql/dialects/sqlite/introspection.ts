@@ -1,0 +1,230 @@
+// Reads the tables, views, keys and relations of an SQLite database from its pragmas.
+// Invariant: names starting with `_tenon_` or `sqlite_` stay hidden; a view that is broken hides itself, nothing else.
+import { DatabaseError } from '../../../../database/connection.ts';
+import type { SqliteSession } from '../../../../database/sqlite.ts';
+import { labelOf, pluralOf } from '../../naming.ts';
+import { type ForeignKey, relate } from '../../relations.ts';
+import { defineTable, type Field, type Relation, type Table } from '../../schema.ts';
+import { columnType } from './column-type.ts';
+
+/** The tables, and the fields whose stored values always have the declared type. */
+export interface Introspection {
+  readonly tables: readonly Table[];
+  readonly exact: ReadonlySet<Field>;
+}
+
+interface TableRow {
+  readonly name: string;
+  readonly type: 'table' | 'view' | 'virtual';
+  readonly wr: number;
+  readonly strict: number;
+}
+
+interface ColumnRow {
+  readonly name: string;
+  readonly type: string;
+  readonly notnull: number;
+  readonly dflt_value: string | null;
+  readonly pk: number;
+  readonly hidden: number;
+}
+
+interface KeyRow {
+  readonly id: number;
+  readonly seq: number;
+  readonly table: string;
+  readonly from: string;
+  readonly to: string | null;
+  readonly on_update: string;
+  readonly on_delete: string;
+}
+
+interface IndexRow {
+  readonly name: string;
+  readonly unique: number;
+  readonly origin: string;
+  readonly partial: number;
+  readonly column: string | null;
+}
+
+/** What the pragmas say of one table. */
+interface Shape {
+  readonly table: TableRow;
+  readonly columns: readonly ColumnRow[];
+  readonly keys: readonly KeyRow[];
+  readonly primaryKey: readonly string[];
+  /** The only column of an `INTEGER PRIMARY KEY`, which is the row's own number. */
+  readonly rowId: string | undefined;
+  readonly unique: ReadonlySet<string>;
+  readonly indexed: ReadonlySet<string>;
+}
+
+const statements = {
+  tables: {
+    sql:
+      "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' " +
+      "AND type IN ('table', 'view', 'virtual') " +
+      "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_tenon\\_%' ESCAPE '\\'",
+  },
+  columns: {
+    sql: 'SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid',
+  },
+  keys: {
+    sql:
+      'SELECT id, seq, "table", "from", "to", on_update, on_delete FROM pragma_foreign_key_list(?) ' +
+      'ORDER BY id, seq',
+  },
+  indexes: {
+    sql:
+      'SELECT l.name AS name, l."unique" AS "unique", l.origin AS origin, l.partial AS partial, ' +
+      'i.name AS "column" FROM pragma_index_list(?) l, pragma_index_info(l.name) i',
+  },
+};
+
+type Reader = Pick<SqliteSession, 'rows'>;
+
+/** Reads everything. */
+export function introspectSqlite(session: Reader): Introspection {
+  const rows = session.rows(statements.tables, []) as unknown as TableRow[];
+  const shapes = rows.map((table) => readShape(session, table)).filter((shape) => shape !== undefined);
+  const foreignKeys = shapes.flatMap((shape) => foreignKeysOf(shape, shapes));
+  const relations = relate(foreignKeys);
+  const exact = new Set<Field>();
+  const tables = shapes.map((shape) => {
+    const fields = fieldsOf(shape, foreignKeys);
+    for (const field of fields) {
+      const isAny = field.dbType === 'any';
+      if (field.name === shape.rowId || (shape.table.strict === 1 && !isAny)) exact.add(field);
+    }
+    return tableOf(shape, fields, relations.get(shape.table.name) ?? new Map());
+  });
+  return { tables, exact };
+}
+
+function readShape(session: Reader, table: TableRow): Shape | undefined {
+  const columns = readColumns(session, table);
+  if (columns.length === 0) return undefined;
+  const keys = session.rows(statements.keys, [table.name]) as unknown as KeyRow[];
+  const indexes = session.rows(statements.indexes, [table.name]) as unknown as IndexRow[];
+  const keyColumns = columns.filter((column) => column.pk > 0).toSorted((a, b) => a.pk - b.pk);
+  const primaryKey = keyColumns.map((column) => column.name);
+  const isRowId =
+    !indexes.some((index) => index.origin === 'pk') && /^integer$/i.test(keyColumns[0]?.type ?? '');
+  return {
+    table,
+    columns,
+    keys,
+    primaryKey,
+    rowId: primaryKey.length === 1 && table.wr === 0 && isRowId ? primaryKey[0] : undefined,
+    unique: uniqueColumns(indexes),
+    indexed: new Set(indexes.flatMap((index) => (index.origin === 'c' ? (index.column ?? []) : []))),
+  };
+}
+
+// A view on a missing table and a virtual table without its module cannot be read: they are as good as not there.
+function readColumns(session: Reader, table: TableRow): ColumnRow[] {
+  try {
+    const rows = session.rows(statements.columns, [table.name]) as unknown as ColumnRow[];
+    return rows.filter((column) => column.hidden !== 1);
+  } catch (error) {
+    if (error instanceof DatabaseError && error.failure === 'other' && table.type !== 'table') return [];
+    throw error;
+  }
+}
+
+// Unique by a constraint or index over this column alone. The primary key says so itself.
+function uniqueColumns(indexes: readonly IndexRow[]): Set<string> {
+  const unique = new Set<string>();
+  for (const [, columns] of Map.groupBy(indexes, (index) => index.name)) {
+    const [only, second] = columns;
+    const isWhole = only?.unique === 1 && only.partial === 0 && only.origin !== 'pk';
+    if (second === undefined && isWhole && only.column !== null) unique.add(only.column);
+  }
+  return unique;
+}
+
+function foreignKeysOf(shape: Shape, shapes: readonly Shape[]): ForeignKey[] {
+  const found: ForeignKey[] = [];
+  for (const [, parts] of Map.groupBy(shape.keys, (key) => key.id)) {
+    const [key, second] = parts;
+    if (key === undefined || second !== undefined) continue;
+    const target = shapes.find((other) => isSame(other.table.name, key.table));
+    const refField =
+      key.to === null
+        ? target?.primaryKey[0]
+        : target?.columns.find((column) => isSame(column.name, key.to ?? ''))?.name;
+    const field = shape.columns.find((column) => isSame(column.name, key.from))?.name;
+    if (target === undefined || refField === undefined || field === undefined) continue;
+    const isOnlyKey = shape.primaryKey.length === 1 && shape.primaryKey[0] === field;
+    found.push({
+      table: shape.table.name,
+      field,
+      isUnique: isOnlyKey || shape.unique.has(field),
+      refTable: target.table.name,
+      refField,
+      onUpdate: key.on_update,
+      onDelete: key.on_delete,
+    });
+  }
+  return found;
+}
+
+function fieldsOf(shape: Shape, foreignKeys: readonly ForeignKey[]): Field[] {
+  return shape.columns.map((column) => {
+    const { type: declared, ...form } = columnType(column.type);
+    const isRowId = column.name === shape.rowId;
+    const reference = foreignKeys.find((key) => key.table === shape.table.name && key.field === column.name);
+    const isGenerated = column.hidden === 2 || column.hidden === 3;
+    const type = isRowId ? 'id' : reference !== undefined && declared === 'integer' ? 'reference' : declared;
+    const allowNull = column.notnull === 0;
+    return {
+      name: column.name,
+      label: labelOf(column.name),
+      type,
+      ...form,
+      default: defaultOf(column.dflt_value, type),
+      required: !allowNull && column.dflt_value === null && !isRowId && !isGenerated,
+      allowNull,
+      autoIncrement: isRowId,
+      isGenerated,
+      isPrimaryKey: shape.primaryKey.includes(column.name),
+      isUnique: shape.unique.has(column.name),
+      isIndex: shape.indexed.has(column.name),
+      refTable: reference?.refTable ?? null,
+      refField: reference?.refField ?? null,
+      refOnUpdate: reference?.onUpdate ?? null,
+      refOnDelete: reference?.onDelete ?? null,
+    };
+  });
+}
+
+// Literals become values; expressions such as CURRENT_TIMESTAMP stay text.
+function defaultOf(text: string | null, type: Field['type']): Field['default'] {
+  if (text === null || /^null$/i.test(text)) return null;
+  const quoted = /^'((?:[^']|'')*)'$/.exec(text)?.[1];
+  const value = quoted === undefined ? text : quoted.replaceAll("''", "'");
+  if (type === 'boolean' && /^(?:[01]|true|false)$/i.test(value)) return /^(?:1|true)$/i.test(value);
+  const isNumber = quoted === undefined && value.trim() !== '' && Number.isFinite(Number(value));
+  return isNumber ? Number(value) : value;
+}
+
+function tableOf(
+  { table, primaryKey }: Shape,
+  fields: readonly Field[],
+  relations: ReadonlyMap<string, Relation>,
+): Table {
+  const label = labelOf(table.name);
+  return defineTable({
+    name: table.name,
+    label,
+    plural: pluralOf(label),
+    isView: table.type === 'view',
+    primaryKey,
+    fields: new Map(fields.map((field) => [field.name, field])),
+    relations,
+  });
+}
+
+function isSame(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}

@@ -1,0 +1,107 @@
+// Lists of resources rather than records: the service's root, its tables, and what `_schema` says of them.
+// Invariant: a list answers names alone unless `fields` asks for more, as recorded.
+import { Body } from '../../core/body.ts';
+import { PlatformError } from '../../core/errors.ts';
+import type { Message } from '../../core/operation.ts';
+import { parseNames } from '../../query/fields.ts';
+import { ReadParameters } from './parameters.ts';
+import type { Table } from './schema.ts';
+import { accessOf, fieldAnswer, relationAnswer, tableAnswer, type View } from './schema-view.ts';
+import type { SqlSource } from './source.ts';
+
+/** The root: the resources of the service, or with `as_access_list` everything that access can be granted on. */
+export function listRoot(source: SqlSource, message: Message): Body {
+  const parameters = new ReadParameters(message);
+  const roots = ['_schema', '_table'];
+  if (parameters.flag('as_access_list')) {
+    const components = roots.flatMap((root) => [
+      `${root}/`,
+      `${root}/*`,
+      ...source.tables().flatMap(({ name }) => [`${root}/${name}/`, `${root}/${name}/*`]),
+    ]);
+    return Body.ofValue({ resource: ['', '*', ...components] });
+  }
+  return list(
+    parameters,
+    roots.map((name) => ({ view: { name }, access: ['GET'] })),
+  );
+}
+
+/** The tables, for `_table` and `_schema`. */
+export function listTables(source: SqlSource, message: Message): Body {
+  const parameters = new ReadParameters(message);
+  const { serviceId } = source.settings;
+  return list(
+    parameters,
+    source.tables().map((table) => ({
+      view: hasMore(parameters) ? tableAnswer(table, serviceId) : { name: table.name },
+      access: accessOf(table),
+    })),
+  );
+}
+
+/** What `_schema` says below a table: itself, its fields or relations, or one of them. */
+export function describeTable(
+  source: SqlSource,
+  table: Table,
+  path: readonly string[],
+  message: Message,
+): Body {
+  const parameters = new ReadParameters(message);
+  const { serviceId } = source.settings;
+  if (path.length === 0) return Body.ofValue(pick(parameters, tableAnswer(table, serviceId)));
+  const isOldSpelling = path.length === 1 && path[0] !== '_field' && path[0] !== '_related';
+  const [part, name] = isOldSpelling ? ['_field', path[0]] : path;
+  if (part !== '_field' && part !== '_related') throw notFound('resource', part ?? '');
+  const entries =
+    part === '_field'
+      ? [...table.fields.values()].map(fieldAnswer)
+      : [...table.relations.values()].map((relation) => relationAnswer(relation, serviceId));
+  if (name === undefined) {
+    return list(
+      parameters,
+      entries.map((view) => ({ view })),
+    );
+  }
+  const wanted = name.toLowerCase();
+  const entry = entries.find((view) => String(view['name']).toLowerCase() === wanted);
+  if (entry === undefined) throw notFound(part === '_field' ? 'field' : 'relationship', name);
+  return Body.ofValue(pick(parameters, entry));
+}
+
+/** Whether the caller wants the schema read anew. */
+export function wantsRefresh(message: Message): boolean {
+  return new ReadParameters(message).flag('refresh');
+}
+
+interface Entry {
+  readonly view: View;
+  readonly access?: readonly string[];
+}
+
+function list(parameters: ReadParameters, entries: readonly Entry[]): Body {
+  if (parameters.flag('as_list')) return Body.ofValue({ resource: entries.map(({ view }) => view['name']) });
+  const withAccess = parameters.flag('include_access');
+  const resource = entries.map(({ view, access }) => ({
+    ...pick(parameters, view),
+    ...(withAccess && access !== undefined ? { access } : {}),
+  }));
+  return Body.ofValue({ resource });
+}
+
+function hasMore(parameters: ReadParameters): boolean {
+  return parameters.text('fields') !== undefined;
+}
+
+function pick(parameters: ReadParameters, view: View): View {
+  const text = parameters.text('fields');
+  if (text === undefined || text.trim() === '*') return view;
+  const names = parseNames(text);
+  const unknown = names.find((name) => !Object.hasOwn(view, name));
+  if (unknown === undefined) return Object.fromEntries(names.map((name) => [name, view[name]]));
+  throw new PlatformError('request.invalid_field', `Invalid field requested: ${unknown}`);
+}
+
+function notFound(kind: string, name: string): PlatformError {
+  return new PlatformError('request.not_found', `The ${kind} '${name}' does not exist in the table.`);
+}

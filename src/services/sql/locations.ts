@@ -1,0 +1,113 @@
+// Where paths of a SQL service lead: what access is granted on and which events fire (spec §2.3).
+// Invariant: a table has one spelling here, its own, however it was asked for; so neither access nor scripts can be
+// got round by case. Only locations of existing tables are kept, so memory is bounded by the schema.
+import { type EventName, eventName } from '../../core/event.ts';
+import { type Action, actions } from '../../core/operation.ts';
+import type { Location } from '../../core/service.ts';
+
+/** What the segments of a path stand for; undefined means that the service has no such resource. */
+export class Locations {
+  readonly #service: string;
+  readonly #tableName: (name: string) => string | undefined;
+  readonly #tables = new Map<string, TableLocations>();
+  readonly #roots = new Map<string, Location>();
+
+  /** `tableName` gives a table's own spelling, undefined when there is no such table. */
+  constructor(options: {
+    readonly service: string;
+    readonly tableName: (name: string) => string | undefined;
+  }) {
+    this.#service = options.service;
+    this.#tableName = options.tableName;
+  }
+
+  /** The same object for the same table, shape and action. */
+  find(path: readonly string[], action: Action): Location | undefined {
+    const [root, name] = path;
+    if (root === '_table' && name !== undefined) return this.#table(path, name, action);
+    if (root === undefined || path.length === 1) return this.#root(root ?? '', action);
+    return root === '_schema' && name !== undefined ? this.#schema(path, name, action) : undefined;
+  }
+
+  /** Forgets tables, which may be others now. */
+  clear(): void {
+    this.#tables.clear();
+  }
+
+  #table(path: readonly string[], name: string, action: Action): Location | undefined {
+    if (path.length > 3) return undefined;
+    let known = this.#tables.get(name);
+    if (known === undefined) {
+      const table = this.#tableName(name);
+      known = (table === undefined ? undefined : this.#tables.get(table)) ?? this.#locate(table ?? name);
+      if (table !== undefined) this.#tables.set(table, known);
+    }
+    return path.length === 2 ? known.list[action] : known.record[action];
+  }
+
+  #root(root: string, action: Action): Location | undefined {
+    if (root !== '' && root !== '_table' && root !== '_schema') return undefined;
+    const key = `${root} ${action}`;
+    let location = this.#roots.get(key);
+    if (location === undefined) {
+      const segments = root === '' ? [] : [root];
+      location = { component: root, events: [{ name: this.#name(segments, action), drop: segments.length }] };
+      this.#roots.set(key, location);
+    }
+    return location;
+  }
+
+  #schema(path: readonly string[], name: string, action: Action): Location | undefined {
+    const table = this.#tableName(name) ?? name;
+    const rest = path.slice(2);
+    const pattern = patternOf(rest);
+    if (pattern === undefined) return undefined;
+    const concrete = rest.length === 1 && pattern.length === 2 ? ['_field', ...rest] : rest;
+    return {
+      component: `_schema/${table}`,
+      events: [
+        { name: this.#name(['_schema', '{table_name}', ...pattern], action), drop: 1 },
+        { name: this.#name(['_schema', table, ...concrete], action), drop: Math.max(1, path.length - 1) },
+      ],
+    };
+  }
+
+  #locate(table: string): TableLocations {
+    const generic = ['_table', '{table_name}'];
+    const component = `_table/${table}`;
+    const of = (segments: readonly string[], drop: number) => (action: Action) => [
+      action,
+      {
+        component,
+        events: [
+          { name: this.#name([...generic, ...segments], action), drop: 1 },
+          { name: this.#name(['_table', table, ...segments], action), drop },
+        ] satisfies EventName[],
+      },
+    ];
+    return {
+      list: Object.fromEntries(actions.map(of([], 1))),
+      record: Object.fromEntries(actions.map(of(['{id}'], 2))),
+    };
+  }
+
+  #name(segments: readonly string[], action: Action): string {
+    return eventName(this.#service, segments, action);
+  }
+}
+
+interface TableLocations {
+  readonly list: Readonly<Record<Action, Location>>;
+  readonly record: Readonly<Record<Action, Location>>;
+}
+
+// `_schema/t/f` is the old spelling of `_schema/t/_field/f`.
+function patternOf(rest: readonly string[]): readonly string[] | undefined {
+  const [part, name, ...more] = rest;
+  if (more.length > 0) return undefined;
+  if (part === undefined) return [];
+  if (name === undefined)
+    return part === '_field' || part === '_related' ? [part] : ['_field', '{field_name}'];
+  if (part === '_field') return [part, '{field_name}'];
+  return part === '_related' ? [part, '{relationship_name}'] : undefined;
+}

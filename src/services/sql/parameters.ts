@@ -1,0 +1,260 @@
+// What a read asks for: the parameters of spec §5.5 with their aliases, checked against a table.
+// Invariant: whatever is malformed or unknown is refused with a 400 that names the parameter; nothing is skipped.
+import { PlatformError } from '../../core/errors.ts';
+import type { Message, Parameters } from '../../core/operation.ts';
+import type { Literal, Order, Where } from '../../core/query.ts';
+import { parseNames } from '../../query/fields.ts';
+import { parseFilter } from '../../query/filter.ts';
+import { parseOrder } from '../../query/order.ts';
+import type { Field, Relation, Table } from './schema.ts';
+import { readTruth } from './values.ts';
+
+/** A relation that is asked for, with what is wanted of its records. */
+export interface RelationRequest {
+  readonly relation: Relation;
+  /** As given: names with commas, or undefined for all. */
+  readonly fields: string | undefined;
+  /** At most so many records for each parent. */
+  readonly limit: number | undefined;
+  readonly order: string | undefined;
+}
+
+/** A read of a table, understood. */
+export interface ReadRequest {
+  readonly fields: readonly Field[];
+  readonly where: Where | undefined;
+  readonly order: readonly Order[];
+  readonly group: readonly Field[];
+  /** Undefined when none was given (0 counts as none). */
+  readonly limit: number | undefined;
+  readonly offset: number;
+  /** Identifiers as given: text, number, or an object or list for keys of several fields. */
+  readonly ids: readonly unknown[] | undefined;
+  readonly idFields: readonly Field[] | undefined;
+  readonly includeCount: boolean;
+  readonly countOnly: boolean;
+  readonly includeSchema: boolean;
+  readonly relations: readonly RelationRequest[];
+}
+
+const aliases: Readonly<Record<string, readonly string[]>> = {
+  fields: ['fields', 'select'],
+  filter: ['filter', 'where'],
+  limit: ['limit', 'top'],
+  offset: ['offset', 'skip'],
+  order: ['order', 'sort', 'order_by'],
+  group: ['group', 'group_by'],
+};
+
+/** The parameters of the query, then those of a body that is an object; the query wins. */
+export class ReadParameters {
+  readonly #query: Parameters;
+  readonly #body: Readonly<Record<string, unknown>>;
+
+  constructor(message: Message) {
+    this.#query = message.parameters;
+    const value = message.body?.exactValue;
+    this.#body = isMap(value) ? value : {};
+  }
+
+  /** The value of a parameter under any of its names; undefined when it is absent or empty. */
+  get(name: string): unknown {
+    for (const source of [this.#query, this.#body]) {
+      for (const alias of aliases[name] ?? [name]) {
+        const value = Object.hasOwn(source, alias) ? source[alias] : undefined;
+        if (value !== undefined && value !== '') return value;
+      }
+    }
+    return undefined;
+  }
+
+  /** A text; a list of texts becomes one with commas. */
+  text(name: string): string | undefined {
+    const value = this.get(name);
+    if (value === undefined || value === null) return undefined;
+    if (typeof value === 'string') return value;
+    if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.join(',');
+    throw invalid(name, 'must be text');
+  }
+
+  /** A whole number from 0 on. */
+  integer(name: string): number | undefined {
+    return integerOf(name, this.get(name));
+  }
+
+  /** A switch: false when absent, true when it stands alone (`?include_count`). */
+  flag(name: string): boolean {
+    const value = this.get(name);
+    if (value === undefined) return false;
+    if (value === null || typeof value === 'boolean') return value ?? true;
+    const truth = typeof value === 'object' ? undefined : readTruth(String(value));
+    if (truth === undefined) throw invalid(name, 'must be true or false');
+    return truth;
+  }
+
+  /** A list, given as such or as text with commas. */
+  list(name: string): readonly unknown[] | undefined {
+    const value = this.get(name);
+    if (value === undefined || value === null || Array.isArray(value)) return value ?? undefined;
+    if (typeof value === 'object' || typeof value === 'boolean')
+      throw invalid(name, 'must be a list of values');
+    return String(value)
+      .split(',')
+      .map((item) => item.trim());
+  }
+
+  /** Identifiers: `ids`, or the records of the body. */
+  ids(): readonly unknown[] | undefined {
+    const text = this.get('ids');
+    // Keys of several fields: `(1,a),(2,b)`.
+    if (typeof text === 'string' && /^\s*\(/.test(text)) {
+      return [...text.matchAll(/\(([^()]*)\)/g)].map(([, key = '']) =>
+        key.split(',').map((part) => part.trim()),
+      );
+    }
+    const ids = this.list('ids');
+    if (ids !== undefined) return ids;
+    const records = this.#body['resource'];
+    return Array.isArray(records) ? records : undefined;
+  }
+
+  /** The value of a filter's `:name`. */
+  placeholder(name: string): Literal | undefined {
+    const values = this.get('params');
+    if (!isMap(values)) return undefined;
+    const value = Object.hasOwn(values, name) ? values[name] : values[`:${name}`];
+    return typeof value === 'object' && value !== null ? undefined : (value as Literal | undefined);
+  }
+}
+
+/**
+ * Understands a read of a table; a condition that is known already stands for the filter's text.
+ * Throws `request.invalid_parameter`, `request.invalid_field` or `request.invalid_filter`.
+ */
+export function parseRead(table: Table, parameters: ReadParameters, where?: Where): ReadRequest {
+  const group = namedFields(table, parameters.text('group'));
+  const fields = parameters.text('fields');
+  const limit = parameters.integer('limit');
+  const idFields = parameters.text('id_field');
+  const order = parameters.text('order');
+  return {
+    fields: fields === undefined && group.length > 0 ? group : parseFields(table, fields, group),
+    where: where ?? parseWhere(table, parameters),
+    order: order === undefined ? [] : parseOrder(order, (name) => table.field(name)?.name),
+    group,
+    limit: limit === 0 ? undefined : limit,
+    offset: parameters.integer('offset') ?? 0,
+    ids: parameters.ids(),
+    idFields: idFields === undefined ? undefined : namedFields(table, idFields),
+    includeCount: parameters.flag('include_count'),
+    countOnly: parameters.flag('count_only'),
+    includeSchema: parameters.flag('include_schema'),
+    relations: parseRelated(table, parameters),
+  };
+}
+
+/** The fields that a text names; all for `*` and undefined. Throws `request.invalid_field`. */
+export function parseFields(
+  table: Table,
+  text: string | undefined,
+  group: readonly Field[] = [],
+): readonly Field[] {
+  if (text === undefined || text.trim() === '*') return ungrouped([...table.fields.values()], group);
+  const fields = new Set<Field>();
+  for (const name of parseNames(text)) {
+    if (name === '*') for (const field of table.fields.values()) fields.add(field);
+    else fields.add(known(table, name));
+  }
+  if (fields.size === 0) throw invalid('fields', 'must name at least one field');
+  return ungrouped([...fields], group);
+}
+
+/** The relations that `related` asks for, in the table's order. Throws `request.invalid_parameter`. */
+export function parseRelated(table: Table, parameters: ReadParameters): readonly RelationRequest[] {
+  const related = parameters.get('related');
+  if (related === undefined || related === null) return [];
+  const wanted = new Map<string, Readonly<Record<string, unknown>>>();
+  if (isMap(related)) {
+    for (const [name, options] of Object.entries(related)) wanted.set(name, isMap(options) ? options : {});
+  } else {
+    for (const name of parseNames(parameters.text('related') ?? '')) wanted.set(name, {});
+  }
+  if (wanted.delete('*')) {
+    for (const name of table.relations.keys()) if (!wanted.has(name)) wanted.set(name, {});
+  }
+  for (const name of wanted.keys()) {
+    if (!table.relations.has(name)) {
+      throw new PlatformError('request.invalid_parameter', `Invalid relationship requested: ${name}`);
+    }
+  }
+  const found = [...table.relations.values()].filter((relation) => wanted.has(relation.name));
+  return found.map((relation) => relationRequest(relation, wanted.get(relation.name) ?? {}, parameters));
+}
+
+function relationRequest(
+  relation: Relation,
+  options: Readonly<Record<string, unknown>>,
+  parameters: ReadParameters,
+): RelationRequest {
+  // As written in a body, and as PHP and our own parser of query strings spell `{relation}.fields`.
+  const spellings = (name: string) => [
+    `${relation.name}.${name}`,
+    `${relation.name}_${name}`.replace(/[ .[]/g, '_'),
+  ];
+  const option = (name: string): unknown => {
+    const given = spellings(name).map((spelling) => parameters.get(spelling));
+    return options[name] ?? given.find((value) => value !== undefined);
+  };
+  const text = (name: string): string | undefined => {
+    const value = option(name) ?? undefined;
+    if (value === undefined || typeof value === 'string') return value;
+    throw invalid(`${relation.name}.${name}`, 'must be text');
+  };
+  const limit = integerOf(`${relation.name}.limit`, option('limit') ?? undefined);
+  return { relation, fields: text('fields'), limit: limit === 0 ? undefined : limit, order: text('order') };
+}
+
+function parseWhere(table: Table, parameters: ReadParameters): Where | undefined {
+  const filter = parameters.text('filter');
+  if (filter === undefined) return undefined;
+  return parseFilter(filter, {
+    field: (name) => table.field(name)?.name,
+    parameter: (name) => parameters.placeholder(name),
+  });
+}
+
+function namedFields(table: Table, text: string | undefined): readonly Field[] {
+  return text === undefined ? [] : parseNames(text).map((name) => known(table, name));
+}
+
+function known(table: Table, name: string): Field {
+  const field = table.field(name);
+  if (field !== undefined) return field;
+  throw new PlatformError('request.invalid_field', `Invalid field requested: ${name}`);
+}
+
+// Of many records in a group there is no one value of a field that they are not grouped by.
+function ungrouped(fields: readonly Field[], group: readonly Field[]): readonly Field[] {
+  const other = group.length === 0 ? undefined : fields.find((field) => !group.includes(field));
+  if (other === undefined) return fields;
+  throw new PlatformError(
+    'request.invalid_field',
+    `Field '${other.name}' is not in 'group': name only grouped fields in 'fields'.`,
+  );
+}
+
+function integerOf(name: string, value: unknown): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  const number = typeof value === 'string' && /^\s*\d{1,15}\s*$/.test(value) ? Number(value) : value;
+  if (typeof number === 'number' && Number.isSafeInteger(number) && number >= 0) return number;
+  throw invalid(name, 'must be a whole number, 0 or more');
+}
+
+function invalid(name: string, what: string): PlatformError {
+  return new PlatformError('request.invalid_parameter', `Parameter '${name}' ${what}.`);
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,130 @@
+// A SQL database as a service: paths to tables and their schema, operations to reading, writing and describing.
+// Invariant: a refusal of the database never reaches a caller in the driver's words.
+import type { Body } from '../../core/body.ts';
+import { PlatformError } from '../../core/errors.ts';
+import type { Action, Operation, Result } from '../../core/operation.ts';
+import type { CallContext, Endpoint, Location, Service } from '../../core/service.ts';
+import { DatabaseError, type MaybePromise } from '../../database/connection.ts';
+import { describeEndpoints } from './describe.ts';
+import type { Engine } from './dialect.ts';
+import { describeTable, listRoot, listTables, wantsRefresh } from './listing.ts';
+import { Locations } from './locations.ts';
+import { readRecords } from './read.ts';
+import { EngineSource, type SqlSettings, unavailable } from './source.ts';
+import { RecordWriter } from './write.ts';
+
+/** What a SQL service is made of. */
+export interface SqlServiceOptions {
+  readonly type: string;
+  readonly settings: SqlSettings;
+  readonly engine: Engine;
+}
+
+/** A service over one SQL database. */
+export class SqlService implements Service {
+  readonly name: string;
+  readonly type: string;
+  readonly #source: EngineSource;
+  readonly #writer: RecordWriter;
+  readonly #locations: Locations;
+
+  constructor({ type, settings, engine }: SqlServiceOptions) {
+    this.name = settings.service;
+    this.type = type;
+    this.#source = new EngineSource({ settings, engine });
+    this.#writer = new RecordWriter({ source: this.#source });
+    this.#locations = new Locations({ service: this.name, tableName: (name) => this.#spelling(name) });
+  }
+
+  locate(path: readonly string[], action: Action): Location | undefined {
+    return this.#locations.find(path, action);
+  }
+
+  handle(operation: Operation, _location: Location, context: CallContext): Promise<Result> | Result {
+    try {
+      const result = this.#do(operation, context);
+      return result instanceof Promise ? result.catch((error) => this.#refuse(error)) : result;
+    } catch (error) {
+      return this.#refuse(error);
+    }
+  }
+
+  describe(): readonly Endpoint[] {
+    return describeEndpoints(this.#source.tables().map((table) => table.name));
+  }
+
+  test(): void {
+    this.refresh();
+    this.#source.tables();
+  }
+
+  refresh(): void {
+    this.#source.refresh();
+    this.#locations.clear();
+  }
+
+  async close(): Promise<void> {
+    await this.#source.close();
+  }
+
+  #do(operation: Operation, context: CallContext): MaybePromise<Result> {
+    const { path, action } = operation;
+    const [root, name, id] = path;
+    if (root === '_table' && name !== undefined) {
+      const table = this.#source.table(name);
+      if (action === 'GET') return readRecords(this.#source, operation, { table, id }, context);
+      return this.#writer.write(operation, { table, id, context });
+    }
+    if (action !== 'GET') throw this.#unsupported(operation);
+    return { status: 200, headers: {}, body: this.#list(operation) };
+  }
+
+  #list({ path, request }: Operation): Body {
+    const [root, name, ...rest] = path;
+    if (wantsRefresh(request)) this.refresh();
+    if (root === undefined) return listRoot(this.#source, request);
+    if (name === undefined) return listTables(this.#source, request);
+    return describeTable(this.#source, this.#source.table(name), rest, request);
+  }
+
+  // While the database cannot be used a table has the spelling it is asked for by: `handle` says what is wrong.
+  #spelling(name: string): string | undefined {
+    try {
+      return this.#source.findTable(name)?.name;
+    } catch (error) {
+      if (error instanceof PlatformError) return undefined;
+      throw error;
+    }
+  }
+
+  #refuse(error: unknown): never {
+    if (!(error instanceof DatabaseError)) throw error;
+    if (error.failure !== 'other') throw unavailable(this.name, error);
+    if (this.#source.refreshIfChanged()) {
+      this.#locations.clear();
+      throw new PlatformError(
+        'service.unavailable',
+        `The schema of service '${this.name}' was changed a moment ago. Please try again.`,
+        { cause: error },
+      );
+    }
+    throw new PlatformError('request.failed', `The database of service '${this.name}' could not do this.`, {
+      cause: error,
+    });
+  }
+
+  #unsupported({ path, action }: Operation): PlatformError {
+    const [root] = path;
+    if (root === undefined)
+      return new PlatformError(
+        'request.unsupported_verb',
+        `${action} requests without a resource are not currently supported by the '${this.name}' service.`,
+      );
+    const hint =
+      root === '_schema' ? ' Change the schema in the database and call GET _schema?refresh=true.' : '';
+    return new PlatformError(
+      'request.unsupported_verb',
+      `${action} requests on '${path.join('/')}' are not currently supported by the '${this.name}' service.${hint}`,
+    );
+  }
+}
