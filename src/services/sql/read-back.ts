@@ -1,16 +1,16 @@
-// Reading inside a write: the keys that a filter finds, and the records that its answer shows.
-// Invariant: it reads in the write's own session, so it sees what the write has done and nobody else's half.
+// Reading around a write: the keys that a filter finds, and the records that its answer shows.
+// Invariant: related records come by inner calls, which may run scripts, so they are asked for outside transactions.
 import { PlatformError } from '../../core/errors.ts';
-import type { Literal } from '../../core/query.ts';
-import type { Bindable, MaybePromise, Row, Session } from '../../database/connection.ts';
+import type { MaybePromise } from '../../database/connection.ts';
+import { type Bindable, type Session, whenDone } from '../../database/connection.ts';
 import { parseFilter } from '../../query/filter.ts';
-import type { Field, Table } from './schema.ts';
+import { decodeRow, fetchRecords, type SqlRecord } from './fetch.ts';
+import { parseFields, parseRelated, type RelationRequest } from './parameters.ts';
+import { attachRelated, keyFieldsOf } from './related.ts';
+import type { Field } from './schema.ts';
 import type { SqlSource } from './source.ts';
 import type { KeyValues } from './steps.ts';
 import type { WriteRequest } from './write-request.ts';
-
-/** A record as it is answered. */
-export type JsonRecord = Readonly<Record<string, unknown>>;
 
 /** What a write reads. */
 export interface ReadBackOptions {
@@ -23,12 +23,14 @@ export class ReadBack {
   readonly #source: SqlSource;
   readonly #request: WriteRequest;
   readonly #fields: readonly Field[] | undefined;
+  readonly #relations: readonly RelationRequest[];
 
-  /** Throws `request.invalid_field` for a field that does not exist. */
+  /** Throws `request.invalid_field` and `request.invalid_parameter` for what does not exist. */
   constructor({ source, request }: ReadBackOptions) {
     this.#source = source;
     this.#request = request;
     this.#fields = answeredFields(request);
+    this.#relations = parseRelated(request.table, request.parameters);
   }
 
   /** Whether more than the keys is to be answered. */
@@ -36,82 +38,75 @@ export class ReadBack {
     return this.#fields !== undefined;
   }
 
+  /** Whether related records are to be answered too. */
+  get hasRelations(): boolean {
+    return this.#relations.length > 0;
+  }
+
   /** The key of a record as a record of its own. */
-  keyRecord(key: KeyValues): JsonRecord {
+  keyRecord(key: KeyValues): SqlRecord {
     const { keys } = this.#request;
-    return Object.fromEntries(
-      keys.map((field, index) => [field.name, this.#source.dialect.decode(field, key[index])]),
-    );
+    const row = Object.fromEntries(keys.map((field, index) => [field.name, key[index]]));
+    return decodeRow(this.#source.dialect, keys, row);
   }
 
   /** The records of keys, at the same indexes; undefined where there is none. */
-  async records(
+  records(
     session: Session,
     keys: readonly (KeyValues | undefined)[],
-  ): Promise<readonly (JsonRecord | undefined)[]> {
+  ): MaybePromise<readonly (SqlRecord | undefined)[]> {
+    if (this.#fields === undefined) return keys.map((key) => key && this.keyRecord(key));
+    const { table, keys: keyFields } = this.#request;
+    const fields = new Set([...this.#fields, ...keyFieldsOf(table, this.#relations)]);
+    return fetchRecords(this.#source, {
+      table,
+      keys: keys.map((key) => key ?? []),
+      keyFields: keyFields.map(({ name }) => name),
+      fields: [...fields].map(({ name }) => name),
+      session,
+    });
+  }
+
+  /** The records with what is related to them, without what only served to find that. Not inside a transaction. */
+  async withRelated(
+    records: readonly (SqlRecord | undefined)[],
+  ): Promise<readonly (SqlRecord | undefined)[]> {
     const fields = this.#fields;
-    if (fields === undefined) return keys.map((key) => key && this.keyRecord(key));
-    const found: (JsonRecord | undefined)[] = [];
-    for (const key of keys) {
-      const rows = key === undefined ? [] : this.#rows(session, fields, key);
-      const [row] = rows instanceof Promise ? await rows : rows;
-      found.push(row && this.#decoded(fields, row));
-    }
-    return found;
+    if (fields === undefined || !this.hasRelations) return records;
+    const { table, context } = this.#request;
+    const known = records.filter((record) => record !== undefined);
+    await attachRelated(known, { source: this.#source, table, relations: this.#relations, context });
+    const names = [...fields, ...this.#relations.map(({ relation }) => relation)].map(({ name }) => name);
+    return records.map((record) => record && Object.fromEntries(names.map((name) => [name, record[name]])));
   }
 
   /** The keys of the records that a filter finds, in their order. Refuses more than the service's cap. */
-  async find(session: Session, filter: string): Promise<readonly KeyValues[]> {
-    const { table, keys } = this.#request;
+  find(session: Session, filter: string): MaybePromise<readonly KeyValues[]> {
+    const { table, keys, parameters } = this.#request;
     const { maxRecords } = this.#source.settings;
-    const where = parseFilter(filter, scope(table, this.#request.filterParameters));
+    const where = parseFilter(filter, {
+      field: (name) => table.field(name)?.name,
+      parameter: (name) => parameters.placeholder(name),
+    });
     const order = keys.map(({ name }) => ({ field: name, descending: false }));
     const { plan, values } = this.#source.plans.list({ table, fields: keys, where, order, group: [] });
-    const rows = await session.rows(plan.rows, [...values, maxRecords + 1, 0]);
-    if (rows.length <= maxRecords) return rows.map((row) => keys.map(({ name }) => row[name] as Bindable));
-    throw new PlatformError(
-      'request.invalid_record',
-      `The filter finds more records than this service takes at once (max_records: ${maxRecords}).`,
-    );
-  }
-
-  // One by one: keys may compare by rules of their own (a text without case), so rows of many could not be told apart.
-  #rows(session: Session, fields: readonly Field[], key: KeyValues): MaybePromise<Row[]> {
-    const { table, keys } = this.#request;
-    return session.rows(this.#source.plans.keyed({ table, fields, keys, count: 1 }).rows, key);
-  }
-
-  #decoded(fields: readonly Field[], row: Row): JsonRecord {
-    return Object.fromEntries(
-      fields.map((field) => [field.name, this.#source.dialect.decode(field, row[field.name])]),
-    );
+    return whenDone(session.rows(plan.rows, [...values, maxRecords + 1, 0]), (rows) => {
+      if (rows.length <= maxRecords) return rows.map((row) => keys.map(({ name }) => row[name] as Bindable));
+      throw new PlatformError(
+        'request.invalid_record',
+        `The filter finds more records than this service takes at once (max_records: ${maxRecords}).`,
+      );
+    });
   }
 }
 
-function answeredFields({ table, fields, related, keys }: WriteRequest): readonly Field[] | undefined {
-  if (fields === undefined && related === undefined) return undefined;
-  if (keys.length === 0) {
-    throw new PlatformError(
-      'request.invalid_parameter',
-      `Table '${table.name}' has no primary key: leave 'fields' and 'related' out, its records can not be read back.`,
-    );
-  }
-  if (fields === undefined) return keys;
-  if (fields.includes('*')) return [...table.fields.values()];
-  const named = fields.map((name) => {
-    const field = table.field(String(name));
-    if (field !== undefined) return field;
-    throw new PlatformError('request.invalid_field', `Invalid field requested: ${name}`);
-  });
-  return [...new Set(named)];
-}
-
-function scope(table: Table, parameters: WriteRequest['filterParameters']) {
-  return {
-    field: (name: string) => table.field(name)?.name,
-    parameter: (name: string): Literal | undefined => {
-      const value = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
-      return typeof value === 'object' && value !== null ? undefined : value;
-    },
-  };
+function answeredFields({ table, parameters, keys }: WriteRequest): readonly Field[] | undefined {
+  const fields = parameters.text('fields');
+  if (fields === undefined && parameters.get('related') === undefined) return undefined;
+  if (keys.length > 0) return fields === undefined ? keys : parseFields(table, fields);
+  throw new PlatformError(
+    'request.invalid_parameter',
+    `Table '${table.name}' has no primary key, so its records can not be read back: ` +
+      "leave 'fields' and 'related' out.",
+  );
 }

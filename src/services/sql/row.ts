@@ -26,7 +26,7 @@ export function readNewRow(input: RowInput): RowValues {
   }
   const row = bindRow(input, given);
   for (const field of input.table.fields.values()) {
-    if (field.required && !given.has(field)) {
+    if (isNeeded(field) && !given.has(field)) {
       throw invalid(`Required field '${field.name}' can not be NULL.`);
     }
   }
@@ -82,6 +82,12 @@ function refuseUnknown({ source, table, name }: { source: SqlSource; table: Tabl
   }
 }
 
+// SQLite lets a key be NULL unless it says otherwise; nobody could address such a record.
+function isNeeded(field: Field): boolean {
+  if (field.required) return true;
+  return field.isPrimaryKey && !field.autoIncrement && !field.isGenerated && field.default === null;
+}
+
 function bindRow({ source, table }: RowInput, given: Map<Field, unknown>): RowValues {
   const fields: Field[] = [];
   const values: Bindable[] = [];
@@ -98,7 +104,8 @@ function bindValue(source: SqlSource, field: Field, value: unknown): Bindable {
   if (field.isGenerated) {
     throw invalid(`Field '${field.name}' is computed by the database and can not be written.`);
   }
-  if (value === null && !field.allowNull) throw invalid(`Field '${field.name}' can not be NULL.`);
+  if (value === null && !(field.allowNull && !field.isPrimaryKey))
+    throw invalid(`Field '${field.name}' can not be NULL.`);
   const bound = source.dialect.encode(field, value);
   if (source.settings.strictFields) refuseTooLong(field, bound);
   return bound;

@@ -1,7 +1,10 @@
 // The single steps of writing: what is done to one row. Invariant: a step checks everything it can before its
 // statement, so that a refused record has changed nothing.
+import { writeJson } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
-import type { Bindable, MaybePromise, Session } from '../../database/connection.ts';
+import { type Bindable, type MaybePromise, type Session, whenDone } from '../../database/connection.ts';
+import { bindKey } from './fetch.ts';
+import { isRecord } from './records.ts';
 import { type RowValues, readChanges, readKey, readNewRow } from './row.ts';
 import type { Field, Table } from './schema.ts';
 import type { SqlSource } from './source.ts';
@@ -41,7 +44,7 @@ export class RowSteps {
 
   /** Whether every insert is one statement without an answer of rows, so that it needs no transaction around it. */
   get insertsAlone(): boolean {
-    return this.#keys.every((key) => key.autoIncrement || key.required);
+    return this.#keys.every((key) => key.autoIncrement || (key.default === null && !key.isGenerated));
   }
 
   /** Inserts a record. */
@@ -53,18 +56,18 @@ export class RowSteps {
   change(session: Session, key: KeyValues, { record, row, upsert }: Change): MaybePromise<KeyValues> {
     this.#refuseOtherKey(record, key);
     const statement = this.#statements.update(this.#table, row.fields, this.#keys);
-    return after(session.run(statement, [...row.values, ...key]), ({ changes }) => {
+    return whenDone(session.run(statement, [...row.values, ...key]), ({ changes }) => {
       if (changes > 0) return key;
       if (upsert) return this.#insert(session, this.#keyedRow(record, key));
-      throw this.notFound(key);
+      throw this.#notFound(key);
     });
   }
 
   /** Deletes the record of a key. */
   remove(session: Session, key: KeyValues): MaybePromise<KeyValues> {
     const statement = this.#statements.remove(this.#table, this.#keys);
-    return after(session.run(statement, key), ({ changes }) => {
-      if (changes === 0) throw this.notFound(key);
+    return whenDone(session.run(statement, key), ({ changes }) => {
+      if (changes === 0) throw this.#notFound(key);
       return key;
     });
   }
@@ -74,9 +77,12 @@ export class RowSteps {
     return readKey(this.#input(record), this.#keys);
   }
 
-  /** The key that an identifier of the request is; only for keys of one field. */
+  /** The key that an identifier is: one value, or a list or record of them for keys of several fields. */
   keyOfId(id: unknown): KeyValues {
-    return this.#keys.map((key) => this.#source.dialect.encode(key, id));
+    const values = Array.isArray(id) ? id : isRecord(id) ? this.#keys.map(({ name }) => id[name]) : [id];
+    const key = bindKey(this.#source.dialect, this.#keys, values);
+    if (key === undefined) throw notFound(typeof id === 'object' ? writeJson(id) : String(id));
+    return key;
   }
 
   /** The changes that a record asks for, without its key. */
@@ -84,10 +90,9 @@ export class RowSteps {
     return readChanges(this.#input(record), this.#keys);
   }
 
-  /** The 404 for a key, in the recorded words. */
-  notFound(key: KeyValues): PlatformError {
-    const shown = this.#keys.map((field, index) => String(this.#source.dialect.decode(field, key[index])));
-    return new PlatformError('request.not_found', `Record with identifier '${shown.join(',')}' not found.`);
+  #notFound(key: KeyValues): PlatformError {
+    const { dialect } = this.#source;
+    return notFound(this.#keys.map((field, index) => String(dialect.decode(field, key[index]))).join());
   }
 
   #insert(session: Session, row: RowValues): MaybePromise<KeyValues> {
@@ -95,12 +100,12 @@ export class RowSteps {
     const [generated] = missing;
     if (generated === undefined || (missing.length === 1 && generated.autoIncrement)) {
       const statement = this.#statements.insert(this.#table, row.fields, []);
-      return after(session.run(statement, row.values), ({ lastId }) =>
+      return whenDone(session.run(statement, row.values), ({ lastId }) =>
         this.#keyOfRow(row, () => lastId ?? null),
       );
     }
     const statement = this.#statements.insert(this.#table, row.fields, missing);
-    return after(session.rows(statement, row.values), ([made]) =>
+    return whenDone(session.rows(statement, row.values), ([made]) =>
       this.#keyOfRow(row, (key) => (made?.[key.name] ?? null) as Bindable),
     );
   }
@@ -124,9 +129,10 @@ export class RowSteps {
 
   #refuseOtherKey(record: unknown, key: KeyValues): void {
     for (const [name, value] of Object.entries(record as object)) {
-      const index = this.#keys.findIndex((field) => field === this.#table.field(name));
-      const field = this.#keys[index];
-      if (field === undefined || isSame(this.#source.dialect.encode(field, value), key[index])) continue;
+      const field = this.#table.field(name);
+      const index = field === undefined ? -1 : this.#keys.indexOf(field);
+      if (field === undefined || index < 0 || isSame(this.#source.dialect.encode(field, value), key[index]))
+        continue;
       throw new PlatformError(
         'request.invalid_record',
         `Field '${field.name}' identifies the record and can not be changed.`,
@@ -139,12 +145,11 @@ export class RowSteps {
   }
 }
 
+function notFound(identifier: string): PlatformError {
+  return new PlatformError('request.not_found', `Record with identifier '${identifier}' not found.`);
+}
+
 // Both were encoded for the same field; the text tells bytes apart too.
 function isSame(one: Bindable, other: Bindable | undefined): boolean {
   return String(one) === String(other);
-}
-
-/** Goes on with a value at once, or when it comes. */
-export function after<A, B>(value: MaybePromise<A>, next: (value: A) => MaybePromise<B>): MaybePromise<B> {
-  return value instanceof Promise ? value.then(next) : next(value);
 }

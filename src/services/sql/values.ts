@@ -58,7 +58,7 @@ const kinds: Readonly<Record<FieldType, Kind>> = {
  */
 export function coerceValue(field: Field, value: unknown): Coerced {
   if (value === null) return null;
-  const kind = kindOf(field);
+  const kind = kinds[field.type];
   const read = kind.read(value);
   if (read === undefined) throw new PlatformError('request.invalid_record', refusal(field, kind, value));
   return read;
@@ -70,7 +70,7 @@ export function coerceValue(field: Field, value: unknown): Coerced {
  */
 export function coerceLiteral(field: Field, value: Literal): Literal {
   if (value === null) return null;
-  const kind = kindOf(field);
+  const kind = kinds[field.type];
   const read = kind.read(value);
   if (read === undefined) throw new PlatformError('request.invalid_filter', refusal(field, kind, value));
   if (!(read instanceof Uint8Array)) return read;
@@ -87,14 +87,11 @@ export function readTruth(value: string): boolean | undefined {
   return /^(?:false|0|off|no|n|f)$/.test(word) ? false : undefined;
 }
 
-// A reference takes the type of what it points to: text keys are common (a code, a UUID).
-function kindOf(field: Field): Kind {
-  return field.type === 'reference' && !/int|serial|^$/i.test(field.dbType) ? text : kinds[field.type];
-}
-
 function refusal(field: Field, kind: Kind, value: unknown): string {
   const isWholeNumber =
-    typeof value === 'bigint' || Number.isInteger(value) || /^[+-]?\d+(?:\.0+)?$/.test(String(value));
+    typeof value === 'bigint' ||
+    Number.isInteger(value) ||
+    (typeof value === 'string' && /^[+-]?\d+(?:\.0+)?$/.test(value));
   if (kind === integer && isWholeNumber) {
     return `Field '${field.name}' must be an integer between ${integerMin} and ${integerMax}.`;
   }

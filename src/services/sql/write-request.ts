@@ -1,10 +1,11 @@
 // What a write asks for, read from an operation before anything is done: which records, with which values, and how.
 // Invariant: a selection is always explicit; a parameter that is given but empty is refused, never taken for "all".
 import { PlatformError } from '../../core/errors.ts';
-import type { Operation, ParameterValue } from '../../core/operation.ts';
+import type { Operation } from '../../core/operation.ts';
 import type { CallContext } from '../../core/service.ts';
 import type { OnFailure } from './batch.ts';
-import { isRecord, noRecords, readContent, type WriteContent, WriteParameters } from './records.ts';
+import { ReadParameters } from './parameters.ts';
+import { besideRecords, isRecord, noRecords, readContent, type WriteContent } from './records.ts';
 import type { Field, Table } from './schema.ts';
 import type { SqlSource } from './source.ts';
 
@@ -34,11 +35,7 @@ export interface WriteRequest {
   readonly onFailure: OnFailure;
   /** The fields that identify records, in this request. */
   readonly keys: readonly Field[];
-  /** Names of the fields and relations to answer with; undefined: the keys alone. */
-  readonly fields: readonly unknown[] | undefined;
-  readonly related: readonly unknown[] | undefined;
-  /** Values for the filter's placeholders. */
-  readonly filterParameters: Readonly<Record<string, ParameterValue>>;
+  readonly parameters: ReadParameters;
 }
 
 /** Reads a write. Throws `request.*` with the recorded messages (spec §5.7) or naming the parameter. */
@@ -49,11 +46,13 @@ export function readWrite(source: SqlSource, operation: Operation, target: Write
     throw invalidRecord('Create record by identifier not currently supported.');
   }
   const content = readContent(operation.request, operation.action);
-  const parameters = new WriteParameters(operation.request.parameters, content);
+  const parameters = new ReadParameters(besideRecords(operation.request, content));
   const keys = keyFields(table, operation.action, parameters);
   const selection = select({ operation, content, parameters, id });
   refuseOversize(source, selection);
-  if (keys.length > 1 && selection.kind === 'ids') throw compositeKey(table, keys);
+  if (keys.length > 1 && selection.kind === 'ids' && selection.ids.some((one) => typeof one !== 'object')) {
+    throw compositeKey(table, keys);
+  }
   return {
     operation,
     table,
@@ -62,16 +61,14 @@ export function readWrite(source: SqlSource, operation: Operation, target: Write
     isSingle: id !== undefined,
     onFailure: failureRule(parameters),
     keys,
-    fields: parameters.list('fields', 'select'),
-    related: parameters.list('related'),
-    filterParameters: filterParameters(parameters),
+    parameters,
   };
 }
 
 interface Parts {
   readonly operation: Operation;
   readonly content: WriteContent;
-  readonly parameters: WriteParameters;
+  readonly parameters: ReadParameters;
   readonly id: string | undefined;
 }
 
@@ -80,9 +77,10 @@ function select(parts: Parts): Selection {
   if (operation.action === 'POST') return { kind: 'records', records: listed(content) };
   const isDelete = operation.action === 'DELETE';
   const record = () => (isDelete ? undefined : oneRecord(content));
+  if (id === undefined) refuseEmpty(operation, content);
   const ids = id === undefined ? parameters.list('ids') : [id];
   if (ids !== undefined) return { kind: 'ids', ids, record: record() };
-  const filter = parameters.text('filter', 'where');
+  const filter = parameters.text('filter');
   if (filter !== undefined) return { kind: 'filter', filter, record: record() };
   if (!isDelete || content.list !== undefined) return { kind: 'records', records: listed(content) };
   if (parameters.flag('force')) return { kind: 'all' };
@@ -108,7 +106,7 @@ function oneRecord(content: WriteContent): unknown {
   return record;
 }
 
-function keyFields(table: Table, action: Operation['action'], parameters: WriteParameters): readonly Field[] {
+function keyFields(table: Table, action: Operation['action'], parameters: ReadParameters): readonly Field[] {
   const named = action === 'POST' ? undefined : parameters.list('id_field');
   const keys = (named ?? table.primaryKey).map((name) => {
     const field = table.field(String(name));
@@ -124,7 +122,7 @@ function keyFields(table: Table, action: Operation['action'], parameters: WriteP
   );
 }
 
-function failureRule(parameters: WriteParameters): OnFailure {
+function failureRule(parameters: ReadParameters): OnFailure {
   const goesOn = parameters.flag('continue');
   const undoes = parameters.flag('rollback');
   if (goesOn && undoes) {
@@ -150,9 +148,20 @@ function refuseOversize(source: SqlSource, selection: Selection): void {
   );
 }
 
-function filterParameters(parameters: WriteParameters): Readonly<Record<string, ParameterValue>> {
-  const given = parameters.get('params');
-  return isRecord(given) ? (given as Record<string, ParameterValue>) : {};
+// An empty list of identifiers is a program's mistake; with `force` it would end in an empty table.
+function refuseEmpty({ request }: Operation, { beside }: WriteContent): void {
+  for (const name of ['ids', 'filter', 'where']) {
+    const values = [request.parameters, beside].flatMap((from) =>
+      Object.hasOwn(from, name) ? [from[name]] : [],
+    );
+    if (!values.some(isBlank)) continue;
+    throw new PlatformError('request.invalid_parameter', `Parameter '${name}' is given but empty.`);
+  }
+}
+
+function isBlank(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  return value === null || (typeof value === 'string' && /^[\s,]*$/.test(value));
 }
 
 function refuseView(table: Table): void {

@@ -5,6 +5,7 @@ import { PlatformError } from '../../core/errors.ts';
 import type { Action, Operation, Result } from '../../core/operation.ts';
 import type { MaybePromise, Session } from '../../database/connection.ts';
 import { type BatchOutcome, type BatchRules, batchError, hasFailed, runBatch, type Step } from './batch.ts';
+import type { SqlRecord } from './fetch.ts';
 import { ReadBack } from './read-back.ts';
 import { refusedWrite } from './refusals.ts';
 import type { SqlSource } from './source.ts';
@@ -24,6 +25,15 @@ const verbs: Readonly<Record<Action, string>> = {
 type Keyed =
   | Exclude<Selection, { kind: 'filter' | 'all' }>
   | { readonly kind: 'found'; readonly keys: readonly KeyValues[]; readonly record: unknown };
+
+/** A selection that still has to be looked up, or not. */
+type Sought = Exclude<Selection, { kind: 'all' }>;
+
+/** What is known before the first record is written; `before`: the records that are to be deleted. */
+interface Ahead {
+  readonly keyed: Keyed;
+  before: readonly (SqlRecord | undefined)[] | undefined;
+}
 
 /** A write under way. */
 interface Work {
@@ -81,37 +91,41 @@ export class RecordWriter {
     }
   }
 
-  async #together(work: Work, selection: Exclude<Selection, { kind: 'all' }>): Promise<Result> {
-    const { request, rules } = work;
+  async #together(work: Work, selection: Sought): Promise<Result> {
+    const { request, readBack, rules } = work;
+    const database = this.#source.database();
     try {
-      const outcome = await this.#source.database().transaction(async (session) => {
-        const entries = await this.#inSession(work, selection, session);
+      // Deleted records lose what is related to them, so that is looked up before.
+      const isEarly = request.operation.action === 'DELETE' && readBack.hasRelations;
+      const seen = isEarly ? await this.#lookAhead(work, selection, database) : undefined;
+      if (seen !== undefined) seen.before = await readBack.withRelated(seen.before ?? []);
+      const outcome = await database.transaction(async (session) => {
+        const ahead = seen ?? (await this.#lookAhead(work, selection, session));
+        const entries = await this.#inSession(work, ahead, session);
         if (request.onFailure === 'rollback' && hasFailed(entries)) throw failure(request, entries);
         return entries;
       });
       if (hasFailed(outcome)) throw failure(request, outcome);
-      return answer(request, outcome);
+      return answer(request, isEarly ? outcome : await readBack.withRelated(outcome as readonly SqlRecord[]));
     } catch (thrown) {
       // What the database defers to the commit, such as some foreign keys, is refused there.
       throw rules.refuse(thrown);
     }
   }
 
-  async #inSession(
-    work: Work,
-    selection: Exclude<Selection, { kind: 'all' }>,
-    session: Session,
-  ): Promise<BatchOutcome<unknown>> {
-    const { request, readBack, rules } = work;
+  async #lookAhead({ request, steps, readBack }: Work, selection: Sought, session: Session): Promise<Ahead> {
     const keyed: Keyed =
       selection.kind === 'filter'
         ? { kind: 'found', keys: await readBack.find(session, selection.filter), record: selection.record }
         : selection;
-    const isDelete = request.operation.action === 'DELETE';
-    const before = isDelete ? await readBack.records(session, knownKeys(work, keyed)) : undefined;
-    const outcome = await runBatch(this.#steps(work, keyed), session, rules);
+    if (request.operation.action !== 'DELETE') return { keyed, before: undefined };
+    return { keyed, before: await readBack.records(session, knownKeys(steps, keyed)) };
+  }
+
+  async #inSession(work: Work, { keyed, before }: Ahead, session: Session): Promise<BatchOutcome<unknown>> {
+    const outcome = await runBatch(this.#steps(work, keyed), session, work.rules);
     const written = outcome.map((entry) => (entry instanceof PlatformError ? undefined : entry));
-    const records = before ?? (await readBack.records(session, written));
+    const records = before ?? (await work.readBack.records(session, written));
     return outcome.map((entry, index) => (entry instanceof PlatformError ? entry : records[index]));
   }
 
@@ -119,7 +133,7 @@ export class RecordWriter {
     const { request, steps } = work;
     const { action } = request.operation;
     if (action === 'DELETE') {
-      return keysOf(work, selection).map((key) => (session) => steps.remove(session, key()));
+      return keysOf(steps, selection).map((key) => (session) => steps.remove(session, key()));
     }
     const upsert = action === 'PUT' && this.#source.settings.allowUpsert;
     if (selection.kind === 'records') {
@@ -132,7 +146,7 @@ export class RecordWriter {
     }
     const { record } = selection;
     const row = steps.changes(record);
-    return keysOf(work, selection).map(
+    return keysOf(steps, selection).map(
       (key) => (session) => steps.change(session, key(), { record, row, upsert }),
     );
   }
@@ -160,7 +174,7 @@ function sizeOf(selection: Keyed): number {
 }
 
 // Functions, because a key that can not be read refuses its own record only.
-function keysOf({ steps }: Work, selection: Keyed): readonly (() => KeyValues)[] {
+function keysOf(steps: RowSteps, selection: Keyed): readonly (() => KeyValues)[] {
   switch (selection.kind) {
     case 'ids':
       return selection.ids.map((id) => () => steps.keyOfId(id));
@@ -171,8 +185,8 @@ function keysOf({ steps }: Work, selection: Keyed): readonly (() => KeyValues)[]
   }
 }
 
-function knownKeys(work: Work, selection: Keyed): readonly (KeyValues | undefined)[] {
-  return keysOf(work, selection).map((key) => {
+function knownKeys(steps: RowSteps, selection: Keyed): readonly (KeyValues | undefined)[] {
+  return keysOf(steps, selection).map((key) => {
     try {
       return key();
     } catch (thrown) {

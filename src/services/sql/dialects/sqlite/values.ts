@@ -1,19 +1,15 @@
 // What SQLite keeps of a checked value and what its stored value means in JSON. It has no booleans and no dates:
 // booleans are 0 and 1, dates are text. Invariant: decode(encode(x)) is x in its canonical form; decode never throws.
 import { Body } from '../../../../core/body.ts';
-import type { Literal } from '../../../../core/query.ts';
 import type { Bindable } from '../../../../database/connection.ts';
 import type { Field } from '../../schema.ts';
-import { type Coerced, coerceLiteral, coerceValue, readTruth } from '../../values.ts';
+import { coerceValue, readTruth } from '../../values.ts';
 
 /** What is bound for a JSON value of a field; null for null. Throws `request.invalid_record` naming the field. */
 export function encode(field: Field, value: unknown): Bindable {
-  return bindable(coerceValue(field, value));
-}
-
-/** What is bound for a value that a filter compares with. Throws `request.invalid_filter` naming the field. */
-export function encodeLiteral(field: Field, value: Literal): Bindable {
-  return bindable(coerceLiteral(field, value));
+  if (field.dbType === '' && (typeof value === 'number' || typeof value === 'bigint')) return untyped(value);
+  const coerced = coerceValue(field, value);
+  return typeof coerced === 'boolean' ? Number(coerced) : coerced;
 }
 
 /**
@@ -42,8 +38,11 @@ export function decode(field: Field, stored: unknown): unknown {
   }
 }
 
-function bindable(coerced: Coerced): Bindable {
-  return typeof coerced === 'boolean' ? Number(coerced) : coerced;
+// A column without a type keeps what it is given, and a number is given as a double unless it is a bigint.
+function untyped(value: number | bigint): Bindable {
+  const isInteger =
+    typeof value === 'bigint' ? BigInt.asIntN(64, value) === value : Number.isSafeInteger(value);
+  return isInteger ? BigInt(value) : Number(value);
 }
 
 function base64(bytes: Uint8Array): string {
