@@ -1,4 +1,4 @@
-// Makes conditions of what the grammar (filter.peggy) reads; a new builder for each filter, because it counts.
+// Makes conditions of what the grammar (filter.peggy) reads; a new builder per filter, because it counts.
 // Invariant: whatever comes out holds known fields and plain literals only, and stays within the limits.
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
@@ -77,7 +77,7 @@ export class FilterBuilder {
     return { literal: parts.join(''), bare: undefined };
   }
 
-  /** A value without quotes: a placeholder, null, or its text; what type it has is for the field's column to say. */
+  /** A value without quotes: a placeholder, null, or its text, whose type is for the field's column to say. */
   bare(written: string, offset: number): Value {
     const text = written.trim();
     const name = /^:([\p{L}_][\p{L}\p{N}_]*)$/u.exec(text)?.[1];
@@ -109,7 +109,7 @@ export class FilterBuilder {
     return first !== undefined && second === undefined ? first : { kind, terms };
   }
 
-  /** Terms joined by OR or NOR. Both in one row have no agreed meaning, so they are refused rather than guessed. */
+  /** Terms joined by OR or NOR; both in one row have no agreed meaning, so they are refused. */
   either(first: Where, rest: readonly (readonly ['or' | 'nor', Where])[]): Where {
     const words = new Set(rest.map(([word]) => word));
     if (words.size > 1) throw refusal('OR and NOR side by side need parentheses');

@@ -1,5 +1,5 @@
-// For tests only: random filters in random spellings, each with the condition that it must be read as. Reused by the
-// tests of compilers, which compare what they find with compileWhere.
+// For tests only: random filters in random spellings, each with the condition that it must be read as. Reused by
+// the tests of compilers, which compare what they find with compileWhere.
 import fc from 'fast-check';
 import type { Comparison, Where } from '../core/query.ts';
 
@@ -37,8 +37,8 @@ const conjunctions = {
 } as const;
 
 /**
- * Filters on the given fields; each field comes with the texts to compare it with. Quotes, escapes, word and symbol
- * operators, blanks and spare parentheses vary; conditions nest up to five levels.
+ * Filters on the given fields; each field comes with the texts to compare it with. Quotes, escapes, word and
+ * symbol operators, blanks and spare parentheses vary; conditions nest up to five levels.
  */
 export function arbitraryFilter(
   fields: Readonly<Record<string, fc.Arbitrary<string>>>,

@@ -1,4 +1,4 @@
-// Types of the generated filter-parser.js, written by hand, because peggy knows neither our builder nor our result.
+// Types of the generated filter-parser.js, by hand: peggy knows neither our builder nor our result.
 import type { Where } from '../core/query.ts';
 import type { FilterBuilder } from './filter-builder.ts';
 

@@ -1,5 +1,5 @@
-// The compiler of conditions and orderings for records in memory: lists of the system API, and the reference that the
-// SQL compilers are tested against. Semantics are SQLite's: a comparison with null is unknown, LIKE, `contains`,
+// The compiler of conditions and orderings for records in memory: lists of the system API, and the reference that
+// the SQL compilers are tested against. Semantics are SQLite's: a comparison with null is unknown, LIKE, `contains`,
 // `starts with` and `ends with` ignore the case of ASCII letters only, numbers sort before texts.
 import type { Comparison, Literal, Order, Query, Where } from '../core/query.ts';
 
@@ -39,7 +39,7 @@ export function compileWhere(where: Where): Matcher {
   }
 }
 
-/** The comparator of an ordering; without `nulls`, records without a value come first, or last when descending. */
+/** The comparator of an ordering; unless it says, records without a value come first, last when descending. */
 export function compileOrder(order: readonly Order[]): (a: Row, b: Row) => number {
   return (a, b) => {
     for (const part of order) {
@@ -50,7 +50,7 @@ export function compileOrder(order: readonly Order[]): (a: Row, b: Row) => numbe
   };
 }
 
-/** The records that a query wants, each with the selected fields only; a field that a record lacks is null. */
+/** The records that a query wants, each with the selected fields only; what a record lacks is null. */
 export function selectRows(
   rows: readonly Row[],
   query: Pick<Query, 'where' | 'order' | 'skip' | 'limit' | 'select'>,
@@ -169,7 +169,7 @@ function foldCase(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
-// Going back to the last % only, which is enough, keeps the worst case at text × pattern; a RegExp is exponential.
+// Going back to the last % only, which is enough, keeps the worst case at text × pattern; a RegExp exceeds it.
 function isLike(text: readonly string[], pattern: readonly string[]): boolean {
   let [at, next, percent, resume] = [0, 0, -1, 0];
   while (at < text.length) {
@@ -199,7 +199,7 @@ function scalar(value: unknown): Scalar {
   return typeof value === 'number' || typeof value === 'bigint' ? value : textOf(value);
 }
 
-// The literal in the type of what the record holds, like a column's affinity; text that is no such value stays text.
+// The literal in the type of what the record holds, like a column's affinity; text that is none stays text.
 function literalFor(held: unknown, literal: Literal): Scalar {
   if (typeof held !== 'number' && typeof held !== 'bigint' && typeof held !== 'boolean')
     return textOf(literal);

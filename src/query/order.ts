@@ -4,8 +4,9 @@ import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Order } from '../core/query.ts';
 
-const part =
-  /\s*(?:`((?:[^`]|``)+)`|\[((?:[^\]]|\]\])+)\]|([^\s,]+))(?:\s+(asc|desc))?(?:\s+nulls\s+(first|last))?\s*(?:,|$)/iy;
+const name = /`((?:[^`]|``)+)`|\[((?:[^\]]|\]\])+)\]|([^\s,]+)/;
+const direction = /(?:\s+(asc|desc))?(?:\s+nulls\s+(first|last))?/;
+const part = new RegExp(String.raw`\s*(?:${name.source})${direction.source}\s*(?:,|$)`, 'iy');
 
 /**
  * The ordering that a text states, with the canonical names that `field` gives; blank text is no ordering.
@@ -26,11 +27,11 @@ export function parseOrder(text: string, field: (name: string) => string | undef
 }
 
 function orderOf(match: RegExpExecArray, field: (name: string) => string | undefined): Order {
-  const [, ticked, bracketed, plain, direction, nulls] = match;
-  const name = ticked?.replaceAll('``', '`') ?? bracketed?.replaceAll(']]', ']') ?? plain ?? '';
-  const known = field(name);
-  if (known === undefined) throw refusal(`has the unknown field '${name}'`);
-  const order = { field: known, descending: direction?.toLowerCase() === 'desc' };
+  const [, ticked, bracketed, plain, way, nulls] = match;
+  const wanted = ticked?.replaceAll('``', '`') ?? bracketed?.replaceAll(']]', ']') ?? plain ?? '';
+  const known = field(wanted);
+  if (known === undefined) throw refusal(`has the unknown field '${wanted}'`);
+  const order = { field: known, descending: way?.toLowerCase() === 'desc' };
   if (nulls === undefined) return order;
   return { ...order, nulls: nulls.toLowerCase() === 'first' ? 'first' : 'last' };
 }
