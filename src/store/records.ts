@@ -91,7 +91,14 @@ export class Records<Entry extends Stamps, Key extends string | number> implemen
   /** Changes the given fields of a record. */
   update(key: Key, changes: Partial<New<Entry>>, by: number | null): Promise<Entry | undefined> {
     const stamps = { lastModifiedDate: timestamp(), lastModifiedById: by };
-    const row = this.#row({ ...changes, ...stamps } as unknown as Partial<Entry>);
+    const {
+      created_date: _date,
+      created_by_id: _by,
+      ...row
+    } = this.#row({
+      ...changes,
+      ...stamps,
+    } as unknown as Partial<Entry>);
     return this.#write(row, async (handle) => {
       const { table, key: field } = this.#kind;
       await handle.updateTable(table).set(row).where(columnOf(field), '=', key).execute();
@@ -108,8 +115,12 @@ export class Records<Entry extends Stamps, Key extends string | number> implemen
     });
   }
 
+  // A generated key is never written, even when whole records are handed back.
   #row(entry: Partial<Entry>): TableRow {
-    return writeRow(this.#kind.kinds, entry);
+    const { key, natural, kinds } = this.#kind;
+    const row = writeRow(kinds, entry);
+    if (key !== natural) delete row[columnOf(key)];
+    return row;
   }
 
   async #find(handle: Handle, field: string, value: string | number): Promise<Entry | undefined> {

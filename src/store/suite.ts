@@ -51,6 +51,18 @@ function services(store: () => Store): void {
     expect(await store().services.create(extra, null)).not.toHaveProperty('surprise');
   });
 
+  it('never writes a generated id', async () => {
+    const whole = { ...hr, id: 99, createdById: 99, createdDate: 'never' } as New<ServiceRecord>;
+    const made = await store().services.create(whole, null);
+    expect(made).toMatchObject({ id: 2, createdById: null });
+    expect(made.createdDate).toMatch(iso);
+    expect(await store().services.update(2, { ...whole, label: 'x' }, null)).toMatchObject({
+      id: 2,
+      label: 'x',
+    });
+    expect(await store().services.get(2)).toMatchObject({ createdDate: made.createdDate, createdById: null });
+  });
+
   it('refuses a name that is taken, naming the field', async () => {
     const made = await store().services.create(hr, null);
     const other = await store().services.create({ ...hr, name: 'crm' }, null);

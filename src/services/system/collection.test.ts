@@ -40,7 +40,7 @@ describe('lists', () => {
     ['ids=4,2', ['gamma', 'alpha']],
     ['related=*&limit=1', ['system']],
   ])('with %s', async (query, expected) => {
-    expect(await names(query.replaceAll('%25', '%2525'))).toEqual(expected);
+    expect(await names(query)).toEqual(expected);
   });
 
   it('with placeholders bound from params', async () => {

@@ -8,6 +8,7 @@ import { runBatch } from './batch.ts';
 import {
   findRecords,
   flagOption,
+  invalidParameter,
   isObject,
   listOption,
   readOptions,
@@ -43,6 +44,8 @@ export interface Collection {
   remove?(row: Row, change: Omit<Change, 'written'>): Promise<void>;
   /** Whether `POST {name}/{id}` makes or changes the record of that name (event scripts). */
   readonly upserts?: boolean;
+  /** Whether `rows` narrows its list by the parameter `group` (service types); others refuse it. */
+  readonly isGrouped?: boolean;
   /** Brings changes into force once they are stored; `ids` are the records concerned. */
   applied?(ids: readonly unknown[], by: number | null): Promise<void>;
 }
@@ -72,6 +75,9 @@ export class CollectionResource implements Resource {
   handle(call: Call): Promise<Result> {
     const request = { call, options: withUser(readOptions(call.operation), call.by) };
     refuseRelations(request.options);
+    if (request.options.group !== undefined && this.#collection.isGrouped !== true) {
+      throw invalidParameter('group', `is not supported by 'system/${this.name}'`);
+    }
     const [id] = call.path;
     switch (call.action) {
       case 'GET':

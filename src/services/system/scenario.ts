@@ -5,6 +5,7 @@ import { administratorsOnly } from '../../core/access.ts';
 import { Body } from '../../core/body.ts';
 import { Dispatcher } from '../../core/dispatch.ts';
 import { PlatformError } from '../../core/errors.ts';
+import { eventName } from '../../core/event.ts';
 import type { Observation } from '../../core/observe.ts';
 import {
   type Action,
@@ -13,7 +14,7 @@ import {
   type Parameters,
   type Principal,
 } from '../../core/operation.ts';
-import type { Service, ServiceSettings, ServiceType } from '../../core/service.ts';
+import type { Endpoint, Service, ServiceSettings, ServiceType } from '../../core/service.ts';
 import type { New, Store, UserRecord } from '../../core/store.ts';
 import { createSqliteStore } from '../../store/sqlite.ts';
 import { Services } from '../directory.ts';
@@ -215,28 +216,28 @@ const echoType: ServiceType = {
 };
 
 function echoService({ name, config }: ServiceSettings): Service {
-  const location = { component: '_table', events: [{ name: `${name}._table.get`, drop: 1 }] };
-  const tables = ['contact', 'phone'];
+  const endpoints: Endpoint[] = [
+    { pattern: [], actions: ['GET'], summary: 'resources' },
+    { pattern: ['_table'], actions: ['GET'], summary: 'tables' },
+    {
+      pattern: ['_table', '{table_name}'],
+      actions: ['GET', 'POST'],
+      summary: 'records',
+      parameters: { table_name: ['contact', 'phone'] },
+    },
+  ];
+  const refuseWhenDown = () => {
+    if (config.database === 'broken') throw new PlatformError('service.unavailable', 'It is down.');
+  };
   return {
     name,
     type: 'echo',
-    locate: (path) => (path[0] === '_table' ? location : undefined),
+    locate: (path, action) => ({ component: '', events: [{ name: eventName(name, path, action), drop: 0 }] }),
     handle: () => ({ status: 200, headers: {}, body: Body.ofValue({ database: config.database }) }),
     describe: () => {
-      if (config.database === 'broken') throw new PlatformError('service.unavailable', 'It is down.');
-      return [
-        { pattern: [], actions: ['GET'], summary: 'resources' },
-        { pattern: ['_table'], actions: ['GET'], summary: 'tables' },
-        {
-          pattern: ['_table', '{table_name}'],
-          actions: ['GET', 'POST'],
-          summary: 'records',
-          parameters: { table_name: tables },
-        },
-      ];
+      refuseWhenDown();
+      return endpoints;
     },
-    test: () => {
-      if (config.database === 'broken') throw new PlatformError('service.unavailable', 'It is down.');
-    },
+    test: refuseWhenDown,
   };
 }

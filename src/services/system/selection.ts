@@ -7,7 +7,7 @@ import type { Literal, Order, Where } from '../../core/query.ts';
 import { parseFilter } from '../../query/filter.ts';
 import { selectRows } from '../../query/match.ts';
 import { parseOrder } from '../../query/order.ts';
-import { countOption, flagOption, invalidParameter, isObject, listOption, textOption } from './request.ts';
+import { countOption, flagOption, isObject, listOption, textOption } from './request.ts';
 
 /** A record as it is answered. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -55,9 +55,6 @@ export function filterRows(set: RowSet, options: Parameters): readonly Row[] {
 
 /** The answer of a list: a page of rows and its `meta`, or what `count_only` or `as_list` ask for instead. */
 export function listAnswer(set: RowSet, options: Parameters): unknown {
-  if (textOption(options, 'group') !== undefined) {
-    throw invalidParameter('group', `is not supported by 'system/${set.name}'`);
-  }
   const rows = filterRows(set, options);
   if (flagOption(options, 'count_only')) return rows.length;
   const asked = countOption(options, 'limit');

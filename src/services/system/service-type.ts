@@ -12,6 +12,7 @@ export function serviceTypeCollection({ services }: SystemParts): Collection {
     name: 'service_type',
     noun: 'service type',
     identifier: 'name',
+    isGrouped: true,
     fields: [
       { name: 'name', type: 'string' },
       { name: 'label', type: 'string' },
