@@ -205,28 +205,29 @@ function peg$parse(input, options) {
   const peg$c38 = "is";
   const peg$c39 = "null";
 
-  const peg$r0 = /^[<->]/;
-  const peg$r1 = /^[^(),]/;
-  const peg$r2 = /^[^()]/;
-  const peg$r3 = /^[^ \t\r\n\xA0()]/;
-  const peg$r4 = /^[=<>]/;
-  const peg$r5 = /^[^'\\]/;
-  const peg$r6 = /^[^"\\]/;
-  const peg$r7 = /^['"\\]/;
-  const peg$r8 = /^[&|]/;
-  const peg$r9 = /^[^ \t\r\n\xA0()&|]/;
-  const peg$r10 = /^[aoxn&|]/i;
-  const peg$r11 = /^[(`[]/;
-  const peg$r12 = /^[=<>!bcegilnsa]/i;
-  const peg$r13 = /^[^`]/;
-  const peg$r14 = /^[^\]]/;
-  const peg$r15 = /^[anox]/i;
-  const peg$r16 = /^[a-z0-9_$]/i;
-  const peg$r17 = /^[\p{L}\p{N}]/u;
-  const peg$r18 = /^[a-z0-9_$.\-]/i;
-  const peg$r19 = /^[\0-\x7F]/;
-  const peg$r20 = /^[\p{L}\p{M}\p{N}]/u;
-  const peg$r21 = /^[ \t\r\n\xA0]/;
+  const peg$r0 = /^[!<>=]/;
+  const peg$r1 = /^[<->]/;
+  const peg$r2 = /^[^(),]/;
+  const peg$r3 = /^[^()]/;
+  const peg$r4 = /^[^ \t\r\n\xA0()]/;
+  const peg$r5 = /^[=<>]/;
+  const peg$r6 = /^[^'\\]/;
+  const peg$r7 = /^[^"\\]/;
+  const peg$r8 = /^['"\\]/;
+  const peg$r9 = /^[&|]/;
+  const peg$r10 = /^[^ \t\r\n\xA0()&|]/;
+  const peg$r11 = /^[aoxn&|]/i;
+  const peg$r12 = /^[(`[]/;
+  const peg$r13 = /^[=<>!bcegilns]/i;
+  const peg$r14 = /^[^`]/;
+  const peg$r15 = /^[^\]]/;
+  const peg$r16 = /^[anox]/i;
+  const peg$r17 = /^[a-z0-9_$]/i;
+  const peg$r18 = /^[\p{L}\p{N}]/u;
+  const peg$r19 = /^[a-z0-9_$.\-]/i;
+  const peg$r20 = /^[\0-\x7F]/;
+  const peg$r21 = /^[\p{L}\p{M}\p{N}]/u;
+  const peg$r22 = /^[ \t\r\n\xA0]/;
 
   const peg$e0 = peg$anyExpectation();
   const peg$e1 = peg$literalExpectation("(", false);
@@ -235,65 +236,66 @@ function peg$parse(input, options) {
   const peg$e4 = peg$literalExpectation("and", true);
   const peg$e5 = peg$literalExpectation("in", true);
   const peg$e6 = peg$literalExpectation("all", true);
-  const peg$e7 = peg$literalExpectation("!=", false);
-  const peg$e8 = peg$literalExpectation("<>", false);
-  const peg$e9 = peg$literalExpectation(">=", false);
-  const peg$e10 = peg$literalExpectation("<=", false);
-  const peg$e11 = peg$classExpectation([["<", ">"]], false, false, false);
-  const peg$e12 = peg$literalExpectation("eq", true);
-  const peg$e13 = peg$literalExpectation("ne", true);
-  const peg$e14 = peg$literalExpectation("gte", true);
-  const peg$e15 = peg$literalExpectation("gt", true);
-  const peg$e16 = peg$literalExpectation("lte", true);
-  const peg$e17 = peg$literalExpectation("lt", true);
-  const peg$e18 = peg$literalExpectation("like", true);
-  const peg$e19 = peg$literalExpectation("starts", true);
-  const peg$e20 = peg$literalExpectation("with", true);
-  const peg$e21 = peg$literalExpectation("ends", true);
-  const peg$e22 = peg$literalExpectation("contains", true);
-  const peg$e23 = peg$otherExpectation("value");
-  const peg$e24 = peg$literalExpectation(",", false);
-  const peg$e25 = peg$classExpectation(["(", ")", ","], true, false, false);
-  const peg$e26 = peg$classExpectation(["(", ")"], true, false, false);
-  const peg$e27 = peg$classExpectation([" ", "\t", "\r", "\n", "\xA0", "(", ")"], true, false, false);
-  const peg$e28 = peg$classExpectation(["=", "<", ">"], false, false, false);
-  const peg$e29 = peg$literalExpectation("'", false);
-  const peg$e30 = peg$classExpectation(["'", "\\"], true, false, false);
-  const peg$e31 = peg$literalExpectation("''", false);
-  const peg$e32 = peg$literalExpectation("\"", false);
-  const peg$e33 = peg$classExpectation(["\"", "\\"], true, false, false);
-  const peg$e34 = peg$literalExpectation("\"\"", false);
-  const peg$e35 = peg$literalExpectation("\\", false);
-  const peg$e36 = peg$classExpectation(["'", "\"", "\\"], false, false, false);
-  const peg$e37 = peg$classExpectation(["&", "|"], false, false, false);
-  const peg$e38 = peg$classExpectation([" ", "\t", "\r", "\n", "\xA0", "(", ")", "&", "|"], true, false, false);
-  const peg$e39 = peg$classExpectation(["a", "o", "x", "n", "&", "|"], false, true, false);
-  const peg$e40 = peg$classExpectation(["(", "`", "["], false, false, false);
-  const peg$e41 = peg$classExpectation(["=", "<", ">", "!", "b", "c", "e", "g", "i", "l", "n", "s", "a"], false, true, false);
-  const peg$e42 = peg$literalExpectation("`", false);
-  const peg$e43 = peg$classExpectation(["`"], true, false, false);
-  const peg$e44 = peg$literalExpectation("``", false);
-  const peg$e45 = peg$literalExpectation("[", false);
-  const peg$e46 = peg$classExpectation(["]"], true, false, false);
-  const peg$e47 = peg$literalExpectation("]]", false);
-  const peg$e48 = peg$literalExpectation("]", false);
-  const peg$e49 = peg$classExpectation(["a", "n", "o", "x"], false, true, false);
-  const peg$e50 = peg$literalExpectation("or", true);
-  const peg$e51 = peg$literalExpectation("xor", true);
-  const peg$e52 = peg$literalExpectation("nor", true);
-  const peg$e53 = peg$literalExpectation("not", true);
-  const peg$e54 = peg$literalExpectation("&&", false);
-  const peg$e55 = peg$literalExpectation("||", false);
-  const peg$e56 = peg$otherExpectation("NOT");
-  const peg$e57 = peg$literalExpectation("is", true);
-  const peg$e58 = peg$literalExpectation("null", true);
-  const peg$e59 = peg$classExpectation([["a", "z"], ["0", "9"], "_", "$"], false, true, false);
-  const peg$e60 = peg$classExpectation(["\\p{L}", "\\p{N}"], false, false, true);
-  const peg$e61 = peg$classExpectation([["a", "z"], ["0", "9"], "_", "$", ".", "-"], false, true, false);
-  const peg$e62 = peg$classExpectation([["\0", "\x7F"]], false, false, false);
-  const peg$e63 = peg$classExpectation(["\\p{L}", "\\p{M}", "\\p{N}"], false, false, true);
-  const peg$e64 = peg$classExpectation([" ", "\t", "\r", "\n", "\xA0"], false, false, false);
-  const peg$e65 = peg$otherExpectation("blank");
+  const peg$e7 = peg$classExpectation(["!", "<", ">", "="], false, false, false);
+  const peg$e8 = peg$literalExpectation("!=", false);
+  const peg$e9 = peg$literalExpectation("<>", false);
+  const peg$e10 = peg$literalExpectation(">=", false);
+  const peg$e11 = peg$literalExpectation("<=", false);
+  const peg$e12 = peg$classExpectation([["<", ">"]], false, false, false);
+  const peg$e13 = peg$literalExpectation("eq", true);
+  const peg$e14 = peg$literalExpectation("ne", true);
+  const peg$e15 = peg$literalExpectation("gte", true);
+  const peg$e16 = peg$literalExpectation("gt", true);
+  const peg$e17 = peg$literalExpectation("lte", true);
+  const peg$e18 = peg$literalExpectation("lt", true);
+  const peg$e19 = peg$literalExpectation("like", true);
+  const peg$e20 = peg$literalExpectation("starts", true);
+  const peg$e21 = peg$literalExpectation("with", true);
+  const peg$e22 = peg$literalExpectation("ends", true);
+  const peg$e23 = peg$literalExpectation("contains", true);
+  const peg$e24 = peg$otherExpectation("value");
+  const peg$e25 = peg$literalExpectation(",", false);
+  const peg$e26 = peg$classExpectation(["(", ")", ","], true, false, false);
+  const peg$e27 = peg$classExpectation(["(", ")"], true, false, false);
+  const peg$e28 = peg$classExpectation([" ", "\t", "\r", "\n", "\xA0", "(", ")"], true, false, false);
+  const peg$e29 = peg$classExpectation(["=", "<", ">"], false, false, false);
+  const peg$e30 = peg$literalExpectation("'", false);
+  const peg$e31 = peg$classExpectation(["'", "\\"], true, false, false);
+  const peg$e32 = peg$literalExpectation("''", false);
+  const peg$e33 = peg$literalExpectation("\"", false);
+  const peg$e34 = peg$classExpectation(["\"", "\\"], true, false, false);
+  const peg$e35 = peg$literalExpectation("\"\"", false);
+  const peg$e36 = peg$literalExpectation("\\", false);
+  const peg$e37 = peg$classExpectation(["'", "\"", "\\"], false, false, false);
+  const peg$e38 = peg$classExpectation(["&", "|"], false, false, false);
+  const peg$e39 = peg$classExpectation([" ", "\t", "\r", "\n", "\xA0", "(", ")", "&", "|"], true, false, false);
+  const peg$e40 = peg$classExpectation(["a", "o", "x", "n", "&", "|"], false, true, false);
+  const peg$e41 = peg$classExpectation(["(", "`", "["], false, false, false);
+  const peg$e42 = peg$classExpectation(["=", "<", ">", "!", "b", "c", "e", "g", "i", "l", "n", "s"], false, true, false);
+  const peg$e43 = peg$literalExpectation("`", false);
+  const peg$e44 = peg$classExpectation(["`"], true, false, false);
+  const peg$e45 = peg$literalExpectation("``", false);
+  const peg$e46 = peg$literalExpectation("[", false);
+  const peg$e47 = peg$classExpectation(["]"], true, false, false);
+  const peg$e48 = peg$literalExpectation("]]", false);
+  const peg$e49 = peg$literalExpectation("]", false);
+  const peg$e50 = peg$classExpectation(["a", "n", "o", "x"], false, true, false);
+  const peg$e51 = peg$literalExpectation("or", true);
+  const peg$e52 = peg$literalExpectation("xor", true);
+  const peg$e53 = peg$literalExpectation("nor", true);
+  const peg$e54 = peg$literalExpectation("not", true);
+  const peg$e55 = peg$literalExpectation("&&", false);
+  const peg$e56 = peg$literalExpectation("||", false);
+  const peg$e57 = peg$otherExpectation("NOT");
+  const peg$e58 = peg$literalExpectation("is", true);
+  const peg$e59 = peg$literalExpectation("null", true);
+  const peg$e60 = peg$classExpectation([["a", "z"], ["0", "9"], "_", "$"], false, true, false);
+  const peg$e61 = peg$classExpectation(["\\p{L}", "\\p{N}"], false, false, true);
+  const peg$e62 = peg$classExpectation([["a", "z"], ["0", "9"], "_", "$", ".", "-"], false, true, false);
+  const peg$e63 = peg$classExpectation([["\0", "\x7F"]], false, false, false);
+  const peg$e64 = peg$classExpectation(["\\p{L}", "\\p{M}", "\\p{N}"], false, false, true);
+  const peg$e65 = peg$classExpectation([" ", "\t", "\r", "\n", "\xA0"], false, false, false);
+  const peg$e66 = peg$otherExpectation("blank");
 
   function peg$f0(first, rest) {    return build.either(first, rest);  }
   function peg$f1(first, rest) {    return build.join('xor', [first, ...rest]);  }
@@ -1167,56 +1169,84 @@ function peg$parse(input, options) {
   }
 
   function peg$parseSymbol() {
-    let s0, s1;
+    let s0, s1, s2, s3;
 
-    if (input.substr(peg$currPos, 2) === peg$c6) {
-      s0 = peg$c6;
-      peg$currPos += 2;
+    s0 = peg$currPos;
+    s1 = peg$currPos;
+    peg$silentFails++;
+    s2 = input.charAt(peg$currPos);
+    if (peg$r0.test(s2)) {
+      peg$currPos++;
     } else {
-      s0 = peg$FAILED;
+      s2 = peg$FAILED;
       if (peg$silentFails === 0) { peg$fail(peg$e7); }
     }
-    if (s0 === peg$FAILED) {
-      s0 = peg$currPos;
-      if (input.substr(peg$currPos, 2) === peg$c7) {
-        s1 = peg$c7;
+    peg$silentFails--;
+    if (s2 !== peg$FAILED) {
+      peg$currPos = s1;
+      s1 = undefined;
+    } else {
+      s1 = peg$FAILED;
+    }
+    if (s1 !== peg$FAILED) {
+      if (input.substr(peg$currPos, 2) === peg$c6) {
+        s2 = peg$c6;
         peg$currPos += 2;
       } else {
-        s1 = peg$FAILED;
+        s2 = peg$FAILED;
         if (peg$silentFails === 0) { peg$fail(peg$e8); }
       }
-      if (s1 !== peg$FAILED) {
-        peg$savedPos = s0;
-        s1 = peg$f16();
-      }
-      s0 = s1;
-      if (s0 === peg$FAILED) {
-        if (input.substr(peg$currPos, 2) === peg$c8) {
-          s0 = peg$c8;
+      if (s2 === peg$FAILED) {
+        s2 = peg$currPos;
+        if (input.substr(peg$currPos, 2) === peg$c7) {
+          s3 = peg$c7;
           peg$currPos += 2;
         } else {
-          s0 = peg$FAILED;
+          s3 = peg$FAILED;
           if (peg$silentFails === 0) { peg$fail(peg$e9); }
         }
-        if (s0 === peg$FAILED) {
-          if (input.substr(peg$currPos, 2) === peg$c9) {
-            s0 = peg$c9;
+        if (s3 !== peg$FAILED) {
+          peg$savedPos = s2;
+          s3 = peg$f16();
+        }
+        s2 = s3;
+        if (s2 === peg$FAILED) {
+          if (input.substr(peg$currPos, 2) === peg$c8) {
+            s2 = peg$c8;
             peg$currPos += 2;
           } else {
-            s0 = peg$FAILED;
+            s2 = peg$FAILED;
             if (peg$silentFails === 0) { peg$fail(peg$e10); }
           }
-          if (s0 === peg$FAILED) {
-            s0 = input.charAt(peg$currPos);
-            if (peg$r0.test(s0)) {
-              peg$currPos++;
+          if (s2 === peg$FAILED) {
+            if (input.substr(peg$currPos, 2) === peg$c9) {
+              s2 = peg$c9;
+              peg$currPos += 2;
             } else {
-              s0 = peg$FAILED;
+              s2 = peg$FAILED;
               if (peg$silentFails === 0) { peg$fail(peg$e11); }
+            }
+            if (s2 === peg$FAILED) {
+              s2 = input.charAt(peg$currPos);
+              if (peg$r1.test(s2)) {
+                peg$currPos++;
+              } else {
+                s2 = peg$FAILED;
+                if (peg$silentFails === 0) { peg$fail(peg$e12); }
+              }
             }
           }
         }
       }
+      if (s2 !== peg$FAILED) {
+        s0 = s2;
+      } else {
+        peg$currPos = s0;
+        s0 = peg$FAILED;
+      }
+    } else {
+      peg$currPos = s0;
+      s0 = peg$FAILED;
     }
 
     return s0;
@@ -1231,7 +1261,7 @@ function peg$parse(input, options) {
       peg$currPos += (2);
     } else {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e12); }
+      if (peg$silentFails === 0) { peg$fail(peg$e13); }
     }
     if (s1 !== peg$FAILED) {
       s2 = peg$parseB();
@@ -1253,7 +1283,7 @@ function peg$parse(input, options) {
         peg$currPos += (2);
       } else {
         s1 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e13); }
+        if (peg$silentFails === 0) { peg$fail(peg$e14); }
       }
       if (s1 !== peg$FAILED) {
         s2 = peg$parseB();
@@ -1275,7 +1305,7 @@ function peg$parse(input, options) {
           peg$currPos += (3);
         } else {
           s1 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e14); }
+          if (peg$silentFails === 0) { peg$fail(peg$e15); }
         }
         if (s1 !== peg$FAILED) {
           s2 = peg$parseB();
@@ -1297,7 +1327,7 @@ function peg$parse(input, options) {
             peg$currPos += (2);
           } else {
             s1 = peg$FAILED;
-            if (peg$silentFails === 0) { peg$fail(peg$e15); }
+            if (peg$silentFails === 0) { peg$fail(peg$e16); }
           }
           if (s1 !== peg$FAILED) {
             s2 = peg$parseB();
@@ -1319,7 +1349,7 @@ function peg$parse(input, options) {
               peg$currPos += (3);
             } else {
               s1 = peg$FAILED;
-              if (peg$silentFails === 0) { peg$fail(peg$e16); }
+              if (peg$silentFails === 0) { peg$fail(peg$e17); }
             }
             if (s1 !== peg$FAILED) {
               s2 = peg$parseB();
@@ -1341,7 +1371,7 @@ function peg$parse(input, options) {
                 peg$currPos += (2);
               } else {
                 s1 = peg$FAILED;
-                if (peg$silentFails === 0) { peg$fail(peg$e17); }
+                if (peg$silentFails === 0) { peg$fail(peg$e18); }
               }
               if (s1 !== peg$FAILED) {
                 s2 = peg$parseB();
@@ -1363,7 +1393,7 @@ function peg$parse(input, options) {
                   peg$currPos += (4);
                 } else {
                   s1 = peg$FAILED;
-                  if (peg$silentFails === 0) { peg$fail(peg$e18); }
+                  if (peg$silentFails === 0) { peg$fail(peg$e19); }
                 }
                 if (s1 !== peg$FAILED) {
                   s2 = peg$parseB();
@@ -1385,7 +1415,7 @@ function peg$parse(input, options) {
                     peg$currPos += (6);
                   } else {
                     s1 = peg$FAILED;
-                    if (peg$silentFails === 0) { peg$fail(peg$e19); }
+                    if (peg$silentFails === 0) { peg$fail(peg$e20); }
                   }
                   if (s1 !== peg$FAILED) {
                     s2 = peg$parse__();
@@ -1395,7 +1425,7 @@ function peg$parse(input, options) {
                         peg$currPos += (4);
                       } else {
                         s3 = peg$FAILED;
-                        if (peg$silentFails === 0) { peg$fail(peg$e20); }
+                        if (peg$silentFails === 0) { peg$fail(peg$e21); }
                       }
                       if (s3 !== peg$FAILED) {
                         s4 = peg$parseB();
@@ -1425,7 +1455,7 @@ function peg$parse(input, options) {
                       peg$currPos += (4);
                     } else {
                       s1 = peg$FAILED;
-                      if (peg$silentFails === 0) { peg$fail(peg$e21); }
+                      if (peg$silentFails === 0) { peg$fail(peg$e22); }
                     }
                     if (s1 !== peg$FAILED) {
                       s2 = peg$parse__();
@@ -1435,7 +1465,7 @@ function peg$parse(input, options) {
                           peg$currPos += (4);
                         } else {
                           s3 = peg$FAILED;
-                          if (peg$silentFails === 0) { peg$fail(peg$e20); }
+                          if (peg$silentFails === 0) { peg$fail(peg$e21); }
                         }
                         if (s3 !== peg$FAILED) {
                           s4 = peg$parseB();
@@ -1465,7 +1495,7 @@ function peg$parse(input, options) {
                         peg$currPos += (8);
                       } else {
                         s1 = peg$FAILED;
-                        if (peg$silentFails === 0) { peg$fail(peg$e22); }
+                        if (peg$silentFails === 0) { peg$fail(peg$e23); }
                       }
                       if (s1 !== peg$FAILED) {
                         s2 = peg$parseB();
@@ -1531,7 +1561,7 @@ function peg$parse(input, options) {
     peg$silentFails--;
     if (s0 === peg$FAILED) {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e23); }
+      if (peg$silentFails === 0) { peg$fail(peg$e24); }
     }
 
     return s0;
@@ -1641,7 +1671,7 @@ function peg$parse(input, options) {
               peg$currPos++;
             } else {
               s8 = peg$FAILED;
-              if (peg$silentFails === 0) { peg$fail(peg$e24); }
+              if (peg$silentFails === 0) { peg$fail(peg$e25); }
             }
             if (s8 !== peg$FAILED) {
               s9 = peg$parse_();
@@ -1711,21 +1741,21 @@ function peg$parse(input, options) {
         s2 = [];
         s3 = [];
         s4 = input.charAt(peg$currPos);
-        if (peg$r1.test(s4)) {
+        if (peg$r2.test(s4)) {
           peg$currPos++;
         } else {
           s4 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e25); }
+          if (peg$silentFails === 0) { peg$fail(peg$e26); }
         }
         if (s4 !== peg$FAILED) {
           while (s4 !== peg$FAILED) {
             s3.push(s4);
             s4 = input.charAt(peg$currPos);
-            if (peg$r1.test(s4)) {
+            if (peg$r2.test(s4)) {
               peg$currPos++;
             } else {
               s4 = peg$FAILED;
-              if (peg$silentFails === 0) { peg$fail(peg$e25); }
+              if (peg$silentFails === 0) { peg$fail(peg$e26); }
             }
           }
         } else {
@@ -1743,20 +1773,20 @@ function peg$parse(input, options) {
           if (s4 !== peg$FAILED) {
             s5 = [];
             s6 = input.charAt(peg$currPos);
-            if (peg$r2.test(s6)) {
+            if (peg$r3.test(s6)) {
               peg$currPos++;
             } else {
               s6 = peg$FAILED;
-              if (peg$silentFails === 0) { peg$fail(peg$e26); }
+              if (peg$silentFails === 0) { peg$fail(peg$e27); }
             }
             while (s6 !== peg$FAILED) {
               s5.push(s6);
               s6 = input.charAt(peg$currPos);
-              if (peg$r2.test(s6)) {
+              if (peg$r3.test(s6)) {
                 peg$currPos++;
               } else {
                 s6 = peg$FAILED;
-                if (peg$silentFails === 0) { peg$fail(peg$e26); }
+                if (peg$silentFails === 0) { peg$fail(peg$e27); }
               }
             }
             if (input.charCodeAt(peg$currPos) === 41) {
@@ -1783,21 +1813,21 @@ function peg$parse(input, options) {
             s2.push(s3);
             s3 = [];
             s4 = input.charAt(peg$currPos);
-            if (peg$r1.test(s4)) {
+            if (peg$r2.test(s4)) {
               peg$currPos++;
             } else {
               s4 = peg$FAILED;
-              if (peg$silentFails === 0) { peg$fail(peg$e25); }
+              if (peg$silentFails === 0) { peg$fail(peg$e26); }
             }
             if (s4 !== peg$FAILED) {
               while (s4 !== peg$FAILED) {
                 s3.push(s4);
                 s4 = input.charAt(peg$currPos);
-                if (peg$r1.test(s4)) {
+                if (peg$r2.test(s4)) {
                   peg$currPos++;
                 } else {
                   s4 = peg$FAILED;
-                  if (peg$silentFails === 0) { peg$fail(peg$e25); }
+                  if (peg$silentFails === 0) { peg$fail(peg$e26); }
                 }
               }
             } else {
@@ -1815,20 +1845,20 @@ function peg$parse(input, options) {
               if (s4 !== peg$FAILED) {
                 s5 = [];
                 s6 = input.charAt(peg$currPos);
-                if (peg$r2.test(s6)) {
+                if (peg$r3.test(s6)) {
                   peg$currPos++;
                 } else {
                   s6 = peg$FAILED;
-                  if (peg$silentFails === 0) { peg$fail(peg$e26); }
+                  if (peg$silentFails === 0) { peg$fail(peg$e27); }
                 }
                 while (s6 !== peg$FAILED) {
                   s5.push(s6);
                   s6 = input.charAt(peg$currPos);
-                  if (peg$r2.test(s6)) {
+                  if (peg$r3.test(s6)) {
                     peg$currPos++;
                   } else {
                     s6 = peg$FAILED;
-                    if (peg$silentFails === 0) { peg$fail(peg$e26); }
+                    if (peg$silentFails === 0) { peg$fail(peg$e27); }
                   }
                 }
                 if (input.charCodeAt(peg$currPos) === 41) {
@@ -1869,7 +1899,7 @@ function peg$parse(input, options) {
     peg$silentFails--;
     if (s0 === peg$FAILED) {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e23); }
+      if (peg$silentFails === 0) { peg$fail(peg$e24); }
     }
 
     return s0;
@@ -2013,7 +2043,7 @@ function peg$parse(input, options) {
     peg$silentFails--;
     if (s0 === peg$FAILED) {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e23); }
+      if (peg$silentFails === 0) { peg$fail(peg$e24); }
     }
 
     return s0;
@@ -2024,21 +2054,21 @@ function peg$parse(input, options) {
 
     s0 = [];
     s1 = input.charAt(peg$currPos);
-    if (peg$r3.test(s1)) {
+    if (peg$r4.test(s1)) {
       peg$currPos++;
     } else {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e27); }
+      if (peg$silentFails === 0) { peg$fail(peg$e28); }
     }
     if (s1 !== peg$FAILED) {
       while (s1 !== peg$FAILED) {
         s0.push(s1);
         s1 = input.charAt(peg$currPos);
-        if (peg$r3.test(s1)) {
+        if (peg$r4.test(s1)) {
           peg$currPos++;
         } else {
           s1 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e27); }
+          if (peg$silentFails === 0) { peg$fail(peg$e28); }
         }
       }
     } else {
@@ -2087,11 +2117,11 @@ function peg$parse(input, options) {
 
     s0 = peg$currPos;
     s1 = input.charAt(peg$currPos);
-    if (peg$r4.test(s1)) {
+    if (peg$r5.test(s1)) {
       peg$currPos++;
     } else {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e28); }
+      if (peg$silentFails === 0) { peg$fail(peg$e29); }
     }
     if (s1 !== peg$FAILED) {
       peg$savedPos = peg$currPos;
@@ -2125,28 +2155,28 @@ function peg$parse(input, options) {
       peg$currPos++;
     } else {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e29); }
+      if (peg$silentFails === 0) { peg$fail(peg$e30); }
     }
     if (s1 !== peg$FAILED) {
       s2 = [];
       s3 = peg$currPos;
       s4 = [];
       s5 = input.charAt(peg$currPos);
-      if (peg$r5.test(s5)) {
+      if (peg$r6.test(s5)) {
         peg$currPos++;
       } else {
         s5 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e30); }
+        if (peg$silentFails === 0) { peg$fail(peg$e31); }
       }
       if (s5 !== peg$FAILED) {
         while (s5 !== peg$FAILED) {
           s4.push(s5);
           s5 = input.charAt(peg$currPos);
-          if (peg$r5.test(s5)) {
+          if (peg$r6.test(s5)) {
             peg$currPos++;
           } else {
             s5 = peg$FAILED;
-            if (peg$silentFails === 0) { peg$fail(peg$e30); }
+            if (peg$silentFails === 0) { peg$fail(peg$e31); }
           }
         }
       } else {
@@ -2166,7 +2196,7 @@ function peg$parse(input, options) {
             peg$currPos += 2;
           } else {
             s4 = peg$FAILED;
-            if (peg$silentFails === 0) { peg$fail(peg$e31); }
+            if (peg$silentFails === 0) { peg$fail(peg$e32); }
           }
           if (s4 !== peg$FAILED) {
             peg$savedPos = s3;
@@ -2180,21 +2210,21 @@ function peg$parse(input, options) {
         s3 = peg$currPos;
         s4 = [];
         s5 = input.charAt(peg$currPos);
-        if (peg$r5.test(s5)) {
+        if (peg$r6.test(s5)) {
           peg$currPos++;
         } else {
           s5 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e30); }
+          if (peg$silentFails === 0) { peg$fail(peg$e31); }
         }
         if (s5 !== peg$FAILED) {
           while (s5 !== peg$FAILED) {
             s4.push(s5);
             s5 = input.charAt(peg$currPos);
-            if (peg$r5.test(s5)) {
+            if (peg$r6.test(s5)) {
               peg$currPos++;
             } else {
               s5 = peg$FAILED;
-              if (peg$silentFails === 0) { peg$fail(peg$e30); }
+              if (peg$silentFails === 0) { peg$fail(peg$e31); }
             }
           }
         } else {
@@ -2214,7 +2244,7 @@ function peg$parse(input, options) {
               peg$currPos += 2;
             } else {
               s4 = peg$FAILED;
-              if (peg$silentFails === 0) { peg$fail(peg$e31); }
+              if (peg$silentFails === 0) { peg$fail(peg$e32); }
             }
             if (s4 !== peg$FAILED) {
               peg$savedPos = s3;
@@ -2229,7 +2259,7 @@ function peg$parse(input, options) {
         peg$currPos++;
       } else {
         s3 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e29); }
+        if (peg$silentFails === 0) { peg$fail(peg$e30); }
       }
       if (s3 === peg$FAILED) {
         s3 = peg$parseUnclosed();
@@ -2252,28 +2282,28 @@ function peg$parse(input, options) {
         peg$currPos++;
       } else {
         s1 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e32); }
+        if (peg$silentFails === 0) { peg$fail(peg$e33); }
       }
       if (s1 !== peg$FAILED) {
         s2 = [];
         s3 = peg$currPos;
         s4 = [];
         s5 = input.charAt(peg$currPos);
-        if (peg$r6.test(s5)) {
+        if (peg$r7.test(s5)) {
           peg$currPos++;
         } else {
           s5 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e33); }
+          if (peg$silentFails === 0) { peg$fail(peg$e34); }
         }
         if (s5 !== peg$FAILED) {
           while (s5 !== peg$FAILED) {
             s4.push(s5);
             s5 = input.charAt(peg$currPos);
-            if (peg$r6.test(s5)) {
+            if (peg$r7.test(s5)) {
               peg$currPos++;
             } else {
               s5 = peg$FAILED;
-              if (peg$silentFails === 0) { peg$fail(peg$e33); }
+              if (peg$silentFails === 0) { peg$fail(peg$e34); }
             }
           }
         } else {
@@ -2293,7 +2323,7 @@ function peg$parse(input, options) {
               peg$currPos += 2;
             } else {
               s4 = peg$FAILED;
-              if (peg$silentFails === 0) { peg$fail(peg$e34); }
+              if (peg$silentFails === 0) { peg$fail(peg$e35); }
             }
             if (s4 !== peg$FAILED) {
               peg$savedPos = s3;
@@ -2307,21 +2337,21 @@ function peg$parse(input, options) {
           s3 = peg$currPos;
           s4 = [];
           s5 = input.charAt(peg$currPos);
-          if (peg$r6.test(s5)) {
+          if (peg$r7.test(s5)) {
             peg$currPos++;
           } else {
             s5 = peg$FAILED;
-            if (peg$silentFails === 0) { peg$fail(peg$e33); }
+            if (peg$silentFails === 0) { peg$fail(peg$e34); }
           }
           if (s5 !== peg$FAILED) {
             while (s5 !== peg$FAILED) {
               s4.push(s5);
               s5 = input.charAt(peg$currPos);
-              if (peg$r6.test(s5)) {
+              if (peg$r7.test(s5)) {
                 peg$currPos++;
               } else {
                 s5 = peg$FAILED;
-                if (peg$silentFails === 0) { peg$fail(peg$e33); }
+                if (peg$silentFails === 0) { peg$fail(peg$e34); }
               }
             }
           } else {
@@ -2341,7 +2371,7 @@ function peg$parse(input, options) {
                 peg$currPos += 2;
               } else {
                 s4 = peg$FAILED;
-                if (peg$silentFails === 0) { peg$fail(peg$e34); }
+                if (peg$silentFails === 0) { peg$fail(peg$e35); }
               }
               if (s4 !== peg$FAILED) {
                 peg$savedPos = s3;
@@ -2356,7 +2386,7 @@ function peg$parse(input, options) {
           peg$currPos++;
         } else {
           s3 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e32); }
+          if (peg$silentFails === 0) { peg$fail(peg$e33); }
         }
         if (s3 === peg$FAILED) {
           s3 = peg$parseUnclosed();
@@ -2386,15 +2416,15 @@ function peg$parse(input, options) {
       peg$currPos++;
     } else {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e35); }
+      if (peg$silentFails === 0) { peg$fail(peg$e36); }
     }
     if (s1 !== peg$FAILED) {
       s2 = input.charAt(peg$currPos);
-      if (peg$r7.test(s2)) {
+      if (peg$r8.test(s2)) {
         peg$currPos++;
       } else {
         s2 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e36); }
+        if (peg$silentFails === 0) { peg$fail(peg$e37); }
       }
       if (s2 !== peg$FAILED) {
         s0 = s2;
@@ -2412,7 +2442,7 @@ function peg$parse(input, options) {
         peg$currPos++;
       } else {
         s0 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e35); }
+        if (peg$silentFails === 0) { peg$fail(peg$e36); }
       }
     }
 
@@ -2478,11 +2508,11 @@ function peg$parse(input, options) {
         }
         if (s1 !== peg$FAILED) {
           s2 = input.charAt(peg$currPos);
-          if (peg$r8.test(s2)) {
+          if (peg$r9.test(s2)) {
             peg$currPos++;
           } else {
             s2 = peg$FAILED;
-            if (peg$silentFails === 0) { peg$fail(peg$e37); }
+            if (peg$silentFails === 0) { peg$fail(peg$e38); }
           }
           if (s2 !== peg$FAILED) {
             s0 = s2;
@@ -2515,21 +2545,21 @@ function peg$parse(input, options) {
     s0 = peg$currPos;
     s1 = [];
     s2 = input.charAt(peg$currPos);
-    if (peg$r9.test(s2)) {
+    if (peg$r10.test(s2)) {
       peg$currPos++;
     } else {
       s2 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e38); }
+      if (peg$silentFails === 0) { peg$fail(peg$e39); }
     }
     if (s2 !== peg$FAILED) {
       while (s2 !== peg$FAILED) {
         s1.push(s2);
         s2 = input.charAt(peg$currPos);
-        if (peg$r9.test(s2)) {
+        if (peg$r10.test(s2)) {
           peg$currPos++;
         } else {
           s2 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e38); }
+          if (peg$silentFails === 0) { peg$fail(peg$e39); }
         }
       }
     } else {
@@ -2709,11 +2739,11 @@ function peg$parse(input, options) {
       }
       if (s0 === peg$FAILED) {
         s0 = input.charAt(peg$currPos);
-        if (peg$r8.test(s0)) {
+        if (peg$r9.test(s0)) {
           peg$currPos++;
         } else {
           s0 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e37); }
+          if (peg$silentFails === 0) { peg$fail(peg$e38); }
         }
       }
     }
@@ -2769,11 +2799,11 @@ function peg$parse(input, options) {
     s1 = peg$currPos;
     peg$silentFails++;
     s2 = input.charAt(peg$currPos);
-    if (peg$r10.test(s2)) {
+    if (peg$r11.test(s2)) {
       peg$currPos++;
     } else {
       s2 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e39); }
+      if (peg$silentFails === 0) { peg$fail(peg$e40); }
     }
     peg$silentFails--;
     if (s2 !== peg$FAILED) {
@@ -2882,11 +2912,11 @@ function peg$parse(input, options) {
       }
     }
     s2 = input.charAt(peg$currPos);
-    if (peg$r11.test(s2)) {
+    if (peg$r12.test(s2)) {
       peg$currPos++;
     } else {
       s2 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e40); }
+      if (peg$silentFails === 0) { peg$fail(peg$e41); }
     }
     if (s2 === peg$FAILED) {
       s2 = peg$currPos;
@@ -2939,11 +2969,20 @@ function peg$parse(input, options) {
     s1 = peg$currPos;
     peg$silentFails++;
     s2 = input.charAt(peg$currPos);
-    if (peg$r12.test(s2)) {
+    if (peg$r13.test(s2)) {
       peg$currPos++;
     } else {
       s2 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e41); }
+      if (peg$silentFails === 0) { peg$fail(peg$e42); }
+    }
+    if (s2 === peg$FAILED) {
+      s2 = input.substr(peg$currPos, 3);
+      if (s2.toLowerCase() === peg$c5) {
+        peg$currPos += (3);
+      } else {
+        s2 = peg$FAILED;
+        if (peg$silentFails === 0) { peg$fail(peg$e6); }
+      }
     }
     peg$silentFails--;
     if (s2 !== peg$FAILED) {
@@ -3153,28 +3192,28 @@ function peg$parse(input, options) {
       peg$currPos++;
     } else {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e42); }
+      if (peg$silentFails === 0) { peg$fail(peg$e43); }
     }
     if (s1 !== peg$FAILED) {
       s2 = [];
       s3 = peg$currPos;
       s4 = [];
       s5 = input.charAt(peg$currPos);
-      if (peg$r13.test(s5)) {
+      if (peg$r14.test(s5)) {
         peg$currPos++;
       } else {
         s5 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e43); }
+        if (peg$silentFails === 0) { peg$fail(peg$e44); }
       }
       if (s5 !== peg$FAILED) {
         while (s5 !== peg$FAILED) {
           s4.push(s5);
           s5 = input.charAt(peg$currPos);
-          if (peg$r13.test(s5)) {
+          if (peg$r14.test(s5)) {
             peg$currPos++;
           } else {
             s5 = peg$FAILED;
-            if (peg$silentFails === 0) { peg$fail(peg$e43); }
+            if (peg$silentFails === 0) { peg$fail(peg$e44); }
           }
         }
       } else {
@@ -3192,7 +3231,7 @@ function peg$parse(input, options) {
           peg$currPos += 2;
         } else {
           s4 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e44); }
+          if (peg$silentFails === 0) { peg$fail(peg$e45); }
         }
         if (s4 !== peg$FAILED) {
           peg$savedPos = s3;
@@ -3206,21 +3245,21 @@ function peg$parse(input, options) {
           s3 = peg$currPos;
           s4 = [];
           s5 = input.charAt(peg$currPos);
-          if (peg$r13.test(s5)) {
+          if (peg$r14.test(s5)) {
             peg$currPos++;
           } else {
             s5 = peg$FAILED;
-            if (peg$silentFails === 0) { peg$fail(peg$e43); }
+            if (peg$silentFails === 0) { peg$fail(peg$e44); }
           }
           if (s5 !== peg$FAILED) {
             while (s5 !== peg$FAILED) {
               s4.push(s5);
               s5 = input.charAt(peg$currPos);
-              if (peg$r13.test(s5)) {
+              if (peg$r14.test(s5)) {
                 peg$currPos++;
               } else {
                 s5 = peg$FAILED;
-                if (peg$silentFails === 0) { peg$fail(peg$e43); }
+                if (peg$silentFails === 0) { peg$fail(peg$e44); }
               }
             }
           } else {
@@ -3238,7 +3277,7 @@ function peg$parse(input, options) {
               peg$currPos += 2;
             } else {
               s4 = peg$FAILED;
-              if (peg$silentFails === 0) { peg$fail(peg$e44); }
+              if (peg$silentFails === 0) { peg$fail(peg$e45); }
             }
             if (s4 !== peg$FAILED) {
               peg$savedPos = s3;
@@ -3256,7 +3295,7 @@ function peg$parse(input, options) {
           peg$currPos++;
         } else {
           s3 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e42); }
+          if (peg$silentFails === 0) { peg$fail(peg$e43); }
         }
         if (s3 !== peg$FAILED) {
           peg$savedPos = s0;
@@ -3280,28 +3319,28 @@ function peg$parse(input, options) {
         peg$currPos++;
       } else {
         s1 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e45); }
+        if (peg$silentFails === 0) { peg$fail(peg$e46); }
       }
       if (s1 !== peg$FAILED) {
         s2 = [];
         s3 = peg$currPos;
         s4 = [];
         s5 = input.charAt(peg$currPos);
-        if (peg$r14.test(s5)) {
+        if (peg$r15.test(s5)) {
           peg$currPos++;
         } else {
           s5 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e46); }
+          if (peg$silentFails === 0) { peg$fail(peg$e47); }
         }
         if (s5 !== peg$FAILED) {
           while (s5 !== peg$FAILED) {
             s4.push(s5);
             s5 = input.charAt(peg$currPos);
-            if (peg$r14.test(s5)) {
+            if (peg$r15.test(s5)) {
               peg$currPos++;
             } else {
               s5 = peg$FAILED;
-              if (peg$silentFails === 0) { peg$fail(peg$e46); }
+              if (peg$silentFails === 0) { peg$fail(peg$e47); }
             }
           }
         } else {
@@ -3319,7 +3358,7 @@ function peg$parse(input, options) {
             peg$currPos += 2;
           } else {
             s4 = peg$FAILED;
-            if (peg$silentFails === 0) { peg$fail(peg$e47); }
+            if (peg$silentFails === 0) { peg$fail(peg$e48); }
           }
           if (s4 !== peg$FAILED) {
             peg$savedPos = s3;
@@ -3333,21 +3372,21 @@ function peg$parse(input, options) {
             s3 = peg$currPos;
             s4 = [];
             s5 = input.charAt(peg$currPos);
-            if (peg$r14.test(s5)) {
+            if (peg$r15.test(s5)) {
               peg$currPos++;
             } else {
               s5 = peg$FAILED;
-              if (peg$silentFails === 0) { peg$fail(peg$e46); }
+              if (peg$silentFails === 0) { peg$fail(peg$e47); }
             }
             if (s5 !== peg$FAILED) {
               while (s5 !== peg$FAILED) {
                 s4.push(s5);
                 s5 = input.charAt(peg$currPos);
-                if (peg$r14.test(s5)) {
+                if (peg$r15.test(s5)) {
                   peg$currPos++;
                 } else {
                   s5 = peg$FAILED;
-                  if (peg$silentFails === 0) { peg$fail(peg$e46); }
+                  if (peg$silentFails === 0) { peg$fail(peg$e47); }
                 }
               }
             } else {
@@ -3365,7 +3404,7 @@ function peg$parse(input, options) {
                 peg$currPos += 2;
               } else {
                 s4 = peg$FAILED;
-                if (peg$silentFails === 0) { peg$fail(peg$e47); }
+                if (peg$silentFails === 0) { peg$fail(peg$e48); }
               }
               if (s4 !== peg$FAILED) {
                 peg$savedPos = s3;
@@ -3383,7 +3422,7 @@ function peg$parse(input, options) {
             peg$currPos++;
           } else {
             s3 = peg$FAILED;
-            if (peg$silentFails === 0) { peg$fail(peg$e48); }
+            if (peg$silentFails === 0) { peg$fail(peg$e49); }
           }
           if (s3 !== peg$FAILED) {
             peg$savedPos = s0;
@@ -3412,11 +3451,11 @@ function peg$parse(input, options) {
     s1 = peg$currPos;
     peg$silentFails++;
     s2 = input.charAt(peg$currPos);
-    if (peg$r15.test(s2)) {
+    if (peg$r16.test(s2)) {
       peg$currPos++;
     } else {
       s2 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e49); }
+      if (peg$silentFails === 0) { peg$fail(peg$e50); }
     }
     peg$silentFails--;
     if (s2 !== peg$FAILED) {
@@ -3439,7 +3478,7 @@ function peg$parse(input, options) {
           peg$currPos += (2);
         } else {
           s2 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e50); }
+          if (peg$silentFails === 0) { peg$fail(peg$e51); }
         }
         if (s2 === peg$FAILED) {
           s2 = input.substr(peg$currPos, 3);
@@ -3447,7 +3486,7 @@ function peg$parse(input, options) {
             peg$currPos += (3);
           } else {
             s2 = peg$FAILED;
-            if (peg$silentFails === 0) { peg$fail(peg$e51); }
+            if (peg$silentFails === 0) { peg$fail(peg$e52); }
           }
           if (s2 === peg$FAILED) {
             s2 = input.substr(peg$currPos, 3);
@@ -3455,7 +3494,7 @@ function peg$parse(input, options) {
               peg$currPos += (3);
             } else {
               s2 = peg$FAILED;
-              if (peg$silentFails === 0) { peg$fail(peg$e52); }
+              if (peg$silentFails === 0) { peg$fail(peg$e53); }
             }
             if (s2 === peg$FAILED) {
               s2 = input.substr(peg$currPos, 3);
@@ -3463,7 +3502,7 @@ function peg$parse(input, options) {
                 peg$currPos += (3);
               } else {
                 s2 = peg$FAILED;
-                if (peg$silentFails === 0) { peg$fail(peg$e53); }
+                if (peg$silentFails === 0) { peg$fail(peg$e54); }
               }
             }
           }
@@ -3520,7 +3559,7 @@ function peg$parse(input, options) {
         peg$currPos += 2;
       } else {
         s0 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e54); }
+        if (peg$silentFails === 0) { peg$fail(peg$e55); }
       }
     }
 
@@ -3537,7 +3576,7 @@ function peg$parse(input, options) {
       peg$currPos += (2);
     } else {
       s2 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e50); }
+      if (peg$silentFails === 0) { peg$fail(peg$e51); }
     }
     if (s2 !== peg$FAILED) {
       s3 = peg$parseB();
@@ -3558,7 +3597,7 @@ function peg$parse(input, options) {
         peg$currPos += 2;
       } else {
         s1 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e55); }
+        if (peg$silentFails === 0) { peg$fail(peg$e56); }
       }
     }
     if (s1 !== peg$FAILED) {
@@ -3579,7 +3618,7 @@ function peg$parse(input, options) {
       peg$currPos += (3);
     } else {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e52); }
+      if (peg$silentFails === 0) { peg$fail(peg$e53); }
     }
     if (s1 !== peg$FAILED) {
       s2 = peg$parseB();
@@ -3607,7 +3646,7 @@ function peg$parse(input, options) {
       peg$currPos += (3);
     } else {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e51); }
+      if (peg$silentFails === 0) { peg$fail(peg$e52); }
     }
     if (s1 !== peg$FAILED) {
       s2 = peg$parseB();
@@ -3636,7 +3675,7 @@ function peg$parse(input, options) {
       peg$currPos += (3);
     } else {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e53); }
+      if (peg$silentFails === 0) { peg$fail(peg$e54); }
     }
     if (s1 !== peg$FAILED) {
       s2 = peg$parseB();
@@ -3654,7 +3693,7 @@ function peg$parse(input, options) {
     peg$silentFails--;
     if (s0 === peg$FAILED) {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e56); }
+      if (peg$silentFails === 0) { peg$fail(peg$e57); }
     }
 
     return s0;
@@ -3669,7 +3708,7 @@ function peg$parse(input, options) {
       peg$currPos += (2);
     } else {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e57); }
+      if (peg$silentFails === 0) { peg$fail(peg$e58); }
     }
     if (s1 !== peg$FAILED) {
       s2 = peg$parseB();
@@ -3697,7 +3736,7 @@ function peg$parse(input, options) {
       peg$currPos += (4);
     } else {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e58); }
+      if (peg$silentFails === 0) { peg$fail(peg$e59); }
     }
     if (s1 !== peg$FAILED) {
       s2 = peg$parseB();
@@ -3737,19 +3776,19 @@ function peg$parse(input, options) {
     let s0;
 
     s0 = input.charAt(peg$currPos);
-    if (peg$r16.test(s0)) {
+    if (peg$r17.test(s0)) {
       peg$currPos++;
     } else {
       s0 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e59); }
+      if (peg$silentFails === 0) { peg$fail(peg$e60); }
     }
     if (s0 === peg$FAILED) {
       s0 = peg$getUnicode();
-      if (peg$r17.test(s0)) {
+      if (peg$r18.test(s0)) {
         peg$currPos += s0.length;
       } else {
         s0 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e60); }
+        if (peg$silentFails === 0) { peg$fail(peg$e61); }
       }
     }
 
@@ -3760,22 +3799,22 @@ function peg$parse(input, options) {
     let s0, s1, s2;
 
     s0 = input.charAt(peg$currPos);
-    if (peg$r18.test(s0)) {
+    if (peg$r19.test(s0)) {
       peg$currPos++;
     } else {
       s0 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e61); }
+      if (peg$silentFails === 0) { peg$fail(peg$e62); }
     }
     if (s0 === peg$FAILED) {
       s0 = peg$currPos;
       s1 = peg$currPos;
       peg$silentFails++;
       s2 = input.charAt(peg$currPos);
-      if (peg$r19.test(s2)) {
+      if (peg$r20.test(s2)) {
         peg$currPos++;
       } else {
         s2 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e62); }
+        if (peg$silentFails === 0) { peg$fail(peg$e63); }
       }
       peg$silentFails--;
       if (s2 === peg$FAILED) {
@@ -3786,11 +3825,11 @@ function peg$parse(input, options) {
       }
       if (s1 !== peg$FAILED) {
         s2 = peg$getUnicode();
-        if (peg$r20.test(s2)) {
+        if (peg$r21.test(s2)) {
           peg$currPos += s2.length;
         } else {
           s2 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e63); }
+          if (peg$silentFails === 0) { peg$fail(peg$e64); }
         }
         if (s2 !== peg$FAILED) {
           s1 = [s1, s2];
@@ -3815,20 +3854,20 @@ function peg$parse(input, options) {
     s0 = peg$currPos;
     s1 = [];
     s2 = input.charAt(peg$currPos);
-    if (peg$r21.test(s2)) {
+    if (peg$r22.test(s2)) {
       peg$currPos++;
     } else {
       s2 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e64); }
+      if (peg$silentFails === 0) { peg$fail(peg$e65); }
     }
     while (s2 !== peg$FAILED) {
       s1.push(s2);
       s2 = input.charAt(peg$currPos);
-      if (peg$r21.test(s2)) {
+      if (peg$r22.test(s2)) {
         peg$currPos++;
       } else {
         s2 = peg$FAILED;
-        if (peg$silentFails === 0) { peg$fail(peg$e64); }
+        if (peg$silentFails === 0) { peg$fail(peg$e65); }
       }
     }
     s0 = input.substring(s0, peg$currPos);
@@ -3844,21 +3883,21 @@ function peg$parse(input, options) {
     s0 = peg$currPos;
     s1 = [];
     s2 = input.charAt(peg$currPos);
-    if (peg$r21.test(s2)) {
+    if (peg$r22.test(s2)) {
       peg$currPos++;
     } else {
       s2 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e64); }
+      if (peg$silentFails === 0) { peg$fail(peg$e65); }
     }
     if (s2 !== peg$FAILED) {
       while (s2 !== peg$FAILED) {
         s1.push(s2);
         s2 = input.charAt(peg$currPos);
-        if (peg$r21.test(s2)) {
+        if (peg$r22.test(s2)) {
           peg$currPos++;
         } else {
           s2 = peg$FAILED;
-          if (peg$silentFails === 0) { peg$fail(peg$e64); }
+          if (peg$silentFails === 0) { peg$fail(peg$e65); }
         }
       }
     } else {
@@ -3872,7 +3911,7 @@ function peg$parse(input, options) {
     peg$silentFails--;
     if (s0 === peg$FAILED) {
       s1 = peg$FAILED;
-      if (peg$silentFails === 0) { peg$fail(peg$e65); }
+      if (peg$silentFails === 0) { peg$fail(peg$e66); }
     }
 
     return s0;
