@@ -11,6 +11,7 @@ export interface AccessPolicy {
 /** Refuses an operation whose principal has no right to it, saying what is missing (spec §5.2, in its order). */
 export function refuse(operation: Operation, location: Location): never {
   const { principal } = operation;
+  if (principal.failure !== undefined) throw principal.failure;
   if (principal.kind === 'anonymous' && principal.apiKey === null) {
     throw new PlatformError(
       'access.no_credentials',

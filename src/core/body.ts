@@ -29,6 +29,13 @@ export class Body {
     return new Body(text, undefined, mediaType);
   }
 
+  /** From text of a media type that is no JSON, together with what was read from it (a form). */
+  static ofParsed(text: string, value: unknown, mediaType: string): Body {
+    const body = new Body(text, value, mediaType);
+    body.#hasValue = true;
+    return body;
+  }
+
   /** Whether the text is JSON (or, for a value, will be). */
   get isJson(): boolean {
     const type = this.mediaType;

@@ -85,6 +85,13 @@ export const limitTable = {
   runnerQueue: limit(1_000, 'runs', 'further runs are refused with script.saturated at once'),
   runnerWaitMs: limit(10_000, 'ms', 'a run that could not start by then is refused with script.saturated'),
   runsPerRunner: limit(100_000, 'runs', 'a leak in a script or package ends with its process'),
+  runnerPipeline: limit(32, 'runs', 'handed to one runner ahead of its answers; more would only wait there'),
+  runnerLateMs: limit(2, 'ms', 'runs behind one that takes longer move to another runner'),
+  runnerStartMs: limit(10_000, 'ms', 'a process that is not ready by then will never be'),
+  runnerIdleMs: limit(60_000, 'ms', 'a runner beyond the spare that idles longer gives its memory back'),
+  runnerRetryMs: limit(5_000, 'ms', 'the longest pause between attempts to start a runner that fails'),
+  runnerMemoryMb: limit(512, 'MB', 'heap, code and buffers of a runner; beyond it the process is killed'),
+  runnerErrorBytes: limit(4_096, 'bytes', 'the end of what a runner wrote before it died says why'),
   frameBytes: limit(33_554_432, 'bytes', 'the largest frame on the pipe of a runner'),
   loginAttempts: limit(
     10,
@@ -106,6 +113,8 @@ export const limitTable = {
   hashesAtOnce: limit(2, 'hashes', 'each takes 19 MiB and a thread of the pool for tens of milliseconds'),
   hashesWaiting: limit(32, 'hashes', 'further logins are refused at once instead of waiting for seconds'),
   masterKeyChars: limit(32, 'characters', 'a shorter passphrase as master key is guessed'),
+  commandTimeoutMs: limit(30_000, 'ms', 'how long a command waits for an answer of the server it talks to'),
+  doctorWaitMs: limit(2_000, 'ms', 'a program that holds our port and is no server of ours may never answer'),
   passwordMin: limit(8, 'characters', 'shorter ones are guessed; NIST SP 800-63B'),
   passwordMax: limit(1_024, 'characters', 'hashing time must not be chosen by the caller'),
 } as const satisfies Record<string, Limit>;

@@ -18,6 +18,7 @@ export type Observation =
       origin: Origin;
       error: PlatformError;
     }
+  | { kind: 'http.failed'; method: string; path: string; error: PlatformError }
   | { kind: 'script.finished'; script: string; runner: string; ms: number; log: readonly LogLine[] }
   | {
       kind: 'script.failed';

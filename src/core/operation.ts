@@ -1,6 +1,7 @@
 // Everything the platform does is an operation: a principal asks a service for an action on a resource.
 // Invariant: an operation is plain data; only its message parts may be replaced on the way, and only by scripts.
 import type { Body } from './body.ts';
+import type { PlatformError } from './errors.ts';
 
 /** What is done to a resource, in the field's own words. */
 export type Action = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -71,6 +72,8 @@ export interface Principal {
   /** The API key that came with the request, whether or not it is one of ours. */
   readonly apiKey: string | null;
   readonly sessionId: string | null;
+  /** Why credentials that were given are no good; a refusal throws it, what is public does not ask. */
+  readonly failure?: PlatformError;
 }
 
 /** Nobody: no key and no token. */

@@ -1,0 +1,98 @@
+// HTTP request → operation. Invariant: whatever a client sends, this gives an operation or throws a 4xx.
+import type { IncomingMessage } from 'node:http';
+import { LRUCache } from 'lru-cache';
+import type { Body } from '../core/body.ts';
+import { PlatformError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { Action, Headers, Operation, Parameters, Principal } from '../core/operation.ts';
+import { noParameters, parseParameters } from '../query/parameters.ts';
+import type { Authentication } from './authentication.ts';
+import { hasContent, readBody, readContent } from './content.ts';
+import { readTarget, redactUri } from './target.ts';
+import { actionOf, overriddenAction } from './verb.ts';
+
+/** What requests are read with. */
+export interface RequestReaderParts {
+  readonly authentication: Authentication;
+  readonly bodyBytes: number;
+}
+
+/** Reads requests. */
+export class RequestReader {
+  readonly #parts: RequestReaderParts;
+  readonly #parameters = new LRUCache<string, Parameters>({ max: limits.parameterCache });
+
+  constructor(parts: RequestReaderParts) {
+    this.#parts = parts;
+  }
+
+  /** The operation that a request asks for; `url` is its origin form. Service and path are empty for the list of services. */
+  async read(request: IncomingMessage, url: string): Promise<Operation> {
+    checkHeaders(request);
+    const { service, path, apiVersion, query } = readTarget(url);
+    const parameters = this.#readParameters(query);
+    const action = readAction(request, parameters);
+    const { headers } = request;
+    const body = hasContent(request) ? await this.#readBody(request) : undefined;
+    const { remoteAddress } = request.socket;
+    const asking = { headers, parameters, body, action, service, path, remoteAddress };
+    const found = this.#parts.authentication.principal(asking);
+    const principal: Principal = found instanceof Promise ? await found : found;
+    return {
+      service,
+      path,
+      action,
+      origin: 'http',
+      requestor: 'api',
+      principal,
+      depth: 0,
+      request: { parameters, headers: plainHeaders(request), body },
+      uri: redactUri(url),
+      apiVersion,
+      ...(remoteAddress === undefined ? undefined : { remoteAddress }),
+    };
+  }
+
+  async #readBody(request: IncomingMessage): Promise<Body | undefined> {
+    return readBody(await readContent(request, this.#parts.bodyBytes), request.headers);
+  }
+
+  // The same text gives the same object, by which services recognise a request that they planned before.
+  #readParameters(query: string): Parameters {
+    if (query === '') return noParameters;
+    if (query.length > limits.parameterCacheChars) return parseParameters(query);
+    let parameters = this.#parameters.get(query);
+    if (parameters === undefined) {
+      parameters = parseParameters(query);
+      this.#parameters.set(query, parameters);
+    }
+    return parameters;
+  }
+}
+
+function readAction(request: IncomingMessage, parameters: Parameters): Action {
+  const action = actionOf(request.method);
+  if (action === undefined) {
+    throw new PlatformError(
+      'request.method_not_allowed',
+      `The API has no method ${request.method}. Use GET, POST, PUT, PATCH or DELETE.`,
+    );
+  }
+  return action === 'POST' ? overriddenAction(request.headers, parameters) : action;
+}
+
+function checkHeaders(request: IncomingMessage): void {
+  if (request.rawHeaders.length > limits.headerCount * 2) {
+    throw new PlatformError(
+      'request.too_many_headers',
+      `The request has more than ${limits.headerCount} headers.`,
+    );
+  }
+}
+
+// Only set-cookie comes as a list, and clients do not send it: the copy is made for those who do anyway.
+function plainHeaders({ headers }: IncomingMessage): Headers {
+  const cookies = headers['set-cookie'];
+  if (cookies === undefined) return headers as Headers;
+  return { ...headers, 'set-cookie': cookies.join(', ') } as Headers;
+}

@@ -1,0 +1,198 @@
+// Result → HTTP: status, headers, text. The only place where an answer, or an error, takes its form on the wire.
+// Invariant: nothing that a script or service puts into a result can break the framing of HTTP.
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import type { Body } from '../core/body.ts';
+import { errorResult } from '../core/dispatch.ts';
+import { PlatformError } from '../core/errors.ts';
+import type { Action, Parameters, Result } from '../core/operation.ts';
+import { type Acceptance, readAccept } from './negotiation.ts';
+
+/** What the client said about the form of its answer. */
+export interface Wanted {
+  /** The Accept header. */
+  readonly accept: string | undefined;
+  /** `accept` and `file` (spec §5.4). */
+  readonly parameters: Parameters;
+  readonly action: Action;
+  /** Last part of the path, the name of a file to be saved. */
+  readonly resource: string;
+}
+
+/** An answer ready to be sent: header names and values in turn; content length is left to the sender. */
+export interface Rendered {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly payload: string;
+}
+
+interface Content {
+  readonly type: string;
+  readonly payload: string;
+}
+
+const jsonType = 'application/json';
+const plainType = 'text/plain';
+
+// Framing belongs to the server, the content type to `Result.mediaType`.
+const ownHeaders = new Set([
+  'connection',
+  'content-length',
+  'content-type',
+  'date',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** The answer that an error is: the envelope, always as JSON. */
+export function renderError(thrown: unknown): Rendered {
+  const { status, body } = errorResult(thrown);
+  return { status, headers: headersOf(jsonType), payload: body?.text ?? '' };
+}
+
+/** The answer that a JSON value of the server's own is. */
+export function renderPage(status: number, value: unknown): Rendered {
+  return { status, headers: jsonHeaders, payload: JSON.stringify(value) };
+}
+
+/** The answer that a result is for a client. Throws PlatformError for a result that cannot be sent to it. */
+export function render(result: Result, wanted: Wanted): Rendered {
+  const { status, body } = result;
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw unsendable(`the status '${String(status)}' is not between 200 and 599`);
+  }
+  const isBare = status === 204 || status === 205 || status === 304;
+  const content = isBare ? undefined : negotiate(result, wanted);
+  const headers = content === undefined ? bareHeaders : headersOf(content.type);
+  const extra = extraHeaders(result, wanted, body !== undefined && !isBare);
+  return {
+    status,
+    headers: extra.length === 0 ? headers : [...headers, ...extra],
+    payload: content?.payload ?? '',
+  };
+}
+
+// The plain case of nearly every request, JSON for a client that takes JSON, is decided first.
+function negotiate(result: Result, wanted: Wanted): Content {
+  const { body } = result;
+  const type = plainMediaType(result.mediaType) ?? body?.mediaType;
+  const acceptance = readAccept(acceptOf(wanted));
+  if (body === undefined || isNull(body)) return { type: type ?? jsonType, payload: '' };
+  if (type === undefined || type === jsonType) {
+    if (acceptance.accepts(jsonType)) return { type: jsonType, payload: jsonOf(body) };
+    if (acceptance.accepts(plainType)) return { type: plainType, payload: plainOf(body) };
+    return refuse(result, wanted, { type: jsonType, payload: jsonOf(body) });
+  }
+  return typedContent({ result, wanted, body, type, acceptance });
+}
+
+interface Typed {
+  readonly result: Result;
+  readonly wanted: Wanted;
+  readonly body: Body;
+  readonly type: string;
+  readonly acceptance: Acceptance;
+}
+
+// Text of a type that a script chose. HTML is sent as such even to who asks for JSON: it is a page for people, and a
+// JSON string of it would help nobody.
+function typedContent({ result, wanted, body, type, acceptance }: Typed): Content {
+  const text = textOf(body, type);
+  if (text === undefined) {
+    return negotiate({ status: result.status, headers: result.headers, body }, wanted);
+  }
+  if (type === 'text/html' || acceptance.accepts(type)) return { type, payload: text };
+  if (acceptance.accepts(jsonType)) return { type: jsonType, payload: JSON.stringify(text) };
+  if (acceptance.accepts(plainType)) return { type: plainType, payload: text };
+  return refuse(result, wanted, { type, payload: text });
+}
+
+// A write that was done is not answered with an error because of the form of its answer; neither is an error.
+function refuse({ status }: Result, wanted: Wanted, content: Content): Content {
+  if (status >= 400 || wanted.action !== 'GET') return content;
+  throw new PlatformError(
+    'request.not_acceptable',
+    `The answer is ${content.type}, which the header Accept or the parameter accept or file does not allow. ` +
+      `Ask for ${content.type} or */*.`,
+  );
+}
+
+function acceptOf({ accept, parameters }: Wanted): string | undefined {
+  const { accept: asked, file } = parameters;
+  const extension =
+    typeof file === 'string' ? /\.(json|csv|xml)$/i.exec(file)?.[1]?.toLowerCase() : undefined;
+  if (extension !== undefined) return extension === 'csv' ? 'text/csv' : `application/${extension}`;
+  return typeof asked === 'string' && asked !== '' ? asked : accept;
+}
+
+// The text that content of a type consists of; undefined when it is a value that the type cannot hold.
+function textOf(body: Body, type: string): string | undefined {
+  if (!body.isJson) return body.text;
+  if (type.endsWith('+json')) return jsonOf(body);
+  if (typeof body.value === 'string') return body.value;
+  return type === plainType ? body.text : undefined;
+}
+
+// Text of another media type, in an answer that is said to be JSON, is a JSON string.
+function jsonOf(body: Body): string {
+  return body.isJson ? body.text : JSON.stringify(body.text);
+}
+
+function plainOf(body: Body): string {
+  return body.isJson && body.text.startsWith('"') ? String(body.value) : body.text;
+}
+
+function isNull(body: Body): boolean {
+  return body.isParsed
+    ? body.value === null || body.value === undefined
+    : body.isJson && body.text === 'null';
+}
+
+function plainMediaType(type: string | undefined): string | undefined {
+  if (type === undefined || type === jsonType) return type;
+  const plain = (type.split(';', 1)[0] ?? '').trim().toLowerCase();
+  return /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(plain) ? plain : undefined;
+}
+
+const bareHeaders: readonly string[] = ['X-Content-Type-Options', 'nosniff'];
+const jsonHeaders: readonly string[] = ['Content-Type', jsonType, ...bareHeaders];
+
+function headersOf(type: string): readonly string[] {
+  if (type === jsonType) return jsonHeaders;
+  return ['Content-Type', type.startsWith('text/') ? `${type}; charset=UTF-8` : type, ...bareHeaders];
+}
+
+function extraHeaders(result: Result, wanted: Wanted, hasContent: boolean): string[] {
+  const extra: string[] = [];
+  for (const name in result.headers) {
+    if (!ownHeaders.has(name.toLowerCase())) addHeader(extra, name, result.headers[name]);
+  }
+  const { file } = wanted.parameters;
+  if (file !== undefined && hasContent && result.status < 400) {
+    addHeader(extra, 'Content-Disposition', disposition(file, wanted.resource));
+  }
+  return extra;
+}
+
+function addHeader(headers: string[], name: string, given: unknown): void {
+  const value = String(given);
+  try {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+  } catch {
+    throw unsendable(`its header '${name.replace(/[^\w-]/g, '?')}' has characters that HTTP does not allow`);
+  }
+  headers.push(name, value);
+}
+
+function disposition(file: unknown, resource: string): string {
+  const isFlag = typeof file !== 'string' || file === '' || /^(true|1|yes|on)$/i.test(file);
+  const name = isFlag ? `${resource === '' ? 'services' : resource}.json` : file;
+  return `attachment; filename="${name.replace(/[^\w.() -]/g, '_')}";`;
+}
+
+function unsendable(problem: string): PlatformError {
+  return new PlatformError('request.failed', `The answer can not be sent: ${problem}.`);
+}

@@ -1,0 +1,157 @@
+// The HTTP server: the API's door on plain node:http, Fastify for everything beside it.
+// Invariant: no client can hold a connection, memory or the event loop beyond the limits given here.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Fastify, { type FastifyInstance } from 'fastify';
+import type { Dispatcher } from '../core/dispatch.ts';
+import { PlatformError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { Observe } from '../core/observe.ts';
+import type { Operation, Result } from '../core/operation.ts';
+import { ApiDoor } from './api-door.ts';
+import type { Authentication } from './authentication.ts';
+import { Cors } from './cors.ts';
+import { frameworkFailure, refuseConnection } from './failures.ts';
+import { RequestReader } from './request.ts';
+import { type Rendered, renderError, renderPage } from './response.ts';
+import { isApi } from './target.ts';
+
+/** How the server is, for `/status`: 200 when it is healthy, else 503. */
+export interface Health {
+  readonly isHealthy: boolean;
+  readonly version: string;
+}
+
+/** What an HTTP server is made with. */
+export interface HttpServerOptions {
+  readonly dispatcher: Pick<Dispatcher, 'dispatch'>;
+  readonly authentication: Authentication;
+  /** Answers `GET /api/v2`; the operation's service and path are empty. Throws PlatformError for refusals. */
+  readonly listServices: (operation: Operation) => Promise<Result>;
+  /** Asked with each request of `/status`, so it must not do more than look at what is known. */
+  readonly status: () => Health;
+  readonly observe: Observe;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Largest request body. */
+  readonly bodyBytes: number;
+  /** Origins that pages may call from; `*` for all. */
+  readonly corsOrigins: readonly string[];
+  /** Milliseconds; the limits of the platform when absent. */
+  readonly timeouts?: Timeouts;
+}
+
+/** How long clients may take, in milliseconds. */
+export interface Timeouts {
+  readonly headersMs: number;
+  readonly requestMs: number;
+  readonly checkMs: number;
+}
+
+/** A listening server. */
+export interface HttpServer {
+  /** E.g. `http://127.0.0.1:8080`. */
+  readonly url: string;
+  readonly port: number;
+  /** Takes no more connections and ends when the requests in flight have, at most limits.drainMs later. */
+  close(): Promise<void>;
+}
+
+const defaultTimeouts: Timeouts = {
+  headersMs: limits.headersTimeoutMs,
+  requestMs: limits.requestTimeoutMs,
+  checkMs: limits.connectionCheckMs,
+};
+
+/** Starts a server; rejects when it cannot listen. */
+export async function createHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { authentication, bodyBytes, corsOrigins, dispatcher, listServices, observe, host, port } = options;
+  const reader = new RequestReader({ authentication, bodyBytes });
+  const door = new ApiDoor({ dispatcher, reader, cors: new Cors(corsOrigins), listServices, observe });
+  const app = Fastify({
+    // Below /api nothing of Fastify's is used: neither routes nor body parsing nor hooks. Answering there before it
+    // spares a third of the cost of a small request.
+    serverFactory: (handler) =>
+      harden(
+        createServer(serverOptions(options.timeouts ?? defaultTimeouts), (request, response) => {
+          if (isApi(pathOf(request))) void door.answer(request, response);
+          else handler(request, response);
+        }),
+      ),
+    return503OnClosing: false,
+    frameworkErrors: (error, _request, reply) => respond(reply, renderError(frameworkFailure(error))),
+  });
+  addPages(app, options);
+  await app.listen({ host, port });
+  const address = app.server.address() as AddressInfo;
+  return {
+    url: `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
+    port: address.port,
+    close: () => close(app, door),
+  };
+}
+
+function serverOptions({ headersMs, requestMs, checkMs }: Timeouts) {
+  return {
+    headersTimeout: headersMs,
+    requestTimeout: requestMs,
+    connectionsCheckingInterval: checkMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    maxHeaderSize: limits.headerBytes,
+    noDelay: true,
+  };
+}
+
+function harden(server: Server): Server {
+  server.maxConnections = limits.connections;
+  // One more than allowed, because Node leaves out what is beyond without telling.
+  server.maxHeadersCount = limits.headerCount + 1;
+  server.setTimeout(limits.socketIdleMs);
+  server.on('clientError', refuseConnection);
+  return server;
+}
+
+function pathOf(request: IncomingMessage): string {
+  const url = request.url ?? '/';
+  if (url.charCodeAt(0) === 0x2f) return url;
+  return url.replace(/^https?:\/\/[^/?#]*/i, '');
+}
+
+function addPages(app: FastifyInstance, { status }: HttpServerOptions): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  app.get('/status', (_request, reply) => {
+    const { isHealthy, version } = status();
+    const page = { status: isHealthy ? 'ok' : 'unavailable', version };
+    respond(reply, renderPage(isHealthy ? 200 : 503, page));
+  });
+  app.get('/', (_request, reply) => {
+    respond(reply, renderPage(200, { name: 'Tenon', links: { status: '/status', api: '/api/v2' } }));
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1).join('').slice(0, 200);
+    const message = `There is nothing at '${path}'. The API is at /api/v2, the health at /status.`;
+    respond(reply, renderError(new PlatformError('request.not_found', message)));
+  });
+  app.setErrorHandler((error, _request, reply) => respond(reply, renderError(frameworkFailure(error))));
+}
+
+// Past Fastify, which would add a charset to the content type.
+function respond(reply: Hijackable, { status, headers, payload }: Rendered): void {
+  reply.hijack();
+  reply.raw.writeHead(status, [...headers, 'Content-Length', String(Buffer.byteLength(payload))]);
+  reply.raw.end(payload);
+}
+
+interface Hijackable {
+  readonly raw: ServerResponse;
+  hijack(): unknown;
+}
+
+async function close(app: FastifyInstance, door: ApiDoor): Promise<void> {
+  door.drain();
+  const timer = setTimeout(() => app.server.closeAllConnections(), limits.drainMs);
+  await app.close();
+  clearTimeout(timer);
+}

@@ -1,0 +1,143 @@
+// Sessions: a row of the system database for each login; a token is good while its row is open and its user active.
+// Invariant: what is closed or deactivated is refused after limits.sessionCacheMs at the latest, by whichever process.
+import { randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { PlatformError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { Principal } from '../core/operation.ts';
+import type { SessionRecord, Store, UserRecord } from '../core/store.ts';
+import { Identity } from './identity.ts';
+import { expired, invalid, type TokenAuthority } from './tokens.ts';
+
+const minuteMs = 60_000;
+
+/** A session that was opened or refreshed. */
+export interface OpenedSession {
+  readonly token: string;
+  readonly userId: number;
+  /** ISO 8601 in UTC. */
+  readonly expiresDate: string;
+}
+
+/** What sessions are made with. */
+export interface SessionsParts {
+  readonly store: Pick<Store, 'sessions' | 'users'>;
+  readonly tokens: TokenAuthority;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+interface Known {
+  readonly identity: Identity;
+  readonly expiresAt: number;
+}
+
+/** Opens, resolves, refreshes and closes sessions. */
+export class Sessions {
+  readonly #store: SessionsParts['store'];
+  readonly #tokens: TokenAuthority;
+  readonly #now: () => number;
+  readonly #known = new LRUCache<string, Known>({ max: limits.sessionCache });
+  readonly #loading = new Map<string, Promise<Known>>();
+
+  constructor({ store, tokens, now = Date.now }: SessionsParts) {
+    this.#store = store;
+    this.#tokens = tokens;
+    this.#now = now;
+  }
+
+  /**
+   * Opens a session. Forever sessions are off, so `remember_me` adds nothing: every session may be refreshed for
+   * limits.sessionRefreshMinutes.
+   */
+  async open(user: UserRecord): Promise<OpenedSession> {
+    const now = this.#now();
+    const id = randomUUID();
+    const expiresAt = now + limits.sessionMinutes * minuteMs;
+    const expiresDate = toDate(expiresAt);
+    await this.#store.sessions.open({
+      id,
+      userId: user.id,
+      createdDate: toDate(now),
+      expiresDate,
+      refreshUntilDate: toDate(now + limits.sessionRefreshMinutes * minuteMs),
+    });
+    const token = await this.#tokens.issue({ sessionId: id, userId: user.id, expiresAt });
+    return { token, userId: user.id, expiresDate };
+  }
+
+  /**
+   * The principal of a token, the same object as long as nothing changed; at once when it was asked for a moment ago.
+   * Throws `access.*` when the token, its session or its user is no longer good.
+   */
+  resolve(token: string, apiKey: string | null): Principal | Promise<Principal> {
+    const known = this.#known.get(token);
+    const now = this.#now();
+    if (known?.identity.isFresh(now) && known.expiresAt > now) {
+      return known.identity.principal(apiKey);
+    }
+    return this.#load(token).then(({ identity }) => identity.principal(apiKey));
+  }
+
+  /** A new token for the session of a token that may have expired. Throws `access.*` when it cannot be refreshed. */
+  async refresh(token: string): Promise<OpenedSession> {
+    const { sessionId, userId } = await this.#tokens.verifyExpired(token);
+    const session = await this.#openSession(sessionId);
+    if (Date.parse(session.refreshUntilDate) <= this.#now()) throw expired();
+    const user = await this.#activeUser(userId);
+    const expiresAt = this.#now() + limits.sessionMinutes * minuteMs;
+    const expiresDate = toDate(expiresAt);
+    await this.#store.sessions.extend(sessionId, expiresDate);
+    return {
+      token: await this.#tokens.issue({ sessionId, userId: user.id, expiresAt }),
+      userId: user.id,
+      expiresDate,
+    };
+  }
+
+  /** Closes a session: in this process its tokens are refused at once. */
+  async close(sessionId: string): Promise<void> {
+    await this.#store.sessions.close(sessionId);
+    for (const [token, known] of this.#known.entries()) {
+      if (known.identity.sessionId === sessionId) this.#known.delete(token);
+    }
+  }
+
+  // Requests that come with the same token at the same time share one look-up.
+  #load(token: string): Promise<Known> {
+    let loading = this.#loading.get(token);
+    if (loading === undefined) {
+      loading = this.#look(token).finally(() => this.#loading.delete(token));
+      this.#loading.set(token, loading);
+    }
+    return loading;
+  }
+
+  async #look(token: string): Promise<Known> {
+    // Taken before the rows are read: what is closed meanwhile is not trusted longer than the limit.
+    const now = this.#now();
+    const { sessionId, userId, expiresAt } = await this.#tokens.verify(token);
+    await this.#openSession(sessionId);
+    const user = await this.#activeUser(userId);
+    const known = this.#known.get(token) ?? { identity: new Identity(sessionId, user, now), expiresAt };
+    known.identity.renew(user, now);
+    this.#known.set(token, known);
+    return known;
+  }
+
+  async #openSession(id: string): Promise<SessionRecord> {
+    const session = await this.#store.sessions.get(id);
+    if (session !== undefined && session.closedDate === null) return session;
+    throw new PlatformError('access.terminated_session', 'Forbidden. Session terminated. Please re-login.');
+  }
+
+  async #activeUser(id: number): Promise<UserRecord> {
+    const user = await this.#store.users.get(id);
+    if (user?.isActive === true) return user;
+    throw invalid('its user does not exist or is not active');
+  }
+}
+
+function toDate(time: number): string {
+  return new Date(time).toISOString();
+}
