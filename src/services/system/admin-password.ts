@@ -1,6 +1,7 @@
 // An administrator changes the own password. Invariant: the old one must be known, and guessing it is throttled.
 import { PlatformError } from '../../core/errors.ts';
 import type { Operation, Result } from '../../core/operation.ts';
+import { loginKeys } from '../../security/throttle.ts';
 import { invalidField, required } from './fields.ts';
 import type { SystemParts } from './parts.ts';
 import { readNewPassword } from './password-rule.ts';
@@ -25,7 +26,7 @@ async function change(parts: SystemParts, operation: Operation): Promise<Result>
   const password = required(readNewPassword(body, 'new_password'), 'new_password');
   const old = body.old_password;
   if (typeof old !== 'string') throw invalidField('old_password', 'is required');
-  const key = `account:${user.email}`;
+  const [key] = loginKeys(user.email, undefined);
   throttle.check(key);
   if (!(await passwords.verify(user.passwordHash, old))) {
     throttle.fail(key);

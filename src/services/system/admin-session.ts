@@ -4,8 +4,9 @@
 import { hostname } from 'node:os';
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
-import type { Operation, Result } from '../../core/operation.ts';
+import type { Operation, Principal, Result } from '../../core/operation.ts';
 import type { UserRecord } from '../../core/store.ts';
+import { loginKeys } from '../../security/throttle.ts';
 import { readFlag } from './fields.ts';
 import type { OpenedSession, SystemParts } from './parts.ts';
 import { readObject, type Written } from './request.ts';
@@ -39,17 +40,20 @@ async function login(parts: SystemParts, operation: Operation): Promise<Result> 
   const name = readName(body);
   const password = readPassword(body);
   const remember = readFlag(body, 'remember_me') ?? false;
-  const keys = [`account:${name.toLowerCase()}`, `address:${operation.remoteAddress ?? 'inside'}`];
-  for (const key of keys) throttle.check(key);
   const user = await findUser(parts, body, name);
+  // Email and user name of one account share their count.
+  const [account, address] = loginKeys(user?.email ?? name, operation.remoteAddress);
+  throttle.check(address);
+  throttle.check(account);
   const isAdmin = await isAdministrator(parts, user, password);
   if (user === undefined || !isAdmin) {
-    for (const key of keys) throttle.fail(key);
+    throttle.fail(address);
+    throttle.fail(account);
     observe({ kind: 'session.refused', email: name, reason: 'bad credentials' });
     throw new PlatformError('access.bad_credentials', 'Invalid credentials supplied.');
   }
   // Only the account: a guesser with one good account must not be able to clear the count of its address.
-  throttle.succeed(keys[0] ?? name);
+  throttle.succeed(account);
   const lastLoginDate = await store.users.touchLogin(user.id);
   const session = await sessions.open(user, remember);
   observe({ kind: 'session.opened', email: user.email });
@@ -60,17 +64,19 @@ async function current({ store }: SystemParts, operation: Operation): Promise<Re
   const { user, sessionId } = operation.principal;
   const session = sessionId === null ? undefined : await store.sessions.get(sessionId);
   const record = user === undefined ? undefined : await store.users.get(user.id);
-  if (session === undefined || record === undefined || !record.isSysAdmin) throw noSession();
+  if (session === undefined || record === undefined || !record.isSysAdmin) {
+    throw noSession(operation.principal);
+  }
   const { expiresDate, userId } = session;
   return answer(sessionView(record, { token: tokenOf(operation) ?? '', expiresDate, userId }));
 }
 
 async function refresh({ store, sessions }: SystemParts, operation: Operation): Promise<Result> {
   const token = tokenOf(operation);
-  if (token === undefined) throw noSession();
+  if (token === undefined) throw noSession(operation.principal);
   const session = await sessions.refresh(token);
   const user = await store.users.get(session.userId);
-  if (user === undefined || !user.isActive || !user.isSysAdmin) throw noSession();
+  if (user === undefined || !user.isActive || !user.isSysAdmin) throw noSession(operation.principal);
   return answer(sessionView(user, session));
 }
 
@@ -99,8 +105,12 @@ async function isAdministrator(
 }
 
 function readName(body: Written): string {
-  if (hasText(body, 'email')) return String(body.email).trim();
-  if (hasText(body, 'username')) return String(body.username).trim();
+  const field = ['email', 'username'].find((name) => hasText(body, name));
+  // Cut to one more than any account has: what is remembered of failures must not grow with what is sent.
+  if (field !== undefined)
+    return String(body[field])
+      .trim()
+      .slice(0, limits.labelText + 1);
   throw new PlatformError('request.invalid_record', 'Login request is missing required email.');
 }
 
@@ -133,7 +143,8 @@ function sessionView(user: UserRecord, session: OpenedSession) {
   };
 }
 
-function noSession(): PlatformError {
+function noSession(principal: Principal): PlatformError {
+  if (principal.failure !== undefined) return principal.failure;
   return new PlatformError(
     'access.unauthenticated',
     'There is no valid session for the current request. Log in with POST system/admin/session.',

@@ -1,5 +1,6 @@
 // Administrators, their passwords and profiles: nobody is locked out, and no password or hash is ever answered.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { limits } from '../../core/limits.ts';
 import { anonymous } from '../../core/operation.ts';
 import { adminPassword, type House, openHouse, principalOf } from './scenario.ts';
 
@@ -145,7 +146,8 @@ describe('the own password', () => {
   });
 
   it('cannot be guessed without end', async () => {
-    for (let i = 0; i < 3; i++) await change({ old_password: 'no', new_password: 'battery staple' });
+    for (let i = 0; i < limits.loginAttempts; i++)
+      await change({ old_password: 'no', new_password: 'battery staple' });
     const last = await change({ old_password: adminPassword, new_password: 'battery staple' });
     expect(last.status).toBe(429);
   });

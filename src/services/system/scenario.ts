@@ -1,24 +1,25 @@
-// A house for tests of the service `system`: real store, directory, dispatcher and system service; the source behind
-// it is an echo, and sessions, passwords and scripts do the least that their ports promise.
-import { scryptSync } from 'node:crypto';
+// A house for tests of the service `system`: real store, security, directory, dispatcher and system service. The only
+// source is an echo, and scripts do the least that their port promises.
+import { randomBytes } from 'node:crypto';
 import { administratorsOnly } from '../../core/access.ts';
 import { Body } from '../../core/body.ts';
 import { Dispatcher } from '../../core/dispatch.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { eventName } from '../../core/event.ts';
 import type { Observation } from '../../core/observe.ts';
-import {
-  type Action,
-  anonymous,
-  type Operation,
-  type Parameters,
-  type Principal,
-} from '../../core/operation.ts';
+import type { Action, Operation, Parameters, Principal } from '../../core/operation.ts';
 import type { Endpoint, Service, ServiceSettings, ServiceType } from '../../core/service.ts';
 import type { New, Store, UserRecord } from '../../core/store.ts';
+import { MasterKey } from '../../security/master-key.ts';
+import { Passwords } from '../../security/passwords.ts';
+import { userPrincipal } from '../../security/principal.ts';
+import { Secrets } from '../../security/secrets.ts';
+import { Sessions } from '../../security/sessions.ts';
+import { LoginThrottle } from '../../security/throttle.ts';
+import { TokenAuthority } from '../../security/tokens.ts';
 import { createSqliteStore } from '../../store/sqlite.ts';
 import { Services } from '../directory.ts';
-import { createSystemService, type SystemParts, systemServiceType } from './index.ts';
+import { createSystemService, type ScriptDesk, systemServiceType } from './index.ts';
 
 /** The password of the administrator that every house begins with. */
 export const adminPassword = 'correct horse';
@@ -45,6 +46,7 @@ export interface House {
   readonly system: Service;
   readonly admin: Principal;
   readonly observations: Observation[];
+  readonly sessions: Sessions;
   /** Names of the scripts in force, as last handed over. */
   readonly scripts: string[];
   ask(action: Action, path: string, ask?: Ask): Promise<Answer>;
@@ -56,11 +58,15 @@ export async function openHouse(): Promise<House> {
   const observations: Observation[] = [];
   const scripts: string[] = [];
   const observe = (observation: Observation) => void observations.push(observation);
-  const services = new Services({ types: [echoType], secrets, observe });
-  const parts = { store, services, observe, ...desks(store, scripts) };
+  const key = new MasterKey(randomBytes(32));
+  const services = new Services({ types: [echoType], secrets: new Secrets({ key }), observe });
+  const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }) });
+  const throttle = new LoginThrottle();
+  const desks = { sessions, passwords, throttle, scripts: scriptDesk(scripts) };
+  const parts = { store, services, observe, ...desks };
   const system = createSystemService(parts);
   services.install(systemServiceType(system));
-  const user = await store.users.create(ada, null);
+  const user = await store.users.create({ ...ada, passwordHash: await adminHash }, null);
   services.reload(await store.services.list());
   const access = administratorsOnly;
   const noScripts = { generation: 1, plan: () => undefined };
@@ -70,24 +76,12 @@ export async function openHouse(): Promise<House> {
     const result = await dispatcher.dispatch(operation(action, path, { principal: admin, ...given }));
     return { status: result.status, body: result.body?.value };
   };
-  return { store, services, system, admin, observations, scripts, ask };
+  return { store, services, system, admin, observations, sessions, scripts, ask };
 }
 
 /** The principal of a user. */
 export function principalOf(user: UserRecord, sessionId: string | null = null): Principal {
-  const { id, name, username, firstName, lastName, email, isSysAdmin: isAdmin } = user;
-  const view = {
-    id,
-    name,
-    username,
-    displayName: name,
-    firstName,
-    lastName,
-    email,
-    isAdmin,
-    lastLogin: null,
-  };
-  return { ...anonymous, kind: 'user', isAdmin, user: view, sessionId };
+  return userPrincipal(user, { sessionId, apiKey: null });
 }
 
 function operation(action: Action, path: string, ask: Ask & { principal: Principal }): Operation {
@@ -110,90 +104,43 @@ function operation(action: Action, path: string, ask: Ask & { principal: Princip
   };
 }
 
-const hash = (password: string) => scryptSync(password, 'salt', 16, { N: 2 }).toString('hex');
+const passwords = new Passwords();
+// One hash for all houses: it takes tens of milliseconds.
+const adminHash = passwords.hash(adminPassword);
 
-const ada: New<UserRecord> = {
+const ada: Omit<New<UserRecord>, 'passwordHash'> = {
   name: 'Ada Admin',
   username: 'ada',
   firstName: 'Ada',
   lastName: 'Admin',
   email: 'admin@example.com',
-  passwordHash: hash(adminPassword),
   isActive: true,
   isSysAdmin: true,
   lastLoginDate: null,
 };
 
-const secrets = {
-  seal: (text: string, place: string) => `sealed:${place}:${Buffer.from(text).toString('base64')}`,
-  open: (sealed: string, place: string) => {
-    if (!sealed.startsWith(`sealed:${place}:`)) throw new Error('sealed for another place');
-    return Buffer.from(sealed.slice(`sealed:${place}:`.length), 'base64').toString();
-  },
-};
-
-function desks(
-  store: Store,
-  inForce: string[],
-): Pick<SystemParts, 'sessions' | 'passwords' | 'throttle' | 'scripts'> {
-  const failures = new Map<string, number>();
-  const day = 86_400_000;
-  const later = (days: number) => new Date(Date.now() + days * day).toISOString();
+/** Scripts as the system service sees them; `inForce` takes the names of those that are active. */
+function scriptDesk(inForce: string[]): ScriptDesk {
   return {
-    sessions: {
-      open: async (user, remember) => {
-        const dates = {
-          createdDate: later(0),
-          expiresDate: later(remember ? 14 : 1),
-          refreshUntilDate: later(14),
-        };
-        const id = `s${Math.random()}`;
-        await store.sessions.open({ id, userId: user.id, ...dates });
-        return { token: id, userId: user.id, expiresDate: dates.expiresDate };
+    types: [
+      {
+        name: 'nodejs',
+        label: 'Node.js',
+        description: 'JavaScript.',
+        sandboxed: true,
+        supports_inline_execution: false,
       },
-      refresh: async (token) => {
-        const session = await store.sessions.get(token);
-        if (session === undefined || session.closedDate !== null) {
-          throw new PlatformError('access.invalid_token', 'Invalid token.');
-        }
-        await store.sessions.extend(token, later(2));
-        return { token, userId: session.userId, expiresDate: later(2) };
-      },
-      close: (id) => store.sessions.close(id),
+    ],
+    validate: (script) => {
+      if (script.type === 'nodejs') return;
+      throw new PlatformError('script.unknown_type', `There is no script type '${script.type}'.`);
     },
-    passwords: {
-      hash: async (password) => hash(password),
-      verify: async (known, password) => known !== undefined && known === hash(password),
-    },
-    throttle: {
-      check: (key) => {
-        if ((failures.get(key) ?? 0) < 3) return;
-        throw new PlatformError('access.too_many_attempts', 'Too many attempts.');
-      },
-      fail: (key) => void failures.set(key, (failures.get(key) ?? 0) + 1),
-      succeed: (key) => void failures.delete(key),
-    },
-    scripts: {
-      types: [
-        {
-          name: 'nodejs',
-          label: 'Node.js',
-          description: 'JavaScript.',
-          sandboxed: true,
-          supports_inline_execution: false,
-        },
-      ],
-      validate: (script) => {
-        if (script.type === 'nodejs') return;
-        throw new PlatformError('script.unknown_type', `There is no script type '${script.type}'.`);
-      },
-      reload: (records) => {
-        inForce.splice(
-          0,
-          inForce.length,
-          ...records.filter((record) => record.isActive).map(({ name }) => name),
-        );
-      },
+    reload: (records) => {
+      inForce.splice(
+        0,
+        inForce.length,
+        ...records.filter((record) => record.isActive).map(({ name }) => name),
+      );
     },
   };
 }
