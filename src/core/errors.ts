@@ -27,6 +27,7 @@ export const catalog = {
   'request.uri_too_long': 414,
   'request.timeout': 408,
   'request.recursion': 508,
+  'request.not_implemented': 501,
   'request.failed': 500,
   'access.no_credentials': 400,
   'access.no_token': 400,

@@ -1,0 +1,173 @@
+// Calls of a running script to the platform, as inner calls of its exchange. Invariant: nothing in a call changes on
+// whose authority it is made; every problem comes back as a result, as the API itself would answer it.
+import { Body } from '../core/body.ts';
+import { errorResult } from '../core/dispatch.ts';
+import { PlatformError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import {
+  type Action,
+  actions,
+  type Headers,
+  type InnerCall,
+  type Parameters,
+  type ParameterValue,
+  type Result,
+} from '../core/operation.ts';
+import type { Bridge, BridgeCall } from '../core/runner.ts';
+import type { Exchange } from '../core/script.ts';
+import { noParameters, parseParameters } from '../query/parameters.ts';
+
+/** The bridge of one run. */
+export class CallBridge implements Bridge {
+  readonly #exchange: Pick<Exchange, 'call'>;
+  #made = 0;
+  #running = 0;
+  #waiting: (() => void)[] | undefined;
+
+  constructor(exchange: Pick<Exchange, 'call'>) {
+    this.#exchange = exchange;
+  }
+
+  /** Answers like the API: errors are results. Further calls wait while `limits.innerCallsAtOnce` are under way. */
+  async call(call: BridgeCall): Promise<Result> {
+    if (++this.#made > limits.innerCalls) {
+      return errorResult(
+        new PlatformError(
+          'script.too_many_calls',
+          `A script may make at most ${limits.innerCalls} API calls.`,
+        ),
+      );
+    }
+    if (this.#running >= limits.innerCallsAtOnce) await this.#turn();
+    else this.#running++;
+    try {
+      return await this.#exchange.call(innerCall(call));
+    } catch (error) {
+      return errorResult(error);
+    } finally {
+      const next = this.#waiting?.shift();
+      if (next === undefined) this.#running--;
+      else next();
+    }
+  }
+
+  // The place of a finished call is handed over, so the count stays as it is.
+  #turn(): Promise<void> {
+    this.#waiting ??= [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    return promise;
+  }
+}
+
+/** Reads what a script asked for (spec §1.6.1). Throws `request.*` for what can not be asked. */
+export function innerCall({ method, path, payload, options }: BridgeCall): InnerCall {
+  const action = actionOf(method);
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) {
+    throw new PlatformError(
+      'request.not_implemented',
+      'Calls to other hosts are not possible from scripts in this release; platform.api takes paths of this server.',
+    );
+  }
+  const [location, query] = split(path, '?');
+  const inner = location.replace(/^\/+/, '').replace(/^api\/v\d+(\/|$)/i, '');
+  const [service = '', ...rest] = inner
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map(decode);
+  if (service === '') {
+    throw new PlatformError('request.not_found', `The path '${path}' names no service.`);
+  }
+  const given = readOptions(options);
+  const parameters = { ...(query === '' ? noParameters : parseParameters(query)), ...given.parameters };
+  return {
+    service,
+    path: rest,
+    action,
+    request: { parameters, headers: given.headers, body: bodyOf(action, payload, given.headers) },
+    uri: `/api/v2/${inner}${query === '' ? '' : `?${query}`}`,
+  };
+}
+
+function actionOf(method: string): Action {
+  const wanted = method.toUpperCase();
+  const action = actions.find((known) => known === wanted);
+  if (action !== undefined) return action;
+  throw new PlatformError(
+    'request.unsupported_verb',
+    `platform.api knows the verbs ${actions.join(', ')}, not '${method}'.`,
+  );
+}
+
+function split(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+interface Options {
+  readonly headers: Headers;
+  readonly parameters: Parameters;
+}
+
+// An object with neither key is headers as a whole: scripts in the wild rely on it.
+function readOptions(options: unknown): Options {
+  if (!isMap(options)) return { headers: {}, parameters: noParameters };
+  if (!('headers' in options) && !('parameters' in options)) {
+    return { headers: headersOf(options), parameters: noParameters };
+  }
+  const { headers, parameters } = options;
+  return {
+    headers: isMap(headers) ? headersOf(headers) : {},
+    parameters: isMap(parameters) ? parametersOf(parameters) : noParameters,
+  };
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function headersOf(map: Readonly<Record<string, unknown>>): Headers {
+  const entries = Object.entries(map).filter(([, value]) => value !== null && value !== undefined);
+  return Object.fromEntries(
+    entries.map(([name, value]) => [
+      name.toLowerCase(),
+      Array.isArray(value) ? value.join(', ') : String(value),
+    ]),
+  );
+}
+
+// As if they had been in the query: text. The names of relations' options lose their dots there, too.
+function parametersOf(map: Readonly<Record<string, unknown>>): Parameters {
+  const entries = Object.entries(map).filter(([name, value]) => value !== undefined && name !== '__proto__');
+  return Object.fromEntries(entries.map(([name, value]) => [name.replaceAll('.', '_'), asParameter(value)]));
+}
+
+function asParameter(value: unknown): ParameterValue {
+  if (value === null || value === undefined) return null;
+  if (typeof value !== 'object') return String(value);
+  return Array.isArray(value)
+    ? value.map(asParameter)
+    : (parametersOf(value as Record<string, unknown>) as ParameterValue);
+}
+
+// A payload that is text is the body itself; anything else is sent as JSON.
+function bodyOf(action: Action, payload: string | undefined, headers: Headers): Body | undefined {
+  if (payload === undefined || payload === '' || payload === '""') return undefined;
+  if (action === 'DELETE' && /^(null|false|0)$/.test(payload)) return undefined;
+  if (action === 'GET' && payload === 'null') return undefined;
+  if (!payload.startsWith('"')) return Body.ofText(payload, 'application/json');
+  const text = JSON.parse(payload) as string;
+  const declared = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
+  return Body.ofText(
+    text,
+    declared || (/^\s*[{["]|^\s*null\s*$/.test(text) ? 'application/json' : 'text/plain'),
+  );
+}

@@ -1,0 +1,82 @@
+// Which scripts are bound to which events. Invariant: a location without scripts gets no plan at all, and a change of
+// scripts raises the generation, so that plans made before it are dropped.
+import { type EventName, parseEventName, type Stage } from '../core/event.ts';
+import type { Observe } from '../core/observe.ts';
+import type { Runner } from '../core/runner.ts';
+import type { Script, ScriptDirectory, ScriptPlan } from '../core/script.ts';
+import type { EventScriptRecord } from '../core/store.ts';
+import { SessionTexts } from './platform.ts';
+import { Executor, LoadedScript } from './run.ts';
+import { timeoutOf } from './script-types.ts';
+import type { Compiler } from './source.ts';
+import { type Bound, EventPlan } from './types/event.ts';
+import { EventView } from './types/event-view.ts';
+
+/** What the directory is made of. Runners by language, e.g. `nodejs`. */
+export interface EventScriptsParts {
+  readonly compiler: Compiler;
+  readonly runners: ReadonlyMap<string, Runner>;
+  readonly observe: Observe;
+}
+
+/** The event scripts of the platform. */
+export class EventScripts implements ScriptDirectory {
+  readonly #compiler: Compiler;
+  readonly #executor: Executor;
+  readonly #view = new EventView({ sessions: new SessionTexts() });
+  #scripts = new Map<string, readonly LoadedScript[]>();
+  #generation = 0;
+
+  constructor(parts: EventScriptsParts) {
+    this.#compiler = parts.compiler;
+    this.#executor = new Executor(parts);
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Takes the stored scripts in place of those known so far. */
+  load(records: readonly EventScriptRecord[]): void {
+    const scripts = new Map<string, LoadedScript[]>();
+    for (const record of records) {
+      if (!record.isActive || parseEventName(record.name) === undefined) continue;
+      const loaded = new LoadedScript({ script: toScript(record), compiler: this.#compiler });
+      scripts.set(record.name, [...(scripts.get(record.name) ?? []), loaded]);
+    }
+    this.#scripts = scripts;
+    this.#generation++;
+  }
+
+  /** Compiles every active script, so that the first call of each does not wait for it. */
+  async warm(): Promise<void> {
+    for (const loaded of [...this.#scripts.values()].flat()) await loaded.compiled();
+  }
+
+  plan(events: readonly EventName[]): ScriptPlan | undefined {
+    if (this.#scripts.size === 0) return undefined;
+    const before = this.#bound(events, 'pre_process');
+    const after = this.#bound(events, 'post_process');
+    const final = this.#bound(events, '');
+    if (before.length + after.length + final.length === 0) return undefined;
+    return new EventPlan({ before, after, final, executor: this.#executor, view: this.#view });
+  }
+
+  #bound(events: readonly EventName[], stage: Stage): Bound[] {
+    return events.flatMap((event) => {
+      const scripts = this.#scripts.get(stage === '' ? event.name : `${event.name}.${stage}`) ?? [];
+      return scripts.map((loaded) => ({ place: { event, stage }, loaded }));
+    });
+  }
+}
+
+function toScript(record: EventScriptRecord): Script {
+  return {
+    name: record.name,
+    language: record.type,
+    content: record.content,
+    active: record.isActive,
+    allowModification: record.allowEventModification,
+    timeoutMs: timeoutOf(record.config),
+  };
+}

@@ -1,0 +1,121 @@
+// The languages a script may be written in, and what is refused when one is saved.
+// Invariant: what is active can be run; a script that would silently not run is refused by name instead.
+import { PlatformError } from '../core/errors.ts';
+import { parseEventName } from '../core/event.ts';
+import { limits } from '../core/limits.ts';
+import type { EventScriptRecord } from '../core/store.ts';
+
+/** A language as `system/script_type` lists it. */
+export interface ScriptType {
+  readonly name: string;
+  readonly label: string;
+  readonly description: string;
+  readonly sandboxed: boolean;
+  readonly supportsInlineExecution: boolean;
+  /** Language of the runner that executes it; undefined: such scripts can be stored but not yet be active. */
+  readonly runner: string | undefined;
+}
+
+const type = (name: string, label: string, description: string, runner?: string): ScriptType => ({
+  name,
+  label,
+  description,
+  sandboxed: false,
+  supportsInlineExecution: false,
+  runner,
+});
+
+/** All of them, in the order in which they are listed. */
+export const scriptTypes: readonly ScriptType[] = [
+  type('nodejs', 'Node.js', 'Server-side JavaScript handler using the Node.js engine.', 'nodejs'),
+  type('typescript', 'TypeScript', 'Server-side TypeScript handler using the Node.js engine.', 'nodejs'),
+  type('php', 'PHP', 'Script handler using native PHP.'),
+  type('python', 'Python', 'Script handler using native Python.'),
+  type('python3', 'Python3', 'Script handler using native Python3.'),
+  type('v8js', 'V8js', 'Server-side JavaScript handler using the V8js engine.'),
+];
+
+/** What is checked of an event script before it is stored. */
+export type ScriptDraft = Pick<EventScriptRecord, 'name' | 'type' | 'content' | 'isActive'> &
+  Partial<Pick<EventScriptRecord, 'config' | 'storageServiceId' | 'storagePath' | 'scmRepository'>>;
+
+/** The language of the runner for a script type; undefined when this server can not run it. */
+export function runnerOf(name: string): string | undefined {
+  return scriptTypes.find((known) => known.name === name)?.runner;
+}
+
+/** How long a script may run: `config.timeout_ms` or the default. */
+export function timeoutOf(config: Readonly<Record<string, unknown>>): number {
+  const { timeout_ms: asked } = config;
+  return typeof asked === 'number' ? Math.min(asked, limits.scriptTimeoutMaxMs) : limits.scriptTimeoutMs;
+}
+
+/** Refuses what can not be stored (`script.unknown_event`, `script.unknown_type`, `script.invalid`). */
+export function validateScript(draft: ScriptDraft): void {
+  validateName(draft.name);
+  const found = scriptTypes.find(({ name }) => name === draft.type);
+  if (found === undefined) {
+    const known = scriptTypes.map(({ name }) => name).join(', ');
+    throw new PlatformError('script.unknown_type', `Unknown script type '${draft.type}'; known: ${known}.`);
+  }
+  const bytes = Buffer.byteLength(draft.content);
+  if (bytes > limits.scriptBytes) {
+    throw invalid(`The script's content has ${bytes} bytes; at most ${limits.scriptBytes} are accepted.`);
+  }
+  validateTimeout(draft.config ?? {});
+  if (draft.isActive) validateActive(draft, found);
+}
+
+function validateName(name: string): void {
+  if (name.length > limits.eventName) {
+    throw invalid(
+      `The script's name has ${name.length} characters; at most ${limits.eventName} are accepted.`,
+    );
+  }
+  if (parseEventName(name) !== undefined) return;
+  throw new PlatformError(
+    'script.unknown_event',
+    `'${name}' is not the name of an event: it must be service.path.verb with one of the verbs get, post, put, patch, ` +
+      'delete, followed by .pre_process, .post_process, .queued or nothing.',
+  );
+}
+
+function validateTimeout({ timeout_ms: asked }: Readonly<Record<string, unknown>>): void {
+  if (asked === undefined || asked === null) return;
+  const isFine = Number.isInteger(asked) && Number(asked) >= 1 && Number(asked) <= limits.scriptTimeoutMaxMs;
+  if (!isFine) {
+    throw invalid(`config.timeout_ms must be a whole number from 1 to ${limits.scriptTimeoutMaxMs}.`);
+  }
+}
+
+function validateActive(draft: ScriptDraft, found: ScriptType): void {
+  if (found.runner === undefined) {
+    const supported = scriptTypes.filter(({ runner }) => runner !== undefined).map(({ name }) => name);
+    throw invalid(
+      `Scripts of type '${found.name}' can not be run by this server yet; supported: ${supported.join(', ')}. ` +
+        'Set is_active to false to store it anyway.',
+    );
+  }
+  if (parseEventName(draft.name)?.stage === 'queued') {
+    throw invalid(
+      `'${draft.name}' can not be active: queued scripts need the queue, which this release does not have yet. ` +
+        'Set is_active to false to store it anyway.',
+    );
+  }
+  const isLinked =
+    isGiven(draft.storageServiceId) || isGiven(draft.storagePath) || isGiven(draft.scmRepository);
+  if (isLinked && draft.content === '') {
+    throw invalid(
+      `'${draft.name}' can not be active: its content is linked from a service (storage_service_id), which this ` +
+        'release can not load yet. Give its content, or set is_active to false.',
+    );
+  }
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== '';
+}
+
+function invalid(message: string): PlatformError {
+  return new PlatformError('script.invalid', message);
+}

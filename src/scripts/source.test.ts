@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest';
+import type { Program } from '../core/runner.ts';
+import { Compiler, compileSource, originalPosition } from './source.ts';
+
+async function programOf(content: string, language = 'nodejs'): Promise<Program> {
+  const compiled = await compileSource({ name: 'db.get.pre_process', language, content });
+  if (!compiled.ok) throw new Error(`${compiled.message} (line ${compiled.line}, column ${compiled.column})`);
+  return compiled.program;
+}
+
+/** Runs compiled code as a runner would: the body of a function. */
+function run(program: Program, event: unknown = {}): unknown {
+  const load = (name: string) => ({ loaded: name, default: `default of ${name}`, __esModule: true });
+  return new Function('event', 'platform', 'require', program.code)(event, {}, load);
+}
+
+describe('compileSource', () => {
+  test('JavaScript without modules runs exactly as written', async () => {
+    const content = '\n// a comment\nvar x = 1;\n\n\nreturn x;';
+    const program = await programOf(content);
+    expect(program.code).toBe(content);
+    expect(program.sourceMap).toBeUndefined();
+    expect(program.isAsync).toBe(false);
+    expect(run(program)).toBe(1);
+  });
+
+  test('sloppy mode stays: undeclared names, octal numbers, with, delete', async () => {
+    expect(run(await programOf('var o = {a: 1}; with (o) { a = 010; } delete o.b; return o.a;'))).toBe(8);
+  });
+
+  test('imports and a top-level return live in one script', async () => {
+    const program = await programOf(
+      "import _ from 'lodash';\nimport { loaded as name } from 'x';\nreturn [_, name];",
+    );
+    expect(run(program)).toEqual(['default of lodash', 'x']);
+    expect(program.isPristine).toBe(true);
+  });
+
+  test('exports do no harm', async () => {
+    expect(run(await programOf('export const a = 5;\nreturn a;'))).toBe(5);
+  });
+
+  test('a dynamic import becomes a promise of require', async () => {
+    const program = await programOf("return import('x').then((m) => m.loaded);");
+    expect(await run(program)).toBe('x');
+  });
+
+  test('TypeScript with types, enums, decorators and assertions', async () => {
+    const program = await programOf(
+      `interface Item { price: number }
+enum Kind { A = 3 }
+function mark(target: unknown, name: string): void { void target; void name; }
+class Thing { @mark work(): number { return 1; } }
+const items = event.items as Item[];
+return items.reduce((sum: number, item) => sum + item.price, Kind.A) + new Thing().work();`,
+      'typescript',
+    );
+    expect(run(program, { items: [{ price: 1 }] })).toBe(5);
+  });
+
+  test('types are not JavaScript', async () => {
+    const compiled = await compileSource({ name: 'x', language: 'nodejs', content: 'const a: number = 1;' });
+    expect(compiled.ok).toBe(false);
+  });
+
+  test('a first line for the shell is a comment', async () => {
+    expect(run(await programOf('#!/usr/bin/env node\nreturn 2;'))).toBe(2);
+  });
+
+  test.each([
+    ['await platform.api.get("x");', true],
+    ['const x = await 1; return x;', true],
+    ['for await (const x of []) {}', true],
+    ['await using x = y;', true],
+    ['if (a) { await b; }', true],
+    ['return (async () => { await 1; })();', false],
+    ['async function f() { await 1; } f();', false],
+    ['class A { async m() { await 1; } }', false],
+    ['var s = "await 1"; // await 2', false],
+  ])('awaits at top level: %s → %s', async (content, isAsync) => {
+    expect((await programOf(content)).isAsync).toBe(isAsync);
+  });
+
+  test('awaiting in TypeScript', async () => {
+    expect((await programOf('const x: number = await Promise.resolve(1);', 'typescript')).isAsync).toBe(true);
+  });
+
+  test('an empty script and one of comments only are fine', async () => {
+    expect(run(await programOf(''))).toBeUndefined();
+    expect(run(await programOf('// nothing'))).toBeUndefined();
+  });
+});
+
+describe('text that can not be loaded', () => {
+  test.each([
+    ['nodejs', 'x = = 1', 1, 5],
+    ['nodejs', 'var a = 1;\n\nif (true {\n  return;\n}', 3, 10],
+    ['nodejs', 'let a = 1;\nlet a = 2;', 2, 5],
+    ['nodejs', 'await 1;\nlet a;\nlet a;', 3, 5],
+    ['nodejs', '}); leaked(); (function () {', 1, 1],
+    ['nodejs', 'await 1; }); leaked(); (function () {', 1, 10],
+    ['nodejs', 'break;', 1, 1],
+    ['nodejs', '`open', 1, 6],
+    ['typescript', 'const a: = 1;', 1, 10],
+    ['typescript', 'const a: number = 1;\n\nconst a: string = "";', 3, 7],
+  ])('%s %j: line %d, column %d', async (language, content, line, column) => {
+    const compiled = await compileSource({ name: 'x', language, content });
+    expect(compiled).toMatchObject({ ok: false, line, column, message: expect.stringMatching(/\w/) });
+  });
+
+  test('nothing of it is run', async () => {
+    await compileSource({ name: 'x', language: 'nodejs', content: '}); globalThis.ran = 1; (function () {' });
+    await compileSource({ name: 'x', language: 'nodejs', content: 'globalThis.ran = 1; await 1;' });
+    expect((globalThis as { ran?: number }).ran).toBeUndefined();
+  });
+});
+
+describe('places in compiled TypeScript', () => {
+  test('are those of the text as written', async () => {
+    const content = 'interface A {\n  b: string;\n}\n\n\nconst a: A = { b: "" };\nthrow new Error(a.b);\n';
+    const program = await programOf(content, 'typescript');
+    const compiledLine = program.code.split('\n').findIndex((line) => line.includes('throw')) + 1;
+    expect(compiledLine).toBeLessThan(7);
+    expect(originalPosition(program, compiledLine, 7)).toEqual({ line: 7, column: 7 });
+  });
+
+  test('are unchanged without a map and outside of it', async () => {
+    expect(originalPosition(await programOf('return 1;'), 5, 3)).toEqual({ line: 5, column: 3 });
+  });
+});
+
+describe('Compiler', () => {
+  test('compiles the same text once, and again in another language', async () => {
+    const compiler = new Compiler();
+    const first = await compiler.compile({ name: 'a', language: 'nodejs', content: 'return 1;' });
+    const same = await compiler.compile({ name: 'a', language: 'nodejs', content: 'return 1;' });
+    const named = await compiler.compile({ name: 'b', language: 'nodejs', content: 'return 1;' });
+    const other = await compiler.compile({ name: 'a', language: 'typescript', content: 'return 1;' });
+    expect(same).toBe(first);
+    expect(named).toMatchObject({ program: { name: 'b', hash: first.ok ? first.program.hash : '' } });
+    expect(other.ok && first.ok && other.program.hash !== first.program.hash).toBe(true);
+  });
+});

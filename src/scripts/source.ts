@@ -1,0 +1,212 @@
+// Makes stored script text ready to run: checks it, compiles TypeScript, finds out whether it awaits and whether it
+// could leave state behind. Invariant: text that can not be loaded is a value, never an exception.
+import { createHash } from 'node:crypto';
+import { SourceMap } from 'node:module';
+import { compileFunction, Script } from 'node:vm';
+import type ts from 'typescript';
+import { limits } from '../core/limits.ts';
+import type { Program } from '../core/runner.ts';
+import { leavesTraces } from './warmth.ts';
+
+/** Script text as it is stored. */
+export interface Source {
+  readonly name: string;
+  readonly language: string;
+  readonly content: string;
+}
+
+/** A script ready to run, or why it is not: line and column count from 1 in the text as written. */
+export type Compiled =
+  | { readonly ok: true; readonly program: Program }
+  | { readonly ok: false; readonly message: string; readonly line: number; readonly column: number };
+
+type Failure = Extract<Compiled, { ok: false }>;
+type Emitted = { readonly ok: true; readonly code: string; readonly sourceMap?: string } | Failure;
+
+/** Compiles scripts once per language and text. TypeScript itself is loaded with the first script. */
+export class Compiler {
+  readonly #compiled = new Map<string, Promise<Compiled>>();
+
+  /** The same text under another name is compiled once, but keeps its own name. */
+  async compile(source: Source): Promise<Compiled> {
+    const key = hashOf(source);
+    let made = this.#compiled.get(key);
+    if (made === undefined) {
+      made = compileSource(source);
+      this.#compiled.set(key, made);
+      const [oldest] = this.#compiled.keys();
+      if (this.#compiled.size > limits.compiledScripts && oldest !== undefined) this.#compiled.delete(oldest);
+    }
+    const compiled = await made;
+    if (!compiled.ok || compiled.program.name === source.name) return compiled;
+    return { ok: true, program: { ...compiled.program, name: source.name } };
+  }
+}
+
+/** Compiles one script; use `Compiler` where the same text may come again. */
+export async function compileSource(source: Source): Promise<Compiled> {
+  const { default: compiler } = await import('typescript');
+  const content = source.content.replace(/^#!/, '//');
+  const isTypeScript = source.language === 'typescript';
+  const emitted = emit(compiler, content, isTypeScript);
+  if (!emitted.ok) return emitted;
+  const parsed = parse(compiler, emitted.code, 'script.js');
+  const isAsync = awaits(compiler, parsed);
+  const failure = loadFailure(compiler, { emitted, parsed, isAsync });
+  if (failure !== undefined) return failure;
+  const isReadable = syntaxErrors(parsed).length === 0;
+  return {
+    ok: true,
+    program: {
+      hash: hashOf(source),
+      name: source.name,
+      code: emitted.code,
+      isAsync,
+      isPristine: !isReadable || leavesTraces(compiler, parsed),
+      ...(emitted.sourceMap === undefined ? {} : { sourceMap: emitted.sourceMap }),
+    },
+  };
+}
+
+/** Where a place of compiled code is in the text as written; counted from 1. */
+export function originalPosition(
+  program: Program,
+  line: number,
+  column: number,
+): { line: number; column: number } {
+  if (program.sourceMap === undefined) return { line, column };
+  const found = new SourceMap(JSON.parse(program.sourceMap)).findEntry(line - 1, column - 1);
+  if (!('originalLine' in found)) return { line, column };
+  return { line: found.originalLine + 1, column: found.originalColumn + 1 };
+}
+
+function hashOf({ language, content }: Source): string {
+  return createHash('sha256').update(`${language}\n${content}`).digest('hex');
+}
+
+// JavaScript without modules runs as it was written: lines and columns of its errors are right without a map.
+function emit(compiler: typeof ts, content: string, isTypeScript: boolean): Emitted {
+  if (!isTypeScript) {
+    const parsed = parse(compiler, content, 'script.js');
+    if (syntaxErrors(parsed).length > 0 || !usesModules(compiler, parsed)) return { ok: true, code: content };
+  }
+  const fileName = isTypeScript ? 'script.ts' : 'script.js';
+  const output = compiler.transpileModule(content, {
+    fileName,
+    reportDiagnostics: true,
+    compilerOptions: {
+      target: compiler.ScriptTarget.ES2023,
+      module: compiler.ModuleKind.CommonJS,
+      moduleDetection: compiler.ModuleDetectionKind.Force,
+      allowJs: true,
+      esModuleInterop: true,
+      experimentalDecorators: true,
+      sourceMap: true,
+      removeComments: false,
+    },
+  });
+  const [diagnostic] = output.diagnostics?.filter(({ file }) => file !== undefined) ?? [];
+  if (diagnostic !== undefined) return described(compiler, diagnostic, content);
+  return { ok: true, code: asFunctionBody(output.outputText), sourceMap: output.sourceMapText ?? '' };
+}
+
+// The compiler's prologue of a module makes no sense in a function body. Lines stay where they are, for the map.
+function asFunctionBody(code: string): string {
+  const body = code
+    .replace(/^"use strict";/, '')
+    .replace(/^Object\.defineProperty\(exports, "__esModule", \{ value: true \}\);$/m, '')
+    .replace(/\/\/# sourceMappingURL=.*\s*$/, '');
+  return /\bexports\b/.test(body) ? `var exports = {};${body}` : body;
+}
+
+function parse(compiler: typeof ts, content: string, fileName: string): ts.SourceFile {
+  const options: ts.CreateSourceFileOptions = {
+    languageVersion: compiler.ScriptTarget.ES2023,
+    // Only in modules does the parser read `await` at top level as such.
+    setExternalModuleIndicator: (file) => {
+      (file as { externalModuleIndicator?: boolean }).externalModuleIndicator = true;
+    },
+  };
+  return compiler.createSourceFile(fileName, content, options, true);
+}
+
+function syntaxErrors(file: ts.SourceFile): readonly ts.DiagnosticWithLocation[] {
+  return (file as { parseDiagnostics?: readonly ts.DiagnosticWithLocation[] }).parseDiagnostics ?? [];
+}
+
+function usesModules(compiler: typeof ts, node: ts.Node): boolean {
+  const found = compiler.forEachChild(node, (child) => {
+    const isModular =
+      compiler.isImportDeclaration(child) ||
+      compiler.isExportDeclaration(child) ||
+      compiler.isExportAssignment(child) ||
+      child.kind === compiler.SyntaxKind.ExportKeyword ||
+      child.kind === compiler.SyntaxKind.ImportKeyword;
+    return isModular || usesModules(compiler, child) || undefined;
+  });
+  return found ?? false;
+}
+
+function awaits(compiler: typeof ts, node: ts.Node): boolean {
+  if (compiler.isFunctionLike(node) || compiler.isClassLike(node)) return false;
+  if (compiler.isAwaitExpression(node)) return true;
+  if (compiler.isForOfStatement(node) && node.awaitModifier !== undefined) return true;
+  if (compiler.isVariableDeclarationList(node) && isAwaitUsing(compiler, node)) return true;
+  return compiler.forEachChild(node, (child) => awaits(compiler, child) || undefined) ?? false;
+}
+
+function isAwaitUsing(compiler: typeof ts, list: ts.VariableDeclarationList): boolean {
+  return (list.flags & compiler.NodeFlags.AwaitUsing) === compiler.NodeFlags.AwaitUsing;
+}
+
+interface Candidate {
+  readonly emitted: Extract<Emitted, { ok: true }>;
+  readonly parsed: ts.SourceFile;
+  readonly isAsync: boolean;
+}
+
+// V8 decides what can be loaded, because it will load it; the compiler's words are used where both complain, since
+// they are clearer. Nothing is run here.
+function loadFailure(compiler: typeof ts, { emitted, parsed, isAsync }: Candidate): Failure | undefined {
+  const [error] = syntaxErrors(parsed);
+  const refused = isAsync ? (asyncRefusal(emitted.code) ?? error) : syncRefusal(emitted.code);
+  if (refused === undefined) return undefined;
+  if (error !== undefined) return described(compiler, error, emitted.code);
+  return placed(refused as SyntaxError, emitted);
+}
+
+function syncRefusal(code: string): SyntaxError | undefined {
+  return attempt(() => compileFunction(code, ['event', 'platform'], { filename: 'script' }));
+}
+
+function asyncRefusal(code: string): SyntaxError | undefined {
+  return attempt(
+    () => new Script(`(async function () {\n${code}\n})`, { filename: 'script', lineOffset: -1 }),
+  );
+}
+
+function attempt(load: () => unknown): SyntaxError | undefined {
+  try {
+    load();
+    return undefined;
+  } catch (error) {
+    return error instanceof SyntaxError ? error : new SyntaxError('The text can not be read.');
+  }
+}
+
+function placed(error: SyntaxError, emitted: Extract<Emitted, { ok: true }>): Failure {
+  const [, line = '1', marker = ''] = /^script:(\d+)\n.*\n(\s*)\^/.exec(error.stack ?? '') ?? [];
+  const place = { line: Math.max(1, Number(line)), column: marker.length + 1 };
+  const program = { ...emitted, hash: '', name: '', isAsync: false, isPristine: true };
+  return { ok: false, message: error.message, ...originalPosition(program, place.line, place.column) };
+}
+
+function described(compiler: typeof ts, diagnostic: ts.Diagnostic, content: string): Failure {
+  const before = content.slice(0, diagnostic.start ?? 0).split('\n');
+  return {
+    ok: false,
+    message: compiler.flattenDiagnosticMessageText(diagnostic.messageText, ' ').replace(/\.$/, ''),
+    line: before.length,
+    column: (before.at(-1) ?? '').length + 1,
+  };
+}

@@ -1,0 +1,180 @@
+// What a finished event script does to its exchange (spec §1.3 and §2.2, with the recommended choices).
+// Invariant: only message parts change; a script without allow_event_modification changes nothing but may refuse.
+import { Body, writeJson } from '../../core/body.ts';
+import { PlatformError } from '../../core/errors.ts';
+import type { Headers, Message, Parameters } from '../../core/operation.ts';
+import type { Changes } from '../../core/runner.ts';
+import type { Exchange } from '../../core/script.ts';
+import { asWritten, headersOf, mergedResult, newResult, type WrittenResponse } from './response.ts';
+import { type Fields, isFields, isSomething, readValue, scriptError } from './script-value.ts';
+
+/** What a run left: its return value as JSON and the changes to its event. */
+export interface Ending {
+  readonly returned: string | undefined;
+  readonly changes: Changes;
+}
+
+/** The script whose ending is applied. */
+export interface Author {
+  readonly name: string;
+  readonly allowModification: boolean;
+}
+
+/** Applies the ending of a before script: the request is edited, or a response answers the call. */
+export function applyBefore(exchange: Exchange, { returned, changes }: Ending, author: Author): void {
+  const value = returnedFields(returned, author);
+  if (!author.allowModification) return;
+  if (value !== undefined && ('request' in value || 'response' in value)) {
+    if (isFields(value.request))
+      exchange.request = editedByReturn(exchange.request, value.request, author.name);
+    respond(exchange, value.response, author.name);
+    return;
+  }
+  exchange.request = edited(exchange.request, changes, author.name);
+  if (isSomething(changes.responseValue)) {
+    exchange.result = { status: 200, headers: {}, body: Body.ofText(changes.responseValue) };
+    return;
+  }
+  const written = changedResponse(changes, author.name);
+  if (written !== undefined && !isEmpty(written)) exchange.result = newResult(written, author.name);
+}
+
+/** Applies the ending of an after script: the answer is changed or replaced. */
+export function applyAfter(exchange: Exchange, { returned, changes }: Ending, author: Author): void {
+  const value = returnedFields(returned, author);
+  if (!author.allowModification) return;
+  if (value !== undefined && 'response' in value) {
+    merge(exchange, value.response, author.name);
+  } else if (value !== undefined && ('content' in value || 'status_code' in value)) {
+    merge(exchange, value, author.name);
+  } else if (isSomething(returned)) {
+    exchange.result = { status: 200, headers: exchange.result?.headers ?? {}, body: Body.ofText(returned) };
+  } else {
+    mergeChanges(exchange, changes, author.name);
+  }
+}
+
+/** The object that a script returned, if it is one; throws where it holds an error, which every script may do. */
+function returnedFields(returned: string | undefined, { name }: Author): Fields | undefined {
+  if (!isSomething(returned) || !returned.startsWith('{')) return undefined;
+  const value = readValue(returned, name, 'its return value') as Fields;
+  const { error } = value;
+  if (error === undefined || error === null || error === false) return value;
+  const message = isFields(error) ? error.message : error;
+  throw new PlatformError('script.threw', messageOf(message) || `Script '${name}' returned an error.`);
+}
+
+function messageOf(value: unknown): string {
+  return typeof value === 'string' ? value : value === undefined ? '' : writeJson(value);
+}
+
+function respond(exchange: Exchange, value: unknown, script: string): void {
+  const text = writeJson(value);
+  if (!isSomething(text)) return;
+  exchange.result = isFields(value)
+    ? newResult(asWritten(value), script)
+    : { status: 200, headers: {}, body: Body.ofText(text) };
+}
+
+function merge(exchange: Exchange, value: unknown, script: string): void {
+  const { result } = exchange;
+  if (result === undefined) return;
+  if (isFields(value)) exchange.result = mergedResult(result, asWritten(value), script);
+  else if (isSomething(writeJson(value)))
+    exchange.result = { ...result, body: Body.ofText(writeJson(value)) };
+}
+
+function mergeChanges(exchange: Exchange, changes: Changes, script: string): void {
+  const { result } = exchange;
+  if (result === undefined) return;
+  if (isSomething(changes.responseValue)) {
+    exchange.result = { ...result, body: Body.ofText(changes.responseValue) };
+    return;
+  }
+  const written = changedResponse(changes, script);
+  if (written !== undefined) exchange.result = mergedResult(result, written, script);
+}
+
+// Removed parts are absent, and what is absent stays as it is.
+function changedResponse(changes: Changes, script: string): WrittenResponse | undefined {
+  if (changes.response === undefined && typeof changes.responseContent !== 'string') return undefined;
+  const value =
+    typeof changes.response === 'string' ? readValue(changes.response, script, 'event.response') : {};
+  return { fields: isFields(value) ? value : {}, content: changes.responseContent ?? undefined };
+}
+
+function isEmpty({ fields, content }: WrittenResponse): boolean {
+  return content === undefined && Object.keys(fields).length === 0;
+}
+
+function edited(request: Message, changes: Changes, script: string): Message {
+  const { parameters, headers, payload, content } = changes;
+  const isUntouched =
+    typeof parameters !== 'string' &&
+    typeof headers !== 'string' &&
+    typeof payload !== 'string' &&
+    typeof content !== 'string';
+  if (isUntouched) return request;
+  const nextHeaders =
+    typeof headers === 'string'
+      ? headersOf(readValue(headers, script, 'event.request.headers'), script)
+      : request.headers;
+  return {
+    parameters:
+      typeof parameters === 'string'
+        ? parametersOf(readValue(parameters, script, 'event.request.parameters'), script)
+        : request.parameters,
+    headers: nextHeaders,
+    body: editedBody(request, { headers: nextHeaders, payload, content }),
+  };
+}
+
+interface BodyEdit {
+  readonly headers: Headers;
+  readonly payload: string | null | undefined;
+  readonly content: string | null | undefined;
+}
+
+// A changed payload wins over content, which nobody who edits the payload thinks of (trap 1 of spec §2.2).
+function editedBody(request: Message, { headers, payload, content }: BodyEdit): Body | undefined {
+  if (typeof payload === 'string') return Body.ofText(payload, 'application/json');
+  if (typeof content !== 'string') return request.body;
+  if (!content.startsWith('"')) return Body.ofText(content, 'application/json');
+  const text = JSON.parse(content) as string;
+  return text === '' ? undefined : Body.ofText(text, mediaTypeOf(headers, request));
+}
+
+function mediaTypeOf(headers: Headers, request: Message): string {
+  const declared = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
+  return declared || request.body?.mediaType || 'application/json';
+}
+
+function parametersOf(value: unknown, script: string): Parameters {
+  if (isFields(value)) return value as Parameters;
+  if (Array.isArray(value) && value.length === 0) return {};
+  throw scriptError(script, 'set event.request.parameters to something that is not a map of names to values');
+}
+
+// A returned request is whole: what differs from the current one is what the script changed.
+function editedByReturn(request: Message, given: Fields, script: string): Message {
+  const json = (value: unknown) => (value === undefined || value === null ? undefined : writeJson(value));
+  const payload = json(given.payload);
+  const content = json(given.content);
+  const isSameContent = content === undefined || content === JSON.stringify(request.body?.text ?? '');
+  const changes: Changes = {
+    ...(json(given.parameters) === undefined ? {} : { parameters: writeJson(given.parameters) }),
+    ...(json(given.headers) === undefined ? {} : { headers: writeJson(given.headers) }),
+    ...(payload === undefined || payload === payloadText(request) ? {} : { payload }),
+    ...(isSameContent ? {} : { content }),
+  };
+  return edited(request, changes, script);
+}
+
+function payloadText({ body }: Message): string {
+  if (body === undefined) return '[]';
+  try {
+    return writeJson(body.value);
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,147 @@
+// What an event script sees of an exchange, as section texts. Invariant: nothing is parsed or written that was not
+// changed since it was written last: texts are kept by the identity of parameters and headers, bodies pass through.
+import type { Body } from '../../core/body.ts';
+import { type EventName, eventResource, type Stage } from '../../core/event.ts';
+import type { Headers, Operation, Parameters, ParameterValue, Result } from '../../core/operation.ts';
+import type { Sections } from '../../core/runner.ts';
+import type { Exchange } from '../../core/script.ts';
+import { parseParameters } from '../../query/parameters.ts';
+import type { SessionTexts } from '../platform.ts';
+
+/** The place of a script: the event that fires it, and when. */
+export interface Place {
+  readonly event: EventName;
+  readonly stage: Stage;
+}
+
+// 201 is DreamFactory's number for "PHP array"; an empty PHP array is a list in JSON.
+const plainAnswer = '{"status_code":200,"content_type":null,"format":201,"headers":[]}';
+
+/** Makes section texts; keeps what is the same for many requests. */
+export class EventView {
+  readonly #sessions: SessionTexts;
+  readonly #texts = new WeakMap<Parameters | Headers, string>();
+  readonly #tableTexts = new WeakMap<Parameters, string>();
+
+  constructor({ sessions }: { readonly sessions: SessionTexts }) {
+    this.#sessions = sessions;
+  }
+
+  /** The texts for one run. Before scripts see no response, not even that of the before script that ran first. */
+  sections(exchange: Exchange, place: Place): Sections {
+    const { operation, request, result } = exchange;
+    const { body, headers } = request;
+    const answer = place.stage === 'pre_process' ? undefined : result;
+    return {
+      meta: meta(operation, place, headers['content-type'] ?? 'application/json'),
+      parameters: this.#parameters(exchange),
+      headers: this.#textOf(headers),
+      content: body?.text ?? '',
+      payload: payload(body),
+      session: this.#sessions.of(operation.principal),
+      response: answer === undefined ? '' : responseMeta(answer),
+      responseContent: answer === undefined ? '' : responseContent(answer),
+    };
+  }
+
+  #parameters({ operation, request }: Exchange): string {
+    const { parameters, body } = request;
+    if (!readsTable(operation)) return this.#textOf(parameters);
+    if (body !== undefined) return JSON.stringify(tableParameters(parameters, body));
+    let text = this.#tableTexts.get(parameters);
+    if (text === undefined) {
+      text = JSON.stringify(tableParameters(parameters, undefined));
+      this.#tableTexts.set(parameters, text);
+    }
+    return text;
+  }
+
+  #textOf(map: Parameters | Headers): string {
+    let text = this.#texts.get(map);
+    if (text === undefined) {
+      text = JSON.stringify(map);
+      this.#texts.set(map, text);
+    }
+    return text;
+  }
+}
+
+function meta(operation: Operation, { event, stage }: Place, contentType: string): string {
+  const { path, uri } = operation;
+  const query = uri.indexOf('?');
+  return JSON.stringify({
+    event: event.name,
+    stage,
+    resource: eventResource(event, path),
+    method: operation.action,
+    uri,
+    service: operation.service,
+    requestResource: query < 0 ? path.join('/') : path.join('/') + uri.slice(query),
+    apiVersion: operation.apiVersion,
+    contentType,
+  });
+}
+
+// JSON is derived from the content by whoever looks at it; forms and other text are not JSON.
+function payload(body: Body | undefined): string {
+  if (body === undefined || body.isJson) return '';
+  const isForm = body.mediaType === 'application/x-www-form-urlencoded';
+  return JSON.stringify(isForm ? parseParameters(body.text) : body.text);
+}
+
+function responseMeta({ status, headers, mediaType }: Result): string {
+  const names = Object.keys(headers);
+  if (status === 200 && mediaType === undefined && names.length === 0) return plainAnswer;
+  const shown = names.length === 0 ? [] : headers;
+  return JSON.stringify({
+    status_code: status,
+    content_type: mediaType ?? null,
+    format: 201,
+    headers: shown,
+  });
+}
+
+function responseContent({ body }: Result): string {
+  if (body === undefined) return 'null';
+  return body.isJson ? body.text : JSON.stringify(body.text);
+}
+
+function readsTable({ action, path }: Operation): boolean {
+  return action === 'GET' && path[0] === '_table' && path.length > 1;
+}
+
+// As recorded: reading records, options in the body count as parameters, all fields are asked for by name, and
+// relations are a map.
+function tableParameters(parameters: Parameters, body: Body | undefined): Parameters {
+  const shown: Record<string, ParameterValue> = { ...parameters, ...bodyOptions(parameters, body) };
+  shown.fields ??= '*';
+  if (typeof shown.related === 'string') shown.related = relations(shown.related, shown);
+  return shown;
+}
+
+function bodyOptions(parameters: Parameters, body: Body | undefined): Record<string, ParameterValue> {
+  const options = body?.isJson === true ? readable(body) : undefined;
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) return {};
+  const entries = Object.entries(options as Record<string, ParameterValue>);
+  return Object.fromEntries(entries.filter(([name]) => !Object.hasOwn(parameters, name)));
+}
+
+// A body that can not be read is for the service to refuse; the script still runs.
+function readable(body: Body): unknown {
+  try {
+    return body.value;
+  } catch {
+    return undefined;
+  }
+}
+
+function relations(names: string, parameters: Parameters): ParameterValue {
+  const map: Record<string, ParameterValue> = {};
+  for (const name of names.split(',').map((part) => part.trim())) {
+    if (name === '') continue;
+    const option = (kind: string) => parameters[`${name}_${kind}`] ?? parameters[`${name}.${kind}`] ?? null;
+    const fields = option('fields') ?? '*';
+    map[name] = { name, fields, limit: option('limit'), order: option('order'), group: option('group') };
+  }
+  return map;
+}

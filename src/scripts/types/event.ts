@@ -1,0 +1,66 @@
+// Event scripts: before, after and final scripts of the names that an operation fires, generic name first.
+// Invariant: the first before script that refuses ends the stage; final scripts run last and change nothing.
+import type { Exchange, ScriptPlan } from '../../core/script.ts';
+import { CallBridge } from '../bridge.ts';
+import type { Executor, Finished, LoadedScript } from '../run.ts';
+import { applyAfter, applyBefore } from './event-outcome.ts';
+import type { EventView, Place } from './event-view.ts';
+
+/** A script in its place. */
+export interface Bound {
+  readonly place: Place;
+  readonly loaded: LoadedScript;
+}
+
+/** What the plan of a location is made of. Scripts in firing order. */
+export interface EventPlanParts {
+  readonly before: readonly Bound[];
+  readonly after: readonly Bound[];
+  readonly final: readonly Bound[];
+  readonly executor: Executor;
+  readonly view: EventView;
+}
+
+/** The event scripts of one location. */
+export class EventPlan implements ScriptPlan {
+  readonly hasBefore: boolean;
+  readonly hasAfter: boolean;
+  readonly #parts: EventPlanParts;
+
+  constructor(parts: EventPlanParts) {
+    this.#parts = parts;
+    this.hasBefore = parts.before.length > 0;
+    this.hasAfter = parts.after.length + parts.final.length > 0;
+  }
+
+  async before(exchange: Exchange): Promise<void> {
+    await this.#stage(exchange, this.#parts.before, applyBefore);
+  }
+
+  async after(exchange: Exchange): Promise<void> {
+    await this.#stage(exchange, this.#parts.after, applyAfter);
+    for (const bound of this.#parts.final) {
+      // The answer is decided; a failure has been observed and changes it no more than a result would.
+      await this.#run(exchange, bound).catch(() => undefined);
+    }
+  }
+
+  async #stage(exchange: Exchange, scripts: readonly Bound[], apply: typeof applyBefore): Promise<void> {
+    let stopped: string | undefined;
+    for (const bound of scripts) {
+      if (bound.place.event.name === stopped) continue;
+      const finished = await this.#run(exchange, bound);
+      apply(exchange, finished, bound.loaded.script);
+      if (finished.changes.stopPropagation === true) stopped = bound.place.event.name;
+    }
+  }
+
+  #run(exchange: Exchange, { place, loaded }: Bound): Promise<Finished> {
+    return this.#parts.executor.run({
+      script: loaded,
+      sections: this.#parts.view.sections(exchange, place),
+      depth: exchange.operation.depth,
+      bridge: new CallBridge(exchange),
+    });
+  }
+}
