@@ -140,6 +140,7 @@ describe('the list of services', () => {
       ],
       service_types: [
         { name: 'echo', label: 'Echo', group: 'Test', description: 'Says what it was asked.' },
+        { name: 'sqlite', label: 'SQLite', group: 'Database' },
         { name: 'system', label: 'System Management', group: 'System' },
       ],
     });

@@ -19,6 +19,7 @@ import { LoginThrottle } from '../../security/throttle.ts';
 import { TokenAuthority } from '../../security/tokens.ts';
 import { createSqliteStore } from '../../store/sqlite.ts';
 import { Services } from '../directory.ts';
+import { serviceTypes } from '../index.ts';
 import { createSystemService, type ScriptDesk, systemServiceType } from './index.ts';
 
 /** The password of the administrator that every house begins with. */
@@ -59,7 +60,11 @@ export async function openHouse(): Promise<House> {
   const scripts: string[] = [];
   const observe = (observation: Observation) => void observations.push(observation);
   const key = new MasterKey(randomBytes(32));
-  const services = new Services({ types: [echoType], secrets: new Secrets({ key }), observe });
+  const services = new Services({
+    types: [echoType, ...serviceTypes],
+    secrets: new Secrets({ key }),
+    observe,
+  });
   const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }) });
   const throttle = new LoginThrottle();
   const desks = { sessions, passwords, throttle, scripts: scriptDesk(scripts) };
