@@ -69,6 +69,7 @@ export const limitTable = {
     'ms',
     'another process may hold the write lock of an SQLite file for a moment',
   ),
+  databaseReadWaitMs: limit(200, 'ms', 'while SQLite itself waits for a lock, the event loop stands still'),
   eventName: limit(160, 'characters', 'twice the 80 of DreamFactory, whose long table names were cut'),
   serviceName: limit(64, 'characters', 'it is a path segment and the start of event names'),
   labelText: limit(255, 'characters', 'names, labels and addresses; the width of their columns'),

@@ -42,7 +42,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
       prepareWriter(writer, options);
       if (writer.memory) return new SqliteDatabase(writer, writer);
       const reader = new Sqlite(options.path, { fileMustExist: true });
-      reader.pragma(`busy_timeout = ${limits.databaseWaitMs}`);
+      reader.pragma(`busy_timeout = ${limits.databaseReadWaitMs}`);
       reader.pragma('query_only = ON');
       return new SqliteDatabase(writer, reader);
     } catch (error) {

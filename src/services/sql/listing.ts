@@ -64,7 +64,7 @@ export function describeTable(
     );
   }
   const wanted = name.toLowerCase();
-  const entry = entries.find((view) => String(view['name']).toLowerCase() === wanted);
+  const entry = entries.find((view) => String(view.name).toLowerCase() === wanted);
   if (entry === undefined) throw notFound(part === '_field' ? 'field' : 'relationship', name);
   return Body.ofValue(pick(parameters, entry));
 }
@@ -80,7 +80,7 @@ interface Entry {
 }
 
 function list(parameters: ReadParameters, entries: readonly Entry[]): Body {
-  if (parameters.flag('as_list')) return Body.ofValue({ resource: entries.map(({ view }) => view['name']) });
+  if (parameters.flag('as_list')) return Body.ofValue({ resource: entries.map(({ view }) => view.name) });
   const withAccess = parameters.flag('include_access');
   const resource = entries.map(({ view, access }) => ({
     ...pick(parameters, view),

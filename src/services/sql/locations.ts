@@ -1,7 +1,9 @@
-// Where paths of a SQL service lead: what access is granted on and which events fire (spec §2.3).
-// Invariant: a table has one spelling here, its own, however it was asked for; so neither access nor scripts can be
-// got round by case. Only locations of existing tables are kept, so memory is bounded by the schema.
+// Where paths of a SQL service lead: what access is granted on and which events fire (spec §2.3). Invariant:
+// a table has one spelling here, its own, however it was asked for; so neither access nor scripts can be got
+// round by case. Memory is bounded: locations of existing tables are kept, those inside a schema by use.
+import { LRUCache } from 'lru-cache';
 import { type EventName, eventName } from '../../core/event.ts';
+import { limits } from '../../core/limits.ts';
 import { type Action, actions } from '../../core/operation.ts';
 import type { Location } from '../../core/service.ts';
 
@@ -11,6 +13,8 @@ export class Locations {
   readonly #tableName: (name: string) => string | undefined;
   readonly #tables = new Map<string, TableLocations>();
   readonly #roots = new Map<string, Location>();
+  // By use, because names of fields come from the path.
+  readonly #schemas = new LRUCache<string, Location>({ max: limits.preparedStatements });
 
   /** `tableName` gives a table's own spelling, undefined when there is no such table. */
   constructor(options: {
@@ -32,6 +36,7 @@ export class Locations {
   /** Forgets tables, which may be others now. */
   clear(): void {
     this.#tables.clear();
+    this.#schemas.clear();
   }
 
   #table(path: readonly string[], name: string, action: Action): Location | undefined {
@@ -62,14 +67,19 @@ export class Locations {
     const rest = path.slice(2);
     const pattern = patternOf(rest);
     if (pattern === undefined) return undefined;
+    const key = JSON.stringify([table, action, ...rest]);
+    const known = this.#schemas.get(key);
+    if (known !== undefined) return known;
     const concrete = rest.length === 1 && pattern.length === 2 ? ['_field', ...rest] : rest;
-    return {
+    const location = {
       component: `_schema/${table}`,
       events: [
         { name: this.#name(['_schema', '{table_name}', ...pattern], action), drop: 1 },
         { name: this.#name(['_schema', table, ...concrete], action), drop: Math.max(1, path.length - 1) },
       ],
     };
+    this.#schemas.set(key, location);
+    return location;
   }
 
   #locate(table: string): TableLocations {

@@ -115,7 +115,7 @@ export class ReadParameters {
     }
     const ids = this.list('ids');
     if (ids !== undefined) return ids;
-    const records = this.#body['resource'];
+    const records = this.#body.resource;
     return Array.isArray(records) ? records : undefined;
   }
 
@@ -138,6 +138,8 @@ export function parseRead(table: Table, parameters: ReadParameters, where?: Wher
   const limit = parameters.integer('limit');
   const idFields = parameters.text('id_field');
   const order = parameters.text('order');
+  const relations = parseRelated(table, parameters);
+  if (group.length > 0 && relations.length > 0) throw invalid('related', "can not be combined with 'group'");
   return {
     fields: fields === undefined && group.length > 0 ? group : parseFields(table, fields, group),
     where: where ?? parseWhere(table, parameters),
@@ -150,7 +152,7 @@ export function parseRead(table: Table, parameters: ReadParameters, where?: Wher
     includeCount: parameters.flag('include_count'),
     countOnly: parameters.flag('count_only'),
     includeSchema: parameters.flag('include_schema'),
-    relations: parseRelated(table, parameters),
+    relations,
   };
 }
 

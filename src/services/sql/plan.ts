@@ -24,8 +24,10 @@ export interface ListShape {
 
 /** Statements for one shape. The JSON one is dropped when the data turned out to hold what JSON in SQL can not. */
 export interface ListPlan {
-  /** One row: `text`, a JSON list of the records, and `count`, their number. */
+  /** First column: a JSON list of the records. */
   json: Statement | undefined;
+  /** One row: `text`, the same list, and `count`, the number of its records. */
+  readonly counted: Statement | undefined;
   readonly rows: Statement;
 }
 
@@ -62,7 +64,8 @@ export class ReadPlans {
   /** Reads of related records by their parameters, for as long as no script has replaced these. */
   readonly keyedReads = new WeakMap<Parameters, KeyedRead>();
   readonly #dialect: Dialect;
-  readonly #known = new LRUCache<string, ListPlan & KeyPlan>({ max: limits.preparedStatements });
+  readonly #lists = new LRUCache<string, ListPlan>({ max: limits.preparedStatements });
+  readonly #keyed = new LRUCache<string, KeyPlan>({ max: limits.preparedStatements });
   readonly #counts = new LRUCache<string, Statement>({ max: limits.preparedStatements });
   readonly #numbers = new WeakMap<Table, number>();
   #tables = 0;
@@ -77,7 +80,7 @@ export class ReadPlans {
     const order = shape.order.map(orderShape).join();
     const key = `${this.#number(shape.table)}l${namesOf(shape.fields)}|${bound.shape}|${order}|${namesOf(shape.group)}`;
     const perValue = shape.perValue === undefined ? '' : JSON.stringify(shape.perValue.field.name);
-    const plan = kept(this.#known, `${key}|${perValue}`, () => this.#compileList(shape));
+    const plan = kept(this.#lists, `${key}|${perValue}`, () => this.#compileList(shape));
     return { plan, values: bound.values };
   }
 
@@ -100,7 +103,7 @@ export class ReadPlans {
   keyed(shape: KeyShape): KeyPlan {
     const { table, fields, keys, count } = shape;
     const key = `${this.#number(table)}k${namesOf(fields)}|${namesOf(keys)}|${count}`;
-    return kept(this.#known, key, () => {
+    return kept(this.#keyed, key, () => {
       const record = this.#dialect.jsonRecord(fields);
       const matching = sql`FROM ${sql.id(table.name)} WHERE ${isOneOf(keys, count)}`;
       return {
@@ -119,10 +122,11 @@ export class ReadPlans {
     const page = pageOf(shape);
     const record = this.#dialect.jsonRecord(shape.fields);
     const rows = this.#compile(page);
-    if (record === undefined) return { json: undefined, rows };
+    if (record === undefined) return { json: undefined, counted: undefined, rows };
     const list = this.#dialect.jsonList(record);
-    const json = this.#compile(sql`SELECT ${list} AS "text", count(*) AS "count" FROM (${page})`);
-    return { json, rows };
+    const json = this.#compile(sql`SELECT ${list} FROM (${page})`);
+    const counted = this.#compile(sql`SELECT ${list} AS "text", count(*) AS "count" FROM (${page})`);
+    return { json, counted, rows };
   }
 
   #compile(query: RawBuilder<unknown>): Statement {

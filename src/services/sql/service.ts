@@ -41,11 +41,12 @@ export class SqlService implements Service {
   }
 
   handle(operation: Operation, _location: Location, context: CallContext): Promise<Result> | Result {
+    const otherwise = (error: unknown) => this.#afterFailure(error, operation, context);
     try {
       const result = this.#do(operation, context);
-      return result instanceof Promise ? result.catch((error) => this.#refuse(error)) : result;
+      return result instanceof Promise ? result.catch(otherwise) : result;
     } catch (error) {
-      return this.#refuse(error);
+      return otherwise(error);
     }
   }
 
@@ -72,7 +73,7 @@ export class SqlService implements Service {
     const [root, name, id] = path;
     if (root === '_table' && name !== undefined) {
       const table = this.#source.table(name);
-      if (action === 'GET') return readRecords(this.#source, operation, { table, id }, context);
+      if (action === 'GET') return readRecords(this.#source, operation, { table, id, context });
       return this.#writer.write(operation, { table, id, context });
     }
     if (action !== 'GET') throw this.#unsupported(operation);
@@ -97,16 +98,13 @@ export class SqlService implements Service {
     }
   }
 
-  #refuse(error: unknown): never {
+  // A statement that the database does not understand is one for a schema that has been changed since it was read.
+  #afterFailure(error: unknown, operation: Operation, context: CallContext): MaybePromise<Result> {
     if (!(error instanceof DatabaseError)) throw error;
     if (error.failure !== 'other') throw unavailable(this.name, error);
-    if (this.#source.refreshIfChanged()) {
+    if (operation.action === 'GET' && this.#source.refreshIfChanged()) {
       this.#locations.clear();
-      throw new PlatformError(
-        'service.unavailable',
-        `The schema of service '${this.name}' was changed a moment ago. Please try again.`,
-        { cause: error },
-      );
+      return this.#do(operation, context);
     }
     throw new PlatformError('request.failed', `The database of service '${this.name}' could not do this.`, {
       cause: error,

@@ -121,9 +121,9 @@ function create({ id, name, config: given }: ServiceSettings): SqlService {
       service: name,
       serviceId: id,
       maxRecords,
-      allowUpsert: given['allow_upsert'] === true,
-      strictFields: given['strict_fields'] === true,
+      allowUpsert: given.allow_upsert === true,
+      strictFields: given.strict_fields === true,
     },
-    engine: new SqliteEngine({ path, create: given['create'] === true }),
+    engine: new SqliteEngine({ path, create: given.create === true }),
   });
 }
