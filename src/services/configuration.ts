@@ -28,7 +28,10 @@ export function checkConfig(type: ServiceType, given: unknown): Config {
   return Object.fromEntries(known.map((field) => [field.name, values[field.name]]));
 }
 
-/** The configuration to use: defaults filled in. Refuses with `service.invalid_config` when a required field is missing. */
+/**
+ * The configuration to use: defaults filled in. Refuses with `service.invalid_config` when a required
+ * field is missing.
+ */
 export function completeConfig(type: ServiceType, config: Config): Config {
   const complete: Record<string, unknown> = {};
   for (const field of type.config) {
@@ -67,7 +70,7 @@ export function showConfig(type: ServiceType, config: Config): Config {
 }
 
 /** Whose secrets are sealed, and by what. */
-export interface Keep {
+interface Keep {
   readonly secrets: Secrets;
   /** Name of the service: sealed texts are bound to it. */
   readonly service: string;

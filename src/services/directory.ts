@@ -1,5 +1,6 @@
 // The configured services by name: made from their records, replaced one by one when records change.
-// Invariant: a record that cannot be made a service still answers, with the reason; it never stops the others.
+// Invariant: a record that cannot be made a service still answers, with the reason; it never stops the
+// others.
 import { asPlatformError, PlatformError } from '../core/errors.ts';
 import type { Observe } from '../core/observe.ts';
 import type { Location, Service, ServiceDirectory, ServiceType } from '../core/service.ts';
@@ -17,14 +18,14 @@ import {
 import { OpenService } from './open-service.ts';
 
 /** What the directory is made with. */
-export interface ServicesParts {
+interface ServicesParts {
   readonly types: readonly ServiceType[];
   readonly secrets: Secrets;
   readonly observe: Observe;
 }
 
 /** What a caller wants a service to be, before it is stored. */
-export interface ServiceDraft {
+interface ServiceDraft {
   readonly name: string;
   readonly type: string;
   /** As given; undefined leaves the stored configuration. */
@@ -76,7 +77,10 @@ export class Services implements ServiceDirectory {
     return [...this.#entries.values()].flatMap(({ service }) => (service === undefined ? [] : [service]));
   }
 
-  /** Takes over the given records. Services whose record did not change stay; others close when they are idle. */
+  /**
+   * Takes over the given records. Services whose record did not change stay; others close when they are
+   * idle.
+   */
   reload(records: readonly ServiceRecord[]): void {
     const before = this.#entries;
     const after = new Map<string, Entry>();
@@ -104,7 +108,10 @@ export class Services implements ServiceDirectory {
     return type === undefined ? {} : { service_id: record.id, ...showConfig(type, record.config) };
   }
 
-  /** Tries a record with a service of its own, which is closed afterwards; throws the reason when it cannot be used. */
+  /**
+   * Tries a record with a service of its own, which is closed afterwards; throws the reason when it cannot
+   * be used.
+   */
   async test(record: ServiceRecord): Promise<void> {
     const service = this.#create(record);
     try {
@@ -158,7 +165,8 @@ export class Services implements ServiceDirectory {
     } catch (cause) {
       throw new PlatformError(
         'service.unavailable',
-        `The secrets of service '${record.name}' cannot be opened with this server's master key. Enter them again.`,
+        `The secrets of service '${record.name}' cannot be opened with this server's master key. ` +
+          'Enter them again.',
         { cause },
       );
     }
@@ -185,7 +193,9 @@ export class Services implements ServiceDirectory {
   }
 }
 
-/** Stands for a record that could not be made a service: every operation on it is answered with the reason. */
+/**
+ * Stands for a record that could not be made a service: every operation on it is answered with the reason.
+ */
 class UnusableService implements Service {
   readonly name: string;
   readonly type: string;

@@ -1,5 +1,7 @@
-// A service in use: counts what is being done with it, so that a replaced one is closed only when nobody needs it.
-// Invariant: after it is retired nothing new starts here; late operations go to the service that took its place.
+// A service in use: counts what is being done with it, so that a replaced one is closed only when nobody
+// needs it.
+// Invariant: after it is retired nothing new starts here; late operations go to the service that took its
+// place.
 import { PlatformError } from '../core/errors.ts';
 import type { Action, Operation, Result } from '../core/operation.ts';
 import type { CallContext, Endpoint, Location, Service } from '../core/service.ts';

@@ -1,5 +1,5 @@
-// What differs between the engines that can hold the system database. Everything else in this folder is portable:
-// adding an engine is one file here beside sqlite.ts and nothing in the repositories.
+// What differs between the engines that can hold the system database. Everything else in this folder is
+// portable: adding an engine is one file here beside sqlite.ts and nothing in the repositories.
 import type { ColumnDataType, ColumnDefinitionBuilder, Dialect } from 'kysely';
 
 /** An engine of the system database. */
@@ -10,6 +10,9 @@ export interface StoreDialect {
   readonly keyType: ColumnDataType;
   /** Makes a column of generated identifiers count by itself. */
   generated(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder;
-  /** The column whose uniqueness a refused write would break; undefined when it was refused for another reason. */
+  /**
+   * The column whose uniqueness a refused write would break; undefined when it was refused for another
+   * reason.
+   */
   conflict(error: unknown): string | undefined;
 }

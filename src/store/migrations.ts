@@ -1,5 +1,5 @@
-// Changes of the schema, in order. Invariant: a migration that was released is never edited; a newer one corrects it.
-// Names begin with their date, because Kysely runs them in the order of their names.
+// Changes of the schema, in order. Invariant: a migration that was released is never edited; a newer one
+// corrects it. Names begin with their date, because Kysely runs them in the order of their names.
 import { type Migration, Migrator } from 'kysely/migration';
 import { PlatformError } from '../core/errors.ts';
 import type { StoreDialect } from './dialect.ts';
@@ -19,7 +19,8 @@ export async function migrate(handle: Handle, dialect: StoreDialect): Promise<vo
   if (unknown !== undefined) {
     throw new PlatformError(
       'config.invalid',
-      `The system database was changed by a newer version (migration '${unknown}'). Start that version or a later one.`,
+      `The system database was changed by a newer version (migration '${unknown}'). ` +
+        'Start that version or a later one.',
     );
   }
   const { error } = await migrator.migrateToLatest();

@@ -8,7 +8,10 @@ import type { Store } from '../core/store.ts';
 import type { StoreDialect } from './dialect.ts';
 import { openStore } from './store.ts';
 
-/** Opens or makes the system database in `file` (absolute path, or `:memory:`) and brings its schema up to date. */
+/**
+ * Opens or makes the system database in `file` (absolute path, or `:memory:`) and brings its schema up to
+ * date.
+ */
 export function createSqliteStore({ file }: { readonly file: string }): Promise<Store> {
   if (file !== ':memory:') makePrivate(file);
   const database = new Sqlite(file);
@@ -34,15 +37,17 @@ function sqliteConflict(error: unknown): string | undefined {
   return /^UNIQUE constraint failed: [^.]+\.(\w+)/.exec(error.message)?.[1];
 }
 
-// SQLite gives the -wal and -shm files the mode of the main file, so it must be private before it is first opened.
+// SQLite gives the -wal and -shm files the mode of the main file, so it must be private before it is first
+// opened.
 function makePrivate(file: string): void {
   closeSync(openSync(file, 'a', 0o600));
   chmodSync(file, 0o600);
 }
 
-// Two departures from Kysely's defaults. A transaction takes the write lock at once: one that reads first and writes
-// later fails instead of waiting when another process wrote in between. And a migration happens as a whole or not at
-// all; SQLite can do that, Kysely leaves it off for migrations that switch foreign keys.
+// Two departures from Kysely's defaults. A transaction takes the write lock at once: one that reads first
+// and writes later fails instead of waiting when another process wrote in between. And a migration happens
+// as a whole or not at all; SQLite can do that, Kysely leaves it off for migrations that switch foreign
+// keys.
 class EagerDialect extends SqliteDialect {
   readonly #database: Sqlite.Database;
 

@@ -1,4 +1,5 @@
-// The system database on any engine that Kysely speaks to: migrated when opened, one repository per kind of record.
+// The system database on any engine that Kysely speaks to: migrated when opened, one repository per kind of
+// record.
 import { Kysely } from 'kysely';
 import type { EventScriptRecord, ServiceRecord, Store } from '../core/store.ts';
 import type { StoreDialect } from './dialect.ts';
@@ -11,7 +12,10 @@ import { Sessions } from './sessions.ts';
 import { type Handle, inTransaction, type TableRow } from './table.ts';
 import { Users } from './users.ts';
 
-/** Opens the system database of an engine and brings its schema up to date; closes it again when that fails. */
+/**
+ * Opens the system database of an engine and brings its schema up to date; closes it again when that
+ * fails.
+ */
 export async function openStore(dialect: StoreDialect): Promise<Store> {
   const handle: Handle = new Kysely<Record<string, TableRow>>({ dialect: dialect.kysely });
   try {

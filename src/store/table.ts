@@ -1,9 +1,11 @@
-// How entries of the port become rows and back: each field has a kind of cell, its column is its name in snake case.
-// Invariant: only types that every engine has: text, integers, truth values as 0 and 1, JSON and dates as text.
+// How entries of the port become rows and back: each field has a kind of cell, its column is its name in
+// snake case.
+// Invariant: only types that every engine has: text, integers, truth values as 0 and 1, JSON and dates as
+// text.
 import type { Kysely } from 'kysely';
 
 /** What a column holds. */
-export type Cell = string | number | null;
+type Cell = string | number | null;
 
 /** A row of the system database. */
 export type TableRow = Record<string, Cell>;

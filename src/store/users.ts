@@ -1,5 +1,5 @@
-// Repository of users. Invariant: email addresses are kept and looked up in lower case, so that one person cannot have
-// two accounts, nor one account two counters of failed logins.
+// Repository of users. Invariant: email addresses are kept and looked up in lower case, so that one person
+// cannot have two accounts, nor one account two counters of failed logins.
 import type { New, UserRecord, UserRepository } from '../core/store.ts';
 import { type RecordKind, Records, type RecordsParts, stampKinds } from './records.ts';
 import { flag, type Handle, integer, optionalText, text, timestamp } from './table.ts';

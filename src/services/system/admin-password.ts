@@ -1,4 +1,5 @@
-// An administrator changes the own password. Invariant: the old one must be known, and guessing it is throttled.
+// An administrator changes the own password. Invariant: the old one must be known, and guessing it is
+// throttled.
 import { PlatformError } from '../../core/errors.ts';
 import type { Operation, Result } from '../../core/operation.ts';
 import { loginKeys } from '../../security/throttle.ts';

@@ -156,7 +156,7 @@ describe('a session', () => {
     expect(answer).toEqual(refused(401, 'Session expired.'));
   });
 
-  it('is not refreshed without a token, with a bad one, after logout, or for a locked-out administrator', async () => {
+  it('is not refreshed without a good token, after logout, or for who lost the right', async () => {
     const put = (headers: Record<string, string>) =>
       house.ask('PUT', 'admin/session', { principal: anonymous, headers });
     const token = await tokenOfLogin();

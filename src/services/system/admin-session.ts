@@ -1,5 +1,5 @@
-// Logging in and out of administrators (spec §5.12). All actions are public: an expired token may be refreshed, and
-// leaving without a session is no error.
+// Logging in and out of administrators (spec §5.12). All actions are public: an expired token may be
+// refreshed, and leaving without a session is no error.
 // Invariant: whoever is refused learns nothing about which of address, password or rights was wrong.
 import { hostname } from 'node:os';
 import { PlatformError } from '../../core/errors.ts';

@@ -1,4 +1,5 @@
-// Administrators, their passwords and profiles: nobody is locked out, and no password or hash is ever answered.
+// Administrators, their passwords and profiles: nobody is locked out, and no password or hash is ever
+// answered.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../core/limits.ts';
 import { anonymous } from '../../core/operation.ts';

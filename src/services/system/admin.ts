@@ -1,4 +1,5 @@
-// Administrators. Invariants: a password or its hash is never answered; one active administrator always remains.
+// Administrators. Invariants: a password or its hash is never answered; one active administrator always
+// remains.
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { New, Store, UserRecord } from '../../core/store.ts';

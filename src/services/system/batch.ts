@@ -1,5 +1,7 @@
-// Several records in one request: stop at the first failure, go on (`continue`), or undo everything (`rollback`).
-// Invariant: a request for one record fails with that record's own error; several fail with error 1000 and all results.
+// Several records in one request: stop at the first failure, go on (`continue`), or undo everything
+// (`rollback`).
+// Invariant: a request for one record fails with that record's own error; several fail with error 1000 and
+// all results.
 import { asPlatformError, envelope, PlatformError } from '../../core/errors.ts';
 import type { Parameters } from '../../core/operation.ts';
 import type { Store } from '../../core/store.ts';

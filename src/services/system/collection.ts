@@ -1,4 +1,5 @@
-// What all kinds of system records have in common: lists, single records, and writing by id, ids, filter or body.
+// What all kinds of system records have in common: lists, single records, and writing by id, ids, filter or
+// body.
 // Invariant: rows hold exactly the fields of their kind; what else a caller writes is ignored, as recorded.
 import { PlatformError } from '../../core/errors.ts';
 import type { Parameters, Result } from '../../core/operation.ts';

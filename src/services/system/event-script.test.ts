@@ -1,4 +1,5 @@
-// Event scripts through the API (spec §2.5, golden 124–133): upsert by name, defaults, and what cannot be active.
+// Event scripts through the API (spec §2.5, golden 124–133): upsert by name, defaults, and what cannot be
+// active.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type House, openHouse } from './scenario.ts';
 

@@ -98,8 +98,8 @@ async function check(scripts: SystemParts['scripts'], script: New<EventScriptRec
   if (script.isActive && isLinked) {
     throw new PlatformError(
       'script.invalid',
-      "A script that is linked to a storage service or repository cannot be active. Put its text in 'content' " +
-        "and clear 'storage_service_id' and 'scm_repository'.",
+      'A script that is linked to a storage service or repository cannot be active. Put its text in ' +
+        "'content' and clear 'storage_service_id' and 'scm_repository'.",
     );
   }
   await scripts.validate(script);
@@ -111,8 +111,8 @@ function readEventName(written: Written): string {
   if (parseEventName(name) === undefined || service !== service.toLowerCase()) {
     throw new PlatformError(
       'script.unknown_event',
-      `'${name}' is no event name: it must be service.path.verb with the service in lower case, for example ` +
-        "'db._table.contact.get.post_process'. GET system/event lists the events.",
+      `'${name}' is no event name: it must be service.path.verb with the service in lower case, for ` +
+        "example 'db._table.contact.get.post_process'. GET system/event lists the events.",
     );
   }
   return name;

@@ -1,4 +1,5 @@
-// The list of events in all its forms (spec §2.4, golden 116, 117), script types, caches, and the list of services.
+// The list of events in all its forms (spec §2.4, golden 116, 117), script types, caches, and the list of
+// services.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { anonymous, type Operation } from '../../core/operation.ts';
 import { listServices } from './index.ts';

@@ -1,4 +1,5 @@
-// The service `system`: the platform's own records and sessions as resources, on the same path as every service.
+// The service `system`: the platform's own records and sessions as resources, on the same path as every
+// service.
 // Invariant: a record's id is no part of an event name; `service/5` fires what `service` fires (spec §2.3).
 import { PlatformError } from '../../core/errors.ts';
 import { eventName } from '../../core/event.ts';
@@ -20,7 +21,7 @@ import { scriptTypeCollection } from './script-type.ts';
 import { ServiceResource } from './service.ts';
 import { serviceTypeCollection } from './service-type.ts';
 
-export type * from './parts.ts';
+export type { ScriptDesk, SystemParts } from './parts.ts';
 export type { ServiceListParts } from './service-list.ts';
 export { listServices } from './service-list.ts';
 

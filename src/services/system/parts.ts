@@ -10,7 +10,9 @@ export interface ServiceCatalog {
   find(name: string): Service;
   list(): readonly Service[];
   reload(records: readonly ServiceRecord[]): void;
-  /** The configuration to store, checked and with secrets sealed; `config` undefined leaves the stored one. */
+  /**
+   * The configuration to store, checked and with secrets sealed; `config` undefined leaves the stored one.
+   */
   prepare(
     draft: { readonly name: string; readonly type: string; readonly config: unknown },
     stored: ServiceRecord | undefined,
@@ -22,7 +24,7 @@ export interface ServiceCatalog {
 }
 
 /** A language that scripts are written in, as `system/script_type` lists it. */
-export interface ScriptTypeView {
+interface ScriptTypeView {
   readonly name: string;
   readonly label: string;
   readonly description: string;
@@ -48,7 +50,7 @@ export interface OpenedSession {
 }
 
 /** Opens, refreshes and closes sessions. */
-export interface SessionDesk {
+interface SessionDesk {
   open(user: UserRecord, remember: boolean): Promise<OpenedSession>;
   /** Takes a token that may have expired; throws `access.*` when it cannot be refreshed. */
   refresh(token: string): Promise<OpenedSession>;
@@ -56,13 +58,13 @@ export interface SessionDesk {
 }
 
 /** Hashes passwords and compares with them, in equal time whether or not there is a hash to compare with. */
-export interface PasswordDesk {
+interface PasswordDesk {
   hash(password: string): Promise<string>;
   verify(hash: string | undefined, password: string): Promise<boolean>;
 }
 
 /** Counts failed logins per key (an account or an address). */
-export interface Throttle {
+interface Throttle {
   /** Throws `access.too_many_attempts`. */
   check(key: string): void;
   fail(key: string): void;

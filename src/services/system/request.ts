@@ -98,7 +98,10 @@ export function readObject(operation: Operation): Written {
   throw new PlatformError('request.invalid_record', 'The body must be a JSON object.');
 }
 
-/** The records of a body: `{"resource": […]}`, a list, or one bare record. Throws `request.no_records` for none. */
+/**
+ * The records of a body: `{"resource": […]}`, a list, or one bare record. Throws `request.no_records` for
+ * none.
+ */
 export function readRecords(operation: Operation): readonly Written[] {
   const records = findRecords(operation);
   if (records.length === 0) {

@@ -1,5 +1,5 @@
-// A house for tests of the service `system`: real store, security, directory, dispatcher and system service. The only
-// source is an echo, and scripts do the least that their port promises.
+// A house for tests of the service `system`: real store, security, directory, dispatcher and system service.
+// The only source is an echo, and scripts do the least that their port promises.
 import { randomBytes } from 'node:crypto';
 import { administratorsOnly } from '../../core/access.ts';
 import { Body } from '../../core/body.ts';

@@ -16,8 +16,9 @@ export interface ServiceListParts {
 }
 
 /**
- * `{services: […], service_types: […]}`: active services and all types, narrowed by `group`, `type` and `fields`.
- * Takes an operation whose service and path are empty; throws `access.*` for whoever is no administrator.
+ * `{services: […], service_types: […]}`: active services and all types, narrowed by `group`, `type` and
+ * `fields`. Takes an operation whose service and path are empty; throws `access.*` for whoever is no
+ * administrator.
  */
 export async function listServices(parts: ServiceListParts, operation: Operation): Promise<Result> {
   if (!operation.principal.isAdmin) refuse(operation, { component: '', events: [] });

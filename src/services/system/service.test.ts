@@ -1,4 +1,5 @@
-// Configured services through the API: writing them, their names, types and secrets, and what is in force afterwards.
+// Configured services through the API: writing them, their names, types and secrets, and what is in force
+// afterwards.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type House, openHouse } from './scenario.ts';
 

@@ -1,5 +1,6 @@
-// Configured services. Invariants: secrets are stored sealed and answered masked; a change is in force when it is
-// answered. `POST service/{id}/_test` tries a stored service with its source: {"success": true}, or the reason.
+// Configured services. Invariants: secrets are stored sealed and answered masked; a change is in force when
+// it is answered. `POST service/{id}/_test` tries a stored service with its source: {"success": true}, or
+// the reason.
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Result } from '../../core/operation.ts';

@@ -1,4 +1,5 @@
-// A SQLite service configured through the API: made, used, tested, changed and removed (golden 117, 118, 122).
+// A SQLite service configured through the API: made, used, tested, changed and removed (golden 117, 118,
+// 122).
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -3,8 +3,8 @@ import type { Operation } from '../../core/operation.ts';
 import { isObject } from './request.ts';
 
 /**
- * The session token that came with an operation, unchecked; undefined when there is none. Parameters and body count
- * only where the door already accepted the token there, which is a switch of the operator.
+ * The session token that came with an operation, unchecked; undefined when there is none. Parameters and
+ * body count only where the door already accepted the token there, which is a switch of the operator.
  */
 export function tokenOf({ request, principal }: Operation): string | undefined {
   const { headers, parameters, body } = request;
