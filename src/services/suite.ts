@@ -24,7 +24,9 @@ export interface SuiteOptions {
   readonly unknownPaths?: readonly (readonly string[])[];
 }
 
-/** Segments that tools and attackers send; each must end in a location, in undefined or in a PlatformError. */
+/**
+ * Segments that tools and attackers send; each must end in a location, in undefined or in a PlatformError.
+ */
 const hostileSegments: readonly string[] = [
   '',
   ' ',

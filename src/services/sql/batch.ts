@@ -4,7 +4,10 @@ import { envelope, PlatformError } from '../../core/errors.ts';
 import type { MaybePromise, Session } from '../../database/connection.ts';
 import { concernsRecord } from './refusals.ts';
 
-/** What to do when a record is refused: end with the earlier ones kept, try the others too, or undo them all. */
+/**
+ * What to do when a record is refused: end with the earlier ones kept, try the others too, or undo them
+ * all.
+ */
 export type OnFailure = 'stop' | 'continue' | 'rollback';
 
 /** Does one record of a batch. Throws what its record is refused with. */
@@ -20,8 +23,9 @@ export interface BatchRules {
 export type BatchOutcome<Entry> = readonly (Entry | PlatformError)[];
 
 /**
- * Runs the steps in order. Each is one statement or checks before it writes, so a refused one leaves nothing behind
- * on engines whose statements are atomic. Throws when the database itself fails, so that a transaction undoes all.
+ * Runs the steps in order. Each is one statement or checks before it writes, so a refused one leaves
+ * nothing behind on engines whose statements are atomic. Throws when the database itself fails, so that a
+ * transaction undoes all.
  */
 export async function runBatch<Entry>(
   steps: readonly Step<Entry>[],

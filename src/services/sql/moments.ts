@@ -1,5 +1,6 @@
-// Dates and times as text. The stored forms sort as they mean: `YYYY-MM-DD`, `HH:MM:SS[.f]`, `YYYY-MM-DD HH:MM:SS[.f]`.
-// Invariant: a date and time with a zone is stored as UTC; one without a zone is stored as it was given.
+// Dates and times as text. The stored forms sort as they mean: `YYYY-MM-DD`, `HH:MM:SS[.f]`, `YYYY-MM-DD
+// HH:MM:SS[.f]`. Invariant: a date and time with a zone is stored as UTC; one without a zone is stored as it
+// was given.
 
 const minutesOfDay = 1_440;
 
@@ -15,7 +16,10 @@ export function readTime(value: unknown): string | undefined {
   return match === null || match[5] !== undefined ? undefined : clock(match);
 }
 
-/** `YYYY-MM-DD HH:MM:SS`, with the fraction as given, of an ISO 8601 text with `T` or a space; or undefined. */
+/**
+ * `YYYY-MM-DD HH:MM:SS`, with the fraction as given, of an ISO 8601 text with `T` or a space; or
+ * undefined.
+ */
 export function readDateTime(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined;
   const day = readDate(value.slice(0, 10));

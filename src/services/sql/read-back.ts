@@ -1,5 +1,5 @@
-// Reading around a write: the keys that a filter finds, and the records that its answer shows.
-// Invariant: related records come by inner calls, which may run scripts, so they are asked for outside transactions.
+// Reading around a write: the keys that a filter finds, and the records that its answer shows. Invariant:
+// related records come by inner calls, which may run scripts, so they are asked for outside transactions.
 import { PlatformError } from '../../core/errors.ts';
 import type { MaybePromise } from '../../database/connection.ts';
 import { type Bindable, type Session, whenDone } from '../../database/connection.ts';
@@ -67,7 +67,10 @@ export class ReadBack {
     });
   }
 
-  /** The records with what is related to them, without what only served to find that. Not inside a transaction. */
+  /**
+   * The records with what is related to them, without what only served to find that. Not inside a
+   * transaction.
+   */
   async withRelated(
     records: readonly (SqlRecord | undefined)[],
   ): Promise<readonly (SqlRecord | undefined)[]> {

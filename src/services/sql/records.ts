@@ -29,7 +29,9 @@ export function readContent(message: Message, action: Action): WriteContent {
   return { ...nothing, bare: value };
 }
 
-/** The message that the parameters of a write are read from: its query, and what stands beside its records. */
+/**
+ * The message that the parameters of a write are read from: its query, and what stands beside its records.
+ */
 export function besideRecords(message: Message, content: WriteContent): Message {
   return { ...message, body: Body.ofValue(content.beside) };
 }

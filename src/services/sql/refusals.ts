@@ -1,5 +1,5 @@
-// What a refusal of the database is to the caller. Invariant: the driver's own message, which may hold SQL and paths,
-// stays a cause for the log; the caller reads the field and what to do.
+// What a refusal of the database is to the caller. Invariant: the driver's own message, which may hold SQL
+// and paths, stays a cause for the log; the caller reads the field and what to do.
 import { PlatformError } from '../../core/errors.ts';
 import { DatabaseError } from '../../database/connection.ts';
 import type { Table } from './schema.ts';
@@ -20,10 +20,14 @@ export function concernsRecord(thrown: unknown): boolean {
 
 const rowFailures: ReadonlySet<string> = new Set(['unique', 'foreign_key', 'not_null', 'check', 'type']);
 
-/** Makes a DatabaseError a PlatformError; anything else is given back as it is. */
+/**
+ * Makes the refusal of a record a PlatformError; failures of the database itself are the service's to
+ * explain.
+ */
 export function refusedWrite(thrown: unknown, write: RefusedWrite): unknown {
   if (!(thrown instanceof DatabaseError)) return thrown;
   const field = knownField(thrown.field, write.table);
+  const subject = field === undefined ? 'A field of the record' : `Field '${field}'`;
   const details = { cause: thrown };
   switch (thrown.failure) {
     case 'unique':
@@ -31,21 +35,17 @@ export function refusedWrite(thrown: unknown, write: RefusedWrite): unknown {
     case 'foreign_key':
       return new PlatformError('request.conflict', referenceMessage(write), details);
     case 'not_null':
-      return new PlatformError(
-        'request.invalid_record',
-        `${field === undefined ? 'A field of the record' : `Field '${field}'`} can not be NULL.`,
-        details,
-      );
+      return new PlatformError('request.invalid_record', `${subject} can not be NULL.`, details);
     case 'check':
       return new PlatformError(
         'request.invalid_record',
-        `The record breaks a rule of table '${write.table.name}'${field === undefined ? '' : ` on '${field}'`}.`,
+        `The record breaks a rule of table '${write.table.name}'.`,
         details,
       );
     case 'type':
       return new PlatformError(
         'request.invalid_record',
-        `${field === undefined ? 'A field of the record' : `Field '${field}'`} has a value of the wrong type.`,
+        `${subject} has a value of the wrong type.`,
         details,
       );
     case 'read_only':
@@ -54,24 +54,8 @@ export function refusedWrite(thrown: unknown, write: RefusedWrite): unknown {
         `The database of service '${write.settings.service}' is read-only.`,
         details,
       );
-    case 'busy':
-      return new PlatformError(
-        'service.unavailable',
-        `The database of service '${write.settings.service}' is busy. Please try again.`,
-        details,
-      );
-    case 'unavailable':
-      return new PlatformError(
-        'service.unavailable',
-        `The database of service '${write.settings.service}' is not available.`,
-        details,
-      );
-    case 'other':
-      return new PlatformError(
-        'request.failed',
-        `The database of service '${write.settings.service}' could not do this write.`,
-        details,
-      );
+    default:
+      return thrown;
   }
 }
 

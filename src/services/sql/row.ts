@@ -1,5 +1,6 @@
-// From a record of a request to the fields and bound values of a row, with every check that needs no database.
-// Invariant: fields stand in column order, so that records with the same fields share one statement.
+// From a record of a request to the fields and bound values of a row, with every check that needs no
+// database. Invariant: fields stand in column order, so that records with the same fields share one
+// statement.
 import { PlatformError } from '../../core/errors.ts';
 import type { Bindable } from '../../database/connection.ts';
 import type { Field, Table } from './schema.ts';
@@ -41,7 +42,10 @@ export function readChanges(input: RowInput, keys: readonly Field[]): RowValues 
   return bindRow(input, given);
 }
 
-/** The key values by which a record says which row it means. Throws `request.invalid_record` naming the field. */
+/**
+ * The key values by which a record says which row it means. Throws `request.invalid_record` naming the
+ * field.
+ */
 export function readKey(input: RowInput, keys: readonly Field[]): Bindable[] {
   const given = givenFields(input);
   return keys.map((key) => {

@@ -42,7 +42,10 @@ export class RowSteps {
     this.#keys = options.keys;
   }
 
-  /** Whether every insert is one statement without an answer of rows, so that it needs no transaction around it. */
+  /**
+   * Whether every insert is one statement without an answer of rows, so that it needs no transaction
+   * around it.
+   */
   get insertsAlone(): boolean {
     return this.#keys.every((key) => key.autoIncrement || (key.default === null && !key.isGenerated));
   }
@@ -52,7 +55,9 @@ export class RowSteps {
     return this.#insert(session, readNewRow(this.#input(record)));
   }
 
-  /** Changes the record of a key to `row`; with `upsert`, makes one of the whole record when there is none. */
+  /**
+   * Changes the record of a key to `row`; with `upsert`, makes one of the whole record when there is none.
+   */
   change(session: Session, key: KeyValues, { record, row, upsert }: Change): MaybePromise<KeyValues> {
     this.#refuseOtherKey(record, key);
     const statement = this.#statements.update(this.#table, row.fields, this.#keys);

@@ -63,6 +63,8 @@ const accepted: readonly (readonly [FieldType, unknown, unknown])[] = [
   ['decimal', '1e3', 1000],
   ['decimal', '123456789012345678', 123456789012345678n],
   ['decimal', 9007199254740993n, 9007199254740993n],
+  ['decimal', -9223372036854776000n, -9223372036854776000],
+  ['json', -9223372036854776000n, '-9223372036854776000'],
   ['double', '.5', 0.5],
   ['float', 2n, 2],
   ['string', 5, '5'],
@@ -159,7 +161,8 @@ describe('coerceValue', () => {
       fc.property(moment, ({ date, offset }) => {
         const local = new Date(date.getTime() + offset * 60_000).toISOString().slice(0, 23);
         const two = (n: number) => String(n).padStart(2, '0');
-        const zone = `${offset < 0 ? '-' : '+'}${two(Math.trunc(Math.abs(offset) / 60))}:${two(Math.abs(offset) % 60)}`;
+        const minutes = Math.abs(offset);
+        const zone = `${offset < 0 ? '-' : '+'}${two(Math.trunc(minutes / 60))}:${two(minutes % 60)}`;
         const stored = coerceValue(field('timestamp'), local + zone);
         expect(stored).toBe(date.toISOString().slice(0, 23).replace('T', ' '));
       }),

@@ -1,5 +1,6 @@
 // From the JSON values of requests to what a column of a type can hold, and the refusals when it can not.
-// Invariant: nothing is guessed and nothing is cut; a value is stored as it means, or refused by the field's name.
+// Invariant: nothing is guessed and nothing is cut; a value is stored as it means, or refused by the field's
+// name.
 import { writeJson } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import type { Literal } from '../../core/query.ts';
@@ -122,13 +123,20 @@ function readDouble(value: unknown): number | undefined {
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
 }
 
-// Text is how callers hand over decimals they want kept exactly, so text that a double would round is refused.
+// Text is how callers hand over decimals they want kept exactly, so text that a double would round is
+// refused.
 function readDecimal(value: unknown): number | bigint | undefined {
-  if (typeof value === 'bigint') return withinRange(value);
+  if (typeof value === 'bigint') return withinRange(value) ?? sameDouble(value);
   const number = readDouble(value);
   if (number === undefined || typeof value !== 'string') return number;
-  if (/^[+-]?\d+$/.test(value)) return readInteger(value);
+  if (/^[+-]?\d{1,40}$/.test(value)) return readDecimal(BigInt(value.replace('+', '')));
   return digitsOf(value) === digitsOf(String(number)) || digitsOf(value).length <= 15 ? number : undefined;
+}
+
+// JSON writes doubles below 1e21 as digits: a double that would be written just so was meant as one.
+function sameDouble(value: bigint): number | undefined {
+  const number = Number(value);
+  return JSON.stringify(number) === value.toString() ? number : undefined;
 }
 
 function isNumeric(value: string): boolean {
@@ -155,7 +163,7 @@ function readText(value: unknown): string | undefined {
 
 // A string is the JSON string that it is, never parsed: what a caller sends is what it gets back.
 function readJsonValue(value: unknown): string | undefined {
-  if (value === undefined || (typeof value === 'bigint' && withinRange(value) === undefined))
+  if (value === undefined || (typeof value === 'bigint' && readDecimal(value) === undefined))
     return undefined;
   return writeJson(value);
 }

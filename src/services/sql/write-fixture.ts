@@ -1,13 +1,20 @@
-// A writer over a real SQLite file for tests: calls as the path makes them, and a second connection to look with.
-// Invariant: nothing of a fixture outlives its `close`.
+// A writer over a real SQLite file for tests: calls as the path makes them, and a second connection to look
+// with. Invariant: nothing of a fixture outlives its `close`.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { Body } from '../../core/body.ts';
 import { envelope, PlatformError } from '../../core/errors.ts';
-import { type Action, anonymous, type Operation, type Parameters } from '../../core/operation.ts';
+import {
+  type Action,
+  anonymous,
+  type Operation,
+  type Parameters,
+  type Result,
+} from '../../core/operation.ts';
 import { SqliteEngine } from './dialects/sqlite/engine.ts';
+import { readRecords } from './read.ts';
 import { EngineSource, type SqlSettings } from './source.ts';
 import { RecordWriter } from './write.ts';
 
@@ -28,9 +35,10 @@ export interface Call {
 /** A writer with its database. */
 export interface WriteFixture {
   readonly source: EngineSource;
-  readonly writer: RecordWriter;
   readonly path: string;
   ask(action: Action, table: string, call?: Call): Promise<Answer>;
+  /** The text of a successful answer. */
+  askText(action: Action, table: string, call: Call): Promise<string>;
   /** What another connection sees. */
   // biome-ignore lint/suspicious/noExplicitAny: rows have the columns of whatever was asked
   look(sql: string, ...values: unknown[]): any[];
@@ -56,14 +64,19 @@ export function openWriteFixture(sql: string, settings: Partial<SqlSettings> = {
     settings: { service: 'hr', maxRecords: 1_000, allowUpsert: false, strictFields: false, ...settings },
   });
   const writer = new RecordWriter({ source });
+  const write = async (action: Action, table: string, call: Call): Promise<Result> => {
+    const target = { table: source.table(table), id: call.id, context: { call: refuseCall } };
+    const asked = operation(action, table, call);
+    if (action === 'GET') return readRecords(source, asked, target);
+    return writer.write(asked, target);
+  };
   return {
     source,
-    writer,
     path,
+    askText: async (action, table, call) => (await write(action, table, call)).body?.text ?? '',
     async ask(action, table, call = {}) {
       try {
-        const target = { table: source.table(table), id: call.id, context: { call: refuseCall } };
-        const result = await writer.write(operation(action, table, call), target);
+        const result = await write(action, table, call);
         return { status: result.status, body: JSON.parse(result.body?.text ?? 'null') };
       } catch (thrown) {
         if (!(thrown instanceof PlatformError)) throw thrown;
@@ -83,7 +96,8 @@ function refuseCall(): Promise<never> {
   return Promise.reject(new Error('A write makes no calls.'));
 }
 
-function operation(action: Action, table: string, { id, query = {}, body }: Call): Operation {
+/** The operation that a call is. */
+export function operation(action: Action, table: string, { id, query = {}, body }: Call): Operation {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   return {
     service: 'hr',

@@ -1,5 +1,6 @@
-// What a write asks for, read from an operation before anything is done: which records, with which values, and how.
-// Invariant: a selection is always explicit; a parameter that is given but empty is refused, never taken for "all".
+// What a write asks for, read from an operation before anything is done: which records, with which values,
+// and how. Invariant: a selection is always explicit; a parameter that is given but empty is refused, never
+// taken for "all".
 import { PlatformError } from '../../core/errors.ts';
 import type { Operation } from '../../core/operation.ts';
 import type { CallContext } from '../../core/service.ts';
@@ -30,7 +31,10 @@ export interface WriteRequest {
   readonly table: Table;
   readonly context: CallContext;
   readonly selection: Selection;
-  /** Whether one record was named in the path: it is answered bare, and refused without the words of a batch. */
+  /**
+   * Whether one record was named in the path: it is answered bare, and refused without the words of a
+   * batch.
+   */
   readonly isSingle: boolean;
   readonly onFailure: OnFailure;
   /** The fields that identify records, in this request. */

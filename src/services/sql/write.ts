@@ -1,5 +1,6 @@
-// Writing records: create, change, replace and delete, one or many, by record, identifier or filter (spec §5.7).
-// Invariant: a request is one transaction or one statement, and its answer is made only after that was committed.
+// Writing records: create, change, replace and delete, one or many, by record, identifier or filter (spec
+// §5.7). Invariant: a request is one transaction or one statement, and its answer is made only after that
+// was committed.
 import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import type { Action, Operation, Result } from '../../core/operation.ts';

@@ -1,11 +1,15 @@
-// What SQLite keeps of a checked value and what its stored value means in JSON. It has no booleans and no dates:
-// booleans are 0 and 1, dates are text. Invariant: decode(encode(x)) is x in its canonical form; decode never throws.
+// What SQLite keeps of a checked value and what its stored value means in JSON. It has no booleans and no
+// dates: booleans are 0 and 1, dates are text. Invariant: decode(encode(x)) is x in its canonical form;
+// decode never throws.
 import { Body } from '../../../../core/body.ts';
 import type { Bindable } from '../../../../database/connection.ts';
 import type { Field } from '../../schema.ts';
 import { coerceValue, readTruth } from '../../values.ts';
 
-/** What is bound for a JSON value of a field; null for null. Throws `request.invalid_record` naming the field. */
+/**
+ * What is bound for a JSON value of a field; null for null. Throws `request.invalid_record` naming the
+ * field.
+ */
 export function encode(field: Field, value: unknown): Bindable {
   if (field.dbType === '' && (typeof value === 'number' || typeof value === 'bigint')) return untyped(value);
   const coerced = coerceValue(field, value);
@@ -13,8 +17,8 @@ export function encode(field: Field, value: unknown): Bindable {
 }
 
 /**
- * The JSON value of what SQLite stored. Columns may hold values of other types than they declare: what does not
- * fit the field's type is answered as it is, bytes always as base64.
+ * The JSON value of what SQLite stored. Columns may hold values of other types than they declare: what
+ * does not fit the field's type is answered as it is, bytes always as base64.
  */
 export function decode(field: Field, stored: unknown): unknown {
   if (stored === null || stored === undefined) return null;
