@@ -1,5 +1,7 @@
-// Makes a fresh clone ready for `npm start` and `npm test`, and says what it does; quick when nothing is to do.
-// Called from prestart and pretest, because only the next command of npm finds the runtime that this one installs.
+// Makes a fresh clone ready for `npm start` and `npm test`, and says what it does; quick when nothing is to
+// do.
+// Called from prestart and pretest, because only the next command of npm finds the runtime that this one
+// installs.
 // Invariant: needs no package and runs on Node 16, since the machine's own Node may be any.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -16,9 +18,17 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /** @typedef {'start' | 'test'} Goal What the set-up is for. */
-/** @typedef {{ lock?: string, build?: string }} Stamp What was done last, as hashes of what it was done with. */
-/** @typedef {Record<string, { version?: string, optional?: boolean, link?: boolean }>} Packages As in a lock file. */
-/** @typedef {{ tool: string, package: string, probe: readonly string[] }} SystemTool Debian's package of a tool. */
+/**
+ * @typedef {{ lock?: string, build?: string }} Stamp What was done last, as hashes of what it was done with.
+ */
+/**
+ * @typedef {Record<string, { version?: string, optional?: boolean, link?: boolean }>} Packages As in a lock
+ * file.
+ */
+/**
+ * @typedef {{ tool: string, package: string, probe: readonly string[] }} SystemTool Debian's package of a
+ * tool.
+ */
 
 /** Oldest Node that may stand in for the pinned one: the first 22 that runs TypeScript without a flag. */
 const oldestNode = [22, 18];
@@ -30,7 +40,8 @@ const oldestNode = [22, 18];
 export const systemTools = [{ tool: 'git', package: 'git', probe: ['git', '--version'] }];
 
 /**
- * Whether what npm says it installed is what the lock file asks for; optional packages of other platforms may miss.
+ * Whether what npm says it installed is what the lock file asks for; optional packages of other platforms may
+ * miss.
  * @param {Packages} wanted
  * @param {Packages} installed
  */

@@ -1,5 +1,6 @@
 // Bundles what is published into dist/: the command line with the server, and the programs that run scripts.
-// Invariant: native packages and the TypeScript compiler stay outside the bundle; the compiler is loaded when needed.
+// Invariant: native packages and the TypeScript compiler stay outside the bundle; the compiler is loaded when
+// needed.
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -11,7 +12,9 @@ const external = ['better-sqlite3', '@node-rs/argon2', 'typescript'];
 
 /** Bundled CommonJS packages ask for Node's modules by `require`, which ES modules do not have. */
 const banner = {
-  js: "import { createRequire as createRequireOfBundle } from 'node:module';const require = createRequireOfBundle(import.meta.url);",
+  js:
+    "import { createRequire as createRequireOfBundle } from 'node:module';" +
+    'const require = createRequireOfBundle(import.meta.url);',
 };
 
 /** @type {import('esbuild').BuildOptions} */

@@ -1,4 +1,5 @@
-// All checks of the project, one after the other: what `npm test` runs and all that CI runs. Arguments go to the tests.
+// All checks of the project, one after the other: what `npm test` runs and all that CI runs. Arguments go to
+// the tests.
 // Invariant: a failed check never hides the ones after it, and any failure makes the whole fail.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -1,0 +1,189 @@
+// The checks of `tenon doctor`, in the order in which they are told.
+// Invariant: a check leaves everything as it found it and never throws for a reason it can name.
+import { accessSync, constants, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import Sqlite from 'better-sqlite3';
+import { type Config, settings } from '../config.ts';
+import { limits } from '../core/limits.ts';
+import { loadMasterKey } from '../security/master-key.ts';
+import { createSqliteStore } from '../store/sqlite.ts';
+import { nearest } from './nearest.ts';
+
+/** What a check found; `remedy` says what to do where it is not ok. */
+export interface Finding {
+  readonly status: 'ok' | 'warn' | 'fail';
+  readonly message: string;
+  readonly remedy?: string;
+}
+
+/** Looks at one thing that a server needs. */
+export type Check = (config: Config) => Promise<Finding> | Finding;
+
+/** All checks by the name that is shown. */
+export const checks: Readonly<Record<string, Check>> = {
+  'Node.js': checkNode,
+  settings: checkSettings,
+  'data folder': checkHome,
+  'system database': checkDatabase,
+  'master key': checkMasterKey,
+  port: checkPort,
+  'sample database': checkSample,
+};
+
+const ok = (message: string): Finding => ({ status: 'ok', message });
+
+function checkNode(): Finding {
+  return ok(`${process.version} (${process.execPath})`);
+}
+
+/** Variables of the command line itself, beside those of the configuration. */
+const clientVariables = ['TENON_SERVER', 'TENON_TOKEN'];
+
+function checkSettings(): Finding {
+  const known = [...Object.values(settings).map((setting) => setting.variable), ...clientVariables];
+  const unknown = Object.keys(process.env).filter(
+    (name) => name.startsWith('TENON_') && !known.includes(name),
+  );
+  const [first] = unknown;
+  if (first === undefined) return ok('all values are good, no unknown variable');
+  const meant = nearest(first, known);
+  return {
+    status: 'warn',
+    message: `unknown: ${unknown.join(', ')}`,
+    remedy: meant === undefined ? 'Remove it from the environment.' : `Did you mean ${meant}?`,
+  };
+}
+
+function checkHome({ home }: Config): Finding {
+  if (!existsSync(home)) {
+    const parent = nearestFolder(home);
+    if (isWritable(parent)) return ok(`${home} will be made at the first start`);
+    return {
+      status: 'fail',
+      message: `${home} cannot be made: no right to write to ${parent}`,
+      remedy: homeRemedy,
+    };
+  }
+  const stat = statSync(home);
+  if (!stat.isDirectory()) return { status: 'fail', message: `${home} is no folder`, remedy: homeRemedy };
+  if (!isWritable(home))
+    return { status: 'fail', message: `no right to write to ${home}`, remedy: homeRemedy };
+  if ((stat.mode & 0o077) === 0) return ok(home);
+  return { status: 'warn', message: `${home} is open to other users`, remedy: `chmod 700 ${home}` };
+}
+
+const homeRemedy = 'Choose another with --home (TENON_HOME), or run as the user it belongs to.';
+
+function nearestFolder(path: string): string {
+  return existsSync(path) ? path : nearestFolder(dirname(path));
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// Opening brings the schema up to date, which is for the server to do: so a copy is opened.
+async function checkDatabase(config: Config): Promise<Finding> {
+  const file = systemDatabase(config);
+  const folder = mkdtempSync(join(tmpdir(), 'tenon-doctor-'));
+  try {
+    const copy = join(folder, 'system.sqlite');
+    const exists = existsSync(file);
+    if (exists) await copyDatabase(file, copy);
+    const store = await createSqliteStore({ file: copy });
+    const services = await store.services.list();
+    await store.close();
+    return ok(exists ? `${file}, ${services.length} services` : `${file} will be made at the first start`);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return {
+      status: 'fail',
+      message: `${file}: ${reason}`,
+      remedy: 'Put back a copy of it, or name another database.',
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function copyDatabase(from: string, to: string): Promise<void> {
+  const source = new Sqlite(from, { readonly: true, timeout: limits.databaseWaitMs });
+  try {
+    await source.backup(to);
+  } finally {
+    source.close();
+  }
+}
+
+function systemDatabase({ home, databaseUrl }: Config): string {
+  return databaseUrl === undefined ? join(home, 'system.sqlite') : databaseUrl.replace(/^sqlite:/, '');
+}
+
+function checkMasterKey(config: Config): Finding {
+  const { masterKey, home } = config;
+  if (masterKey === undefined && !existsSync(join(home, 'master.key'))) {
+    if (!existsSync(systemDatabase(config))) return ok('will be made at the first start');
+    return {
+      status: 'fail',
+      message: 'the system database is there, but its master key is not',
+      remedy: `Put master.key back into ${home}, or give the key in TENON_MASTER_KEY.`,
+    };
+  }
+  const { id } = loadMasterKey({ given: masterKey, home });
+  return ok(`${id}, from ${masterKey === undefined ? join(home, 'master.key') : 'TENON_MASTER_KEY'}`);
+}
+
+async function checkPort({ host, port }: Config): Promise<Finding> {
+  const refusal = await listenRefusal(host, port);
+  if (refusal === undefined) return ok(`${host}:${port} is free`);
+  if (refusal === 'EADDRINUSE' && (await isTenon(host, port))) {
+    return ok(`a server is running at ${host}:${port}`);
+  }
+  const reason = refusal === 'EADDRINUSE' ? 'is used by another program' : `cannot be used (${refusal})`;
+  const remedy = 'Choose others with --host (TENON_HOST) and --port (TENON_PORT).';
+  return { status: 'fail', message: `${host}:${port} ${reason}`, remedy };
+}
+
+function listenRefusal(host: string, port: number): Promise<string | undefined> {
+  return new Promise((done) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => done(error.code ?? error.message));
+    server.listen(port, host, () => server.close(() => done(undefined)));
+  });
+}
+
+async function isTenon(host: string, port: number): Promise<boolean> {
+  try {
+    const name = host.includes(':') ? `[${host}]` : host;
+    const signal = AbortSignal.timeout(limits.doctorWaitMs);
+    const response = await fetch(`http://${name}:${port}/api/v2/system/environment`, { signal });
+    return /json/.test(response.headers.get('content-type') ?? '');
+  } catch {
+    return false;
+  }
+}
+
+function checkSample({ home }: Config): Finding {
+  const file = join(home, 'sample.sqlite');
+  if (!existsSync(file)) return ok('not made; `tenon serve --sample` makes it');
+  const database = new Sqlite(file, { readonly: true });
+  try {
+    const employees = database.prepare('SELECT count(*) FROM employees').pluck().get();
+    return ok(`${file}, ${Number(employees).toLocaleString('en')} employees`);
+  } catch {
+    return {
+      status: 'warn',
+      message: `${file} is not the sample, or is damaged`,
+      remedy: `Move it away; \`tenon serve --sample\` makes it anew.`,
+    };
+  } finally {
+    database.close();
+  }
+}

@@ -1,0 +1,88 @@
+// The verbs of the command line and their options. Invariant: a verb's code is loaded when the verb is used,
+// so that `--help` is quick and a start loads nothing it does not need.
+import { Command, Option } from 'commander';
+import { version } from '../version.ts';
+import { describeFailure } from './failure.ts';
+
+/** Does what the command line says; sets the exit code. `argv` as Node gives it. */
+export async function runCommand(argv: readonly string[]): Promise<void> {
+  try {
+    await program().parseAsync([...argv]);
+  } catch (error) {
+    console.error(describeFailure(error));
+    process.exitCode = 1;
+  }
+}
+
+function program(): Command {
+  const tenon = new Command('tenon')
+    .description('A complete REST API over your database, with scripts grafted onto any call.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .showHelpAfterError("Run it with '--help' to see what it takes.");
+  addServe(tenon);
+  addDoctor(tenon);
+  addScript(tenon);
+  return tenon;
+}
+
+function addServe(tenon: Command): void {
+  serverOptions(tenon.command('serve'))
+    .description('start the server')
+    .option('--sample', "make the sample database and the service 'hr' over it, unless they are there")
+    .addHelpText(
+      'after',
+      '\nEvery option has a variable: TENON_HOST, TENON_PORT, TENON_HOME, TENON_DATABASE_URL.',
+    )
+    .action(async (options) => (await import('./serve.ts')).serve(options));
+}
+
+function addDoctor(tenon: Command): void {
+  serverOptions(tenon.command('doctor'))
+    .description('check whether a server can run here, and say what to do where it cannot')
+    .option('--json', 'print the findings as JSON')
+    .addHelpText('after', '\nChanges nothing. The exit code is 1 when a check fails.')
+    .action(async (options) => (await import('./doctor.ts')).doctor(options));
+}
+
+function addScript(tenon: Command): void {
+  const script = tenon.command('script').description('scripts of a running server').helpCommand(false);
+  clientOptions(script.command('push'))
+    .description('store files as event scripts')
+    .argument('<file...>', 'JavaScript (.js, .mjs, .cjs) or TypeScript (.ts) files')
+    .option('--event <name>', 'event to attach one file to, e.g. hr._table.employees.get.post_process')
+    .option('--type <type>', 'nodejs or typescript; by the ending of the file unless given')
+    .option('--inactive', 'store without switching on')
+    .option('--no-modify', 'let the script refuse, but drop its changes of the event')
+    .addHelpText(
+      'after',
+      "\nWithout --event the name comes from a line '// @event <name>' at the top of the file,\n" +
+        'or from {"event": "<name>"} in a JSON file beside it (validate.ts, validate.json).',
+    )
+    .action(async (files, options) => (await import('./scripts.ts')).pushScripts(files, options));
+  clientOptions(script.command('list'))
+    .description('list event scripts')
+    .option('--json', 'print them as JSON')
+    .action(async (options) => (await import('./scripts.ts')).listScripts(options));
+}
+
+function serverOptions(command: Command): Command {
+  return command
+    .option('--host <address>', 'address to listen on')
+    .option('--port <number>', 'TCP port; 0 takes a free one')
+    .option('--home <folder>', 'data folder')
+    .option('--database-url <url>', 'system database; SQLite in the data folder unless given');
+}
+
+function clientOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--server <url>', 'address of the server')
+        .env('TENON_SERVER')
+        .default('http://127.0.0.1:8080'),
+    )
+    .addOption(new Option('--token <token>', 'session token of an administrator').env('TENON_TOKEN'))
+    .addOption(new Option('--email <email>', 'log in as this administrator').env('TENON_ADMIN_EMAIL'))
+    .addOption(new Option('--password <password>', 'and this password').env('TENON_ADMIN_PASSWORD'));
+}

@@ -1,0 +1,135 @@
+// `tenon script push` and `tenon script list`: event scripts of a running server, from files.
+// Invariant: all files are read and understood before the first is sent, so a bad one changes nothing.
+import { existsSync, readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { parseEventName } from '../core/event.ts';
+import { Client, type ClientOptions } from './client.ts';
+import { CommandError } from './failure.ts';
+
+/** Options of `script push`. */
+export interface PushOptions extends ClientOptions {
+  readonly event?: string;
+  readonly type?: string;
+  readonly inactive?: boolean;
+  readonly modify: boolean;
+}
+
+/** An event script as the API takes it. */
+interface EventScript {
+  readonly name: string;
+  readonly type: string;
+  readonly content: string;
+  readonly is_active: boolean;
+  readonly allow_event_modification: boolean;
+}
+
+const types = new Map([
+  ['.js', 'nodejs'],
+  ['.mjs', 'nodejs'],
+  ['.cjs', 'nodejs'],
+  ['.ts', 'typescript'],
+]);
+
+/** Stores the files as event scripts, one line of output each. */
+export async function pushScripts(files: readonly string[], options: PushOptions): Promise<void> {
+  if (options.event !== undefined && files.length > 1) {
+    throw new CommandError('--event names one event, but there are several files.', 'Push them one by one.');
+  }
+  const scripts = files.map((file) => ({ file, script: scriptOf(file, options) }));
+  const client = await Client.connect(options);
+  for (const { file, script } of scripts) {
+    await client.ask(`system/event_script/${encodeURIComponent(script.name)}`, {
+      method: 'POST',
+      body: script,
+    });
+    console.log(`${file} → ${script.name}${script.is_active ? '' : ' (inactive)'}`);
+  }
+}
+
+/** Prints the event scripts of a server, as a table or as JSON. */
+export async function listScripts(options: ClientOptions & { readonly json?: boolean }): Promise<void> {
+  const client = await Client.connect(options);
+  const fields = 'name,type,is_active,allow_event_modification,last_modified_date';
+  const answer = (await client.ask(`system/event_script?fields=${fields}`)) as { resource?: EventScript[] };
+  const scripts = answer.resource ?? [];
+  if (options.json === true) console.log(JSON.stringify(scripts, undefined, 2));
+  else if (scripts.length === 0) console.log('No event scripts.');
+  else console.log(tableOf(scripts));
+}
+
+function tableOf(scripts: readonly EventScript[]): string {
+  const longest = Math.max(...scripts.map((script) => script.name.length));
+  return scripts
+    .map(({ name, type, is_active, allow_event_modification }) => {
+      const notes = [
+        ...(is_active ? [] : ['inactive']),
+        ...(allow_event_modification ? [] : ['changes are dropped']),
+      ];
+      return `${name.padEnd(longest)}  ${type.padEnd(10)}  ${notes.join(', ')}`.trimEnd();
+    })
+    .join('\n');
+}
+
+/** What a file is as an event script; throws CommandError where that cannot be told. */
+export function scriptOf(
+  file: string,
+  options: Pick<PushOptions, 'event' | 'type' | 'inactive' | 'modify'>,
+): EventScript {
+  const type = options.type ?? types.get(extname(file));
+  if (type === undefined) {
+    throw new CommandError(
+      `${file}: the language is not known by its ending.`,
+      'Name it with --type nodejs.',
+    );
+  }
+  const content = contentOf(file);
+  return {
+    name: eventOf(file, content, options.event),
+    type,
+    content,
+    is_active: options.inactive !== true,
+    allow_event_modification: options.modify,
+  };
+}
+
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+    throw new CommandError(`${file} cannot be read (${reason}).`);
+  }
+}
+
+function eventOf(file: string, content: string, given: string | undefined): string {
+  const event = given ?? eventInHeader(content) ?? eventBeside(file);
+  if (event === undefined) {
+    throw new CommandError(
+      `${file}: no event to attach it to.`,
+      "Name it with --event, or write '// @event <name>' at the top of the file.",
+    );
+  }
+  const parsed = parseEventName(event);
+  if (parsed !== undefined && parsed.stage !== '') return event;
+  throw new CommandError(
+    `${file}: '${event}' is no name of an event script.`,
+    'It is service, path, verb and stage: hr._table.employees.get.post_process',
+  );
+}
+
+// Only the comment that the file opens with counts, so that no string further down is taken for it.
+function eventInHeader(content: string): string | undefined {
+  const header = /^(?:#!.*\n)?(?:\s*(?:\/\/.*|\/\*[\s\S]*?\*\/))*/.exec(content)?.[0] ?? '';
+  return /@event\s+(\S+)/.exec(header)?.[1];
+}
+
+function eventBeside(file: string): string | undefined {
+  const beside = `${file.slice(0, -extname(file).length)}.json`;
+  if (!existsSync(beside)) return undefined;
+  try {
+    const { event } = JSON.parse(readFileSync(beside, 'utf8'));
+    return typeof event === 'string' ? event : undefined;
+  } catch {
+    throw new CommandError(`${beside} is not valid JSON.`);
+  }
+}
