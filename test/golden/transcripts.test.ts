@@ -35,6 +35,7 @@ describe('recorded REST transcripts', () => {
     }
     test(entry.id, async () => {
       for (const request of standIns[entry.id] ?? []) await askAgain(server, request, bindings);
+      if (isNewScript(entry)) await askAgain(server, { ...entry.request, method: 'DELETE' }, bindings);
       const answer = await askAgain(server, entry.request, bindings);
       for (const [name, path] of Object.entries(entry.captures ?? {})) bind(name, path, answer.body);
       const expected = { ...entry.response, ...differences[entry.id]?.ours };
@@ -44,6 +45,11 @@ describe('recorded REST transcripts', () => {
     });
   }
 });
+
+/** Whether a script is made: the one before it may be left, when what removed it was a quirk and is not here. */
+function isNewScript({ request, response }: Transcript): boolean {
+  return response.status === 201 && request.path.startsWith('/api/v2/system/event_script/');
+}
 
 /** Keeps a value of an answer under a placeholder's name; the path is like `$.resource[0].id`. */
 function bind(name: string, path: string, body: unknown): void {

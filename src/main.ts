@@ -1,0 +1,260 @@
+// The composition root: the only file that knows every part. Invariant: parts get each other by constructor, are
+// started from the ground up and ended in the reverse order.
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import { administratorsOnly } from './core/access.ts';
+import { Dispatcher } from './core/dispatch.ts';
+import { limits } from './core/limits.ts';
+import type { Observe } from './core/observe.ts';
+import type { Runner } from './core/runner.ts';
+import type { EventScriptRecord, Store } from './core/store.ts';
+import { Authentication } from './http/authentication.ts';
+import { createHttpServer } from './http/server.ts';
+import { createLog } from './log.ts';
+import { createRunners } from './runners/index.ts';
+import { EventScripts } from './scripts/directory.ts';
+import { platformConfig } from './scripts/platform.ts';
+import { scriptTypes, validateScript } from './scripts/script-types.ts';
+import { Compiler } from './scripts/source.ts';
+import { BasicLogins } from './security/basic-logins.ts';
+import { loadMasterKey } from './security/master-key.ts';
+import { Passwords } from './security/passwords.ts';
+import { Secrets } from './security/secrets.ts';
+import { Sessions } from './security/sessions.ts';
+import { LoginThrottle } from './security/throttle.ts';
+import { TokenAuthority } from './security/tokens.ts';
+import { Services } from './services/directory.ts';
+import { serviceTypes } from './services/index.ts';
+import {
+  createSystemService,
+  listServices,
+  type ScriptDesk,
+  systemServiceType,
+} from './services/system/index.ts';
+import { createSqliteStore } from './store/sqlite.ts';
+import { version } from './version.ts';
+
+/** A service to configure at the start, where none of that name is there yet. */
+export interface InitialService {
+  readonly name: string;
+  readonly label: string;
+  readonly type: string;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** What a server is started with. */
+export interface ServerOptions {
+  readonly config: Config;
+  readonly services?: readonly InitialService[];
+  /** Told everything that the log is told. */
+  readonly observe?: Observe;
+  /** Told the password that was made up for the first administrator; without, it is printed once. */
+  readonly announce?: (account: { email: string; password: string }) => void;
+}
+
+/** A running server. */
+export interface RunningServer {
+  readonly url: string;
+  /** Ends the requests in flight, the runners and the databases, in this order. */
+  close(): Promise<void>;
+}
+
+/** Starts a server; resolves once it listens. Throws `config.*` or the reason why it cannot. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { config } = options;
+  const observe = observerOf(options);
+  mkdirSync(config.home, { recursive: true, mode: 0o700 });
+  const key = loadMasterKey({ given: config.masterKey, home: config.home });
+  const store = await createSqliteStore({ file: systemDatabase(config) });
+  const closers: (() => Promise<void>)[] = [() => store.close()];
+  try {
+    const house = await furnish({ options, store, key, observe });
+    closers.push(() => house.close());
+    const server = await createHttpServer({
+      ...house.door,
+      status: () => ({ isHealthy: house.isHealthy(), version }),
+      observe,
+      host: config.host,
+      port: config.port,
+      bodyBytes: config.bodyBytes,
+      corsOrigins: config.corsOrigins,
+    });
+    closers.push(() => server.close());
+    return { url: server.url, close: () => closeAll(closers) };
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+interface Ground {
+  readonly options: ServerOptions;
+  readonly store: Store;
+  readonly key: ReturnType<typeof loadMasterKey>;
+  readonly observe: Observe;
+}
+
+/** Everything between the store and the door. */
+async function furnish({ options, store, key, observe }: Ground) {
+  const { config } = options;
+  const passwords = new Passwords();
+  const throttle = new LoginThrottle();
+  const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }) });
+  const runners = createRunners({ ...config, observe, platformConfig: platform() });
+  const scripts = new EventScripts({ compiler: new Compiler(), runners, observe });
+  const services = new Services({ types: serviceTypes, secrets: new Secrets({ key }), observe });
+  const desk = scriptDesk(scripts);
+  const parts = { store, services, scripts: desk, sessions, passwords, throttle, observe };
+  services.install(systemServiceType(createSystemService(parts)));
+  await createFirstAdmin({ options, store, passwords });
+  await createInitialServices(options.services ?? [], { store, services });
+  const watch = new ConfigurationWatch({ store, services, scripts, observe });
+  await watch.start();
+  const dispatcher = new Dispatcher({ services, access: administratorsOnly, scripts, observe });
+  const basicLogins = new BasicLogins({ store, passwords, throttle });
+  const { sessionTokenInQuery } = config;
+  return {
+    door: {
+      dispatcher,
+      authentication: new Authentication({ sessions, basicLogins, sessionTokenInQuery }),
+      listServices: (operation: Parameters<typeof listServices>[1]) =>
+        listServices({ store, services }, operation),
+    },
+    isHealthy: () => watch.isHealthy,
+    close: async () => {
+      watch.stop();
+      await stopRunners(runners);
+      await services.close();
+    },
+  };
+}
+
+/** Keeps services and scripts in step with the store, also when another process of the same data folder changes it. */
+class ConfigurationWatch {
+  readonly #parts: { store: Store; services: Services; scripts: EventScripts; observe: Observe };
+  #timer: NodeJS.Timeout | undefined;
+  #generation = -1;
+  isHealthy = false;
+
+  constructor(parts: { store: Store; services: Services; scripts: EventScripts; observe: Observe }) {
+    this.#parts = parts;
+  }
+
+  async start(): Promise<void> {
+    await this.#look();
+    this.#timer = setInterval(() => void this.#tryLook(), limits.configurationPollMs);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #tryLook(): Promise<void> {
+    try {
+      await this.#look();
+    } catch (error) {
+      if (this.isHealthy) {
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#parts.observe({ kind: 'service.failed', service: 'system', reason: `store: ${reason}` });
+      }
+      this.isHealthy = false;
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { store, services, scripts } = this.#parts;
+    const generation = await store.generation();
+    if (generation !== this.#generation) {
+      services.reload(await store.services.list());
+      scripts.load(await store.eventScripts.list());
+      this.#generation = generation;
+    }
+    this.isHealthy = true;
+  }
+}
+
+function scriptDesk(scripts: EventScripts): ScriptDesk {
+  return {
+    types: scriptTypes.map(({ name, label, description, sandboxed, supportsInlineExecution }) => ({
+      name,
+      label,
+      description,
+      sandboxed,
+      supports_inline_execution: supportsInlineExecution,
+    })),
+    validate: validateScript,
+    reload: (records: readonly EventScriptRecord[]) => scripts.load(records),
+  };
+}
+
+/** On an empty system: the administrator of the environment, or one with a password that is told once. */
+async function createFirstAdmin(ground: {
+  options: ServerOptions;
+  store: Store;
+  passwords: Passwords;
+}): Promise<void> {
+  const { options, store, passwords } = ground;
+  if ((await store.users.countAdmins()) > 0) return;
+  const email = options.config.adminEmail ?? 'admin@example.com';
+  const password = options.config.adminPassword ?? randomBytes(15).toString('base64url');
+  await store.users.create(
+    {
+      name: 'Administrator',
+      username: email,
+      firstName: 'System',
+      lastName: 'Administrator',
+      email,
+      passwordHash: await passwords.hash(password),
+      isActive: true,
+      isSysAdmin: true,
+      lastLoginDate: null,
+    },
+    null,
+  );
+  if (options.config.adminPassword === undefined) (options.announce ?? announceOnce)({ email, password });
+}
+
+function announceOnce({ email, password }: { email: string; password: string }): void {
+  console.log(`First start: administrator ${email}, one-time password ${password}`);
+  console.log('  It is not shown again; change it with POST /api/v2/system/admin/password.');
+}
+
+async function createInitialServices(
+  wanted: readonly InitialService[],
+  { store, services }: { store: Store; services: Services },
+): Promise<void> {
+  const taken = new Set((await store.services.list()).map((record) => record.name));
+  for (const { name, label, type, config } of wanted.filter((service) => !taken.has(service.name))) {
+    const prepared = services.prepare({ name, type, config }, undefined);
+    const fixed = { description: null, isActive: true, mutable: true, deletable: true };
+    await store.services.create({ name, label, type, config: prepared, ...fixed }, null);
+  }
+}
+
+function observerOf({ config, observe }: ServerOptions): Observe {
+  const log = createLog(config.logLevel);
+  if (observe === undefined) return log.observe;
+  return (observation) => {
+    log.observe(observation);
+    observe(observation);
+  };
+}
+
+function platform(): Record<string, unknown> {
+  return platformConfig({ version, maxRecords: limits.records });
+}
+
+function systemDatabase({ home, databaseUrl }: Config): string {
+  return databaseUrl === undefined ? join(home, 'system.sqlite') : databaseUrl.replace(/^sqlite:/, '');
+}
+
+async function stopRunners(runners: ReadonlyMap<string, Runner>): Promise<void> {
+  await Promise.all([...runners.values()].map((runner) => runner.stop()));
+}
+
+async function closeAll(closers: (() => Promise<void>)[]): Promise<void> {
+  for (const close of closers.splice(0).reverse()) await close();
+}
