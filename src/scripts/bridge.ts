@@ -17,6 +17,8 @@ import type { Bridge, BridgeCall } from '../core/runner.ts';
 import type { Exchange } from '../core/script.ts';
 import { noParameters, parseParameters } from '../query/parameters.ts';
 
+const form = 'application/x-www-form-urlencoded';
+
 /** The bridge of one run. */
 export class CallBridge implements Bridge {
   readonly #exchange: Pick<Exchange, 'call'>;
@@ -158,16 +160,20 @@ function asParameter(value: unknown): ParameterValue {
     : (parametersOf(value as Record<string, unknown>) as ParameterValue);
 }
 
-// A payload that is text is the body itself; anything else is sent as JSON.
+// What would have been sent over HTTP: objects arrive here as JSON, text as it is, and nothing declares JSON.
 function bodyOf(action: Action, payload: string | undefined, headers: Headers): Body | undefined {
-  if (payload === undefined || payload === '' || payload === '""') return undefined;
-  if (action === 'DELETE' && /^(null|false|0)$/.test(payload)) return undefined;
-  if (action === 'GET' && payload === 'null') return undefined;
-  if (!payload.startsWith('"')) return Body.ofText(payload, 'application/json');
-  const text = JSON.parse(payload) as string;
+  if (payload === undefined || payload === '') return undefined;
+  if (payload === 'null' && (action === 'GET' || action === 'DELETE')) return undefined;
   const declared = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
-  return Body.ofText(
-    text,
-    declared || (/^\s*[{["]|^\s*null\s*$/.test(text) ? 'application/json' : 'text/plain'),
-  );
+  if (declared === form && !/^\s*[{[]/.test(payload)) {
+    return Body.ofParsed(payload, parseParameters(payload), form);
+  }
+  if (declared === form || declared === undefined || declared === '') {
+    return Body.ofText(payload, looksLikeJson(payload) ? 'application/json' : 'text/plain');
+  }
+  return Body.ofText(payload, declared);
+}
+
+function looksLikeJson(text: string): boolean {
+  return /^\s*([{["]|(null|true|false|-?\d[\d.eE+-]*)\s*$)/.test(text);
 }

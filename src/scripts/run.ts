@@ -21,6 +21,8 @@ export interface Run {
   readonly sections: Sections;
   readonly depth: number;
   readonly bridge: Bridge;
+  /** False: what the script changes is dropped. */
+  readonly wantsChanges: boolean;
 }
 
 /** How a run that may count ended. */
@@ -60,7 +62,7 @@ export class Executor {
   }
 
   /** Throws `script.*` when the script refuses, fails, or can not be loaded or run. */
-  async run({ script: loaded, sections, depth, bridge }: Run): Promise<Finished> {
+  async run({ script: loaded, ...asked }: Run): Promise<Finished> {
     const { script } = loaded;
     const runner = this.#parts.runners.get(runnerOf(script.language) ?? '');
     if (runner === undefined) throw this.#noRunner(script);
@@ -73,7 +75,7 @@ export class Executor {
       throw new PlatformError('script.not_loaded', `Script '${script.name}' can not be loaded: ${problem}.`);
     }
     const { program } = compiled;
-    const outcome = await runner.run({ program, sections, timeoutMs: script.timeoutMs, depth, bridge });
+    const outcome = await runner.run({ ...asked, program, timeoutMs: script.timeoutMs });
     if (outcome.kind === 'finished' || (outcome.kind === 'exited' && outcome.code === 0)) {
       this.#parts.observe({
         kind: 'script.finished',

@@ -41,7 +41,7 @@ describe('scripts that can leave nothing behind', () => {
     'for (const [key, value] of Object.entries(event.request.headers)) console.info(key, value);',
     'outer: for (;;) { break outer; }',
     'switch (event.resource) { case "a": return undefined; default: return NaN; }',
-    "return `a $" + "{event.resource} $" + "{encodeURIComponent(1)}`;",
+    'return `a $' + '{event.resource} $' + '{encodeURIComponent(1)}`;',
     'return Buffer.from("a").toString("base64");',
     'return new Intl.NumberFormat("en").format(1);',
     'return isNaN(5) ? Infinity : /x/.test("x");',

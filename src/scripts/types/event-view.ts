@@ -5,7 +5,6 @@ import { type EventName, eventResource, type Stage } from '../../core/event.ts';
 import type { Headers, Operation, Parameters, ParameterValue, Result } from '../../core/operation.ts';
 import type { Sections } from '../../core/runner.ts';
 import type { Exchange } from '../../core/script.ts';
-import { parseParameters } from '../../query/parameters.ts';
 import type { SessionTexts } from '../platform.ts';
 
 /** The place of a script: the event that fires it, and when. */
@@ -37,7 +36,7 @@ export class EventView {
       parameters: this.#parameters(exchange),
       headers: this.#textOf(headers),
       content: body?.text ?? '',
-      payload: payload(body),
+      payload: payload(body, headers),
       session: this.#sessions.of(operation.principal),
       response: answer === undefined ? '' : responseMeta(answer),
       responseContent: answer === undefined ? '' : responseContent(answer),
@@ -82,11 +81,13 @@ function meta(operation: Operation, { event, stage }: Place, contentType: string
   });
 }
 
-// JSON is derived from the content by whoever looks at it; forms and other text are not JSON.
-function payload(body: Body | undefined): string {
-  if (body === undefined || body.isJson) return '';
-  const isForm = body.mediaType === 'application/x-www-form-urlencoded';
-  return JSON.stringify(isForm ? parseParameters(body.text) : body.text);
+// JSON is derived from the content by whoever looks at it; what is no JSON by its type is given as a value.
+function payload(body: Body | undefined, headers: Headers): string {
+  if (body === undefined) return '';
+  const declared = headers['content-type'];
+  if (body.isJson && (declared === undefined || /json/i.test(declared))) return '';
+  const value = readable(body);
+  return value === undefined ? '' : JSON.stringify(value);
 }
 
 function responseMeta({ status, headers, mediaType }: Result): string {
@@ -114,7 +115,7 @@ function readsTable({ action, path }: Operation): boolean {
 // relations are a map.
 function tableParameters(parameters: Parameters, body: Body | undefined): Parameters {
   const shown: Record<string, ParameterValue> = { ...parameters, ...bodyOptions(parameters, body) };
-  shown.fields ??= '*';
+  if (shown.select === undefined) shown.fields ??= '*';
   if (typeof shown.related === 'string') shown.related = relations(shown.related, shown);
   return shown;
 }
@@ -123,7 +124,9 @@ function bodyOptions(parameters: Parameters, body: Body | undefined): Record<str
   const options = body?.isJson === true ? readable(body) : undefined;
   if (typeof options !== 'object' || options === null || Array.isArray(options)) return {};
   const entries = Object.entries(options as Record<string, ParameterValue>);
-  return Object.fromEntries(entries.filter(([name]) => !Object.hasOwn(parameters, name)));
+  return Object.fromEntries(
+    entries.filter(([name]) => name !== 'resource' && !Object.hasOwn(parameters, name)),
+  );
 }
 
 // A body that can not be read is for the service to refuse; the script still runs.

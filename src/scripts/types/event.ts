@@ -60,6 +60,7 @@ export class EventPlan implements ScriptPlan {
       script: loaded,
       sections: this.#parts.view.sections(exchange, place),
       depth: exchange.operation.depth,
+      wantsChanges: loaded.script.allowModification && place.stage !== '',
       bridge: new CallBridge(exchange),
     });
   }

@@ -1,0 +1,164 @@
+import { describe, expect, test } from 'vitest';
+import { limits } from '../core/limits.ts';
+import type { InnerCall, Result } from '../core/operation.ts';
+import type { BridgeCall } from '../core/runner.ts';
+import { CallBridge, innerCall } from './bridge.ts';
+
+const call = (over: Partial<BridgeCall> = {}): BridgeCall => ({
+  method: 'GET',
+  path: 'db/_table/contact',
+  payload: undefined,
+  options: undefined,
+  ...over,
+});
+
+const ok: Result = { status: 200, headers: {}, body: undefined };
+
+describe('innerCall', () => {
+  test.each([
+    ['db/_table/contact', 'db', ['_table', 'contact'], '/api/v2/db/_table/contact'],
+    ['/db/_table/contact', 'db', ['_table', 'contact'], '/api/v2/db/_table/contact'],
+    ['/api/v2/db/_table/contact', 'db', ['_table', 'contact'], '/api/v2/db/_table/contact'],
+    ['api/v2/db', 'db', [], '/api/v2/db'],
+    ['apiary/v2', 'apiary', ['v2'], '/api/v2/apiary/v2'],
+    [
+      'db/_table/odd%20table/a%2Fb',
+      'db',
+      ['_table', 'odd table', 'a/b'],
+      '/api/v2/db/_table/odd%20table/a%2Fb',
+    ],
+    ['db/_table/100%', 'db', ['_table', '100%'], '/api/v2/db/_table/100%'],
+  ])('path %s', (path, service, rest, uri) => {
+    expect(innerCall(call({ path }))).toMatchObject({ service, path: rest, uri, action: 'GET' });
+  });
+
+  test('a query in the path is parsed as HTTP does, spaces and all', () => {
+    const inner = innerCall(call({ path: "db/_table/contact?filter=name = 'a b'&fields=id%2Cname&x.y=1" }));
+    expect(inner.path).toEqual(['_table', 'contact']);
+    expect(inner.request.parameters).toEqual({ filter: "name = 'a b'", fields: 'id,name', x_y: '1' });
+    expect(inner.uri).toMatch(/\?filter=/);
+  });
+
+  test.each<[unknown, Partial<InnerCall['request']>]>([
+    [undefined, { headers: {}, parameters: {} }],
+    [null, { headers: {}, parameters: {} }],
+    ['', { headers: {}, parameters: {} }],
+    [{}, { headers: {}, parameters: {} }],
+    [{ filter: 'a=1' }, { headers: { filter: 'a=1' }, parameters: {} }],
+    [{ headers: { 'X-A': 1, b: null } }, { headers: { 'x-a': '1' }, parameters: {} }],
+    [
+      { parameters: { limit: 5, flag: true, 'dept.fields': 'id', ids: [1, 2], none: null } },
+      {
+        headers: {},
+        parameters: { limit: '5', flag: 'true', dept_fields: 'id', ids: ['1', '2'], none: null },
+      },
+    ],
+    [
+      { headers: { a: 'b' }, parameters: '', c: 'd' },
+      { headers: { a: 'b' }, parameters: {} },
+    ],
+  ])('options %j', (options, expected) => {
+    expect(innerCall(call({ options })).request).toMatchObject(expected);
+  });
+
+  test('parameters of the options win over those of the path', () => {
+    const inner = innerCall(call({ path: 'db?limit=1&a=1', options: { parameters: { limit: 2 } } }));
+    expect(inner.request.parameters).toEqual({ limit: '2', a: '1' });
+  });
+
+  test.each<[string, string | undefined, Record<string, string>, unknown]>([
+    ['POST', undefined, {}, undefined],
+    ['POST', '', {}, undefined],
+    ['POST', 'null', {}, ['application/json', null]],
+    ['GET', 'null', {}, undefined],
+    ['DELETE', 'null', {}, undefined],
+    ['DELETE', '{"ids":[1]}', {}, ['application/json', { ids: [1] }]],
+    ['POST', '{"resource":[]}', {}, ['application/json', { resource: [] }]],
+    ['POST', '[1]', { 'content-type': 'application/json; charset=utf-8' }, ['application/json', [1]]],
+    ['POST', 'raw text', {}, ['text/plain', 'raw text']],
+    ['POST', 'a,b', { 'Content-Type': 'text/csv' }, ['text/csv', 'a,b']],
+    [
+      'POST',
+      'a=1&b[]=2',
+      { 'content-type': 'application/x-www-form-urlencoded' },
+      ['application/x-www-form-urlencoded', { a: '1', b: ['2'] }],
+    ],
+  ])('%s with the payload %s %j', (method, payload, headers, expected) => {
+    const { body } = innerCall(call({ method, payload, options: { headers } })).request;
+    expect(body && [body.mediaType, body.value]).toEqual(expected);
+  });
+
+  test('verbs are read in any case', () => {
+    expect(innerCall(call({ method: 'patch' })).action).toBe('PATCH');
+  });
+});
+
+describe('CallBridge', () => {
+  const answerTo = (over: Partial<BridgeCall>) => new CallBridge({ call: async () => ok }).call(call(over));
+
+  test.each<[Partial<BridgeCall>, number, RegExp]>([
+    [{ method: 'FETCH' }, 400, /not 'FETCH'/],
+    [{ path: 'https://example.com/x' }, 501, /other hosts/],
+    [{ path: 'HTTP://localhost/api/v2/db' }, 501, /other hosts/],
+    [{ path: '' }, 404, /names no service/],
+    [{ path: '/api/v2/' }, 404, /names no service/],
+    [{ path: 'db?__proto__=1' }, 400, /__proto__/],
+  ])('%j is answered with %d', async (over, status, message) => {
+    const answer = await answerTo(over);
+    expect(answer.status).toBe(status);
+    expect(answer.body?.value).toMatchObject({
+      error: { code: status, message: expect.stringMatching(message) },
+    });
+  });
+
+  test('what the platform answers is handed on, and a failure is a result', async () => {
+    expect(await answerTo({})).toBe(ok);
+    const failing = new CallBridge({ call: () => Promise.reject(new Error('secret')) });
+    const answer = await failing.call(call());
+    expect(answer.status).toBe(500);
+    expect(answer.body?.text).not.toMatch(/secret/);
+  });
+
+  test('options that nest without end are refused, not fatal', async () => {
+    const deep: unknown[] = [];
+    let at = deep;
+    for (let i = 0; i < 100_000; i++) {
+      const inner: unknown[] = [];
+      at.push(inner);
+      at = inner;
+    }
+    expect((await answerTo({ options: { parameters: { deep } } })).status).toBe(500);
+  });
+
+  test('at most so many calls run at once, and all are answered in order', async () => {
+    const pending: (() => void)[] = [];
+    let most = 0;
+    let running = 0;
+    const bridge = new CallBridge({
+      call: async () => {
+        most = Math.max(most, ++running);
+        await new Promise<void>((resolve) => pending.push(resolve));
+        running--;
+        return ok;
+      },
+    });
+    const count = limits.innerCallsAtOnce * 3;
+    const answers = Array.from({ length: count }, () => bridge.call(call()));
+    let answered = 0;
+    for (const answer of answers) void answer.then(() => answered++);
+    while (answered < count) {
+      pending.shift()?.();
+      await Promise.resolve();
+    }
+    expect(most).toBe(limits.innerCallsAtOnce);
+    expect(running).toBe(0);
+  });
+
+  test('the number of calls of one run is bounded', async () => {
+    const bridge = new CallBridge({ call: async () => ok });
+    for (let i = 0; i < limits.innerCalls; i++) expect(await bridge.call(call())).toBe(ok);
+    const answer = await bridge.call(call());
+    expect(answer.status).toBe(500);
+    expect(answer.body?.text).toMatch(/at most 1000 API calls/);
+  });
+});
