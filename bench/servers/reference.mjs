@@ -25,15 +25,27 @@ const after = (row) => {
   delete row.last_name;
 };
 
-app.get('/employees/:id', async (request, reply) => {
-  if (scripts === 'inline') before(request.query);
-  if (scripts === 'spawn') await spawned({ parameters: request.query });
+app.get('/employees/:id', scripts === 'spawn' ? withSpawned : scripts === 'inline' ? withInline : plain);
+
+function plain(request, reply) {
   const row = one.get(Number(request.params.id));
   if (row === undefined) return reply.code(404).send({ error: 'not found' });
-  if (scripts === 'inline') after(row);
-  if (scripts === 'spawn') return reply.send(await spawned({ row }));
   return reply.send(row);
-});
+}
+
+function withInline(request, reply) {
+  before(request.query);
+  const row = one.get(Number(request.params.id));
+  after(row);
+  return reply.send(row);
+}
+
+async function withSpawned(request, reply) {
+  await spawned({ parameters: request.query });
+  const row = one.get(Number(request.params.id));
+  return reply.send(await spawned({ row }));
+}
+
 app.get('/employees', (request, reply) => reply.send({ resource: hundred.all(request.query.gender) }));
 app.post('/notes', (request, reply) => {
   const [record] = request.body.resource;
