@@ -3,10 +3,10 @@
 import { STATUS_CODES } from 'node:http';
 import { PlatformError } from '../core/errors.ts';
 import type { LogLine, Observe } from '../core/observe.ts';
-import type { Bridge, Changes, Outcome, Program, Runner, Sections, ThrownError } from '../core/runner.ts';
+import type { Bridge, Changes, Outcome, Runner, Sections, ThrownError } from '../core/runner.ts';
 import type { Script } from '../core/script.ts';
 import { runnerOf } from './script-types.ts';
-import { type Compiled, type Compiler, originalPosition } from './source.ts';
+import type { Compiled, Compiler } from './source.ts';
 
 /** What runs need. Runners by language, e.g. `nodejs`. */
 export interface ExecutorParts {
@@ -90,7 +90,7 @@ export class Executor {
       };
     }
     const log = 'log' in outcome ? outcome.log : [];
-    this.#failed({ script, runner, start, reason: reasonOf(outcome, program), log });
+    this.#failed({ script, runner, start, reason: reasonOf(outcome), log });
     throw errorOf(outcome, script.name);
   }
 
@@ -131,10 +131,10 @@ interface Failed {
 type Failing = Exclude<Outcome, { kind: 'finished' }>;
 
 /** What the log says, for whoever wrote the script or runs the server. */
-function reasonOf(outcome: Failing, program: Program): string {
+function reasonOf(outcome: Failing): string {
   switch (outcome.kind) {
     case 'threw':
-      return thrownReason(outcome.error, program);
+      return thrownReason(outcome.error);
     case 'exited':
       return `exited with code ${outcome.code}`;
     case 'timeout':
@@ -147,10 +147,9 @@ function reasonOf(outcome: Failing, program: Program): string {
   }
 }
 
-function thrownReason({ message, line, column = 1, stack }: ThrownError, program: Program): string {
+function thrownReason({ message, line, column, stack }: ThrownError): string {
   if (line === undefined) return stack ?? message;
-  const place = originalPosition(program, line, column);
-  const told = `${message} (line ${place.line}, column ${place.column})`;
+  const told = `${message} (line ${line}${column === undefined ? '' : `, column ${column}`})`;
   return stack === undefined ? told : `${told}\n${stack}`;
 }
 

@@ -21,6 +21,7 @@ export type Compiled =
   | { readonly ok: false; readonly message: string; readonly line: number; readonly column: number };
 
 type Failure = Extract<Compiled, { ok: false }>;
+type Place = Pick<Failure, 'line' | 'column'>;
 type Emitted = { readonly ok: true; readonly code: string; readonly sourceMap?: string } | Failure;
 
 /** Compiles scripts once per language and text. TypeScript itself is loaded with the first script. */
@@ -66,18 +67,6 @@ export async function compileSource(source: Source): Promise<Compiled> {
       ...(emitted.sourceMap === undefined ? {} : { sourceMap: emitted.sourceMap }),
     },
   };
-}
-
-/** Where a place of compiled code is in the text as written; counted from 1. */
-export function originalPosition(
-  program: Program,
-  line: number,
-  column: number,
-): { line: number; column: number } {
-  if (program.sourceMap === undefined) return { line, column };
-  const found = new SourceMap(JSON.parse(program.sourceMap)).findEntry(line - 1, column - 1);
-  if (!('originalLine' in found)) return { line, column };
-  return { line: found.originalLine + 1, column: found.originalColumn + 1 };
 }
 
 function hashOf({ language, content }: Source): string {
@@ -175,8 +164,21 @@ function loadFailure(compiler: typeof ts, { emitted, parsed, isAsync }: Candidat
   return placed(refused as SyntaxError, emitted);
 }
 
+// The names that a host gives to the function whose body the script is: a script can not declare them anew.
+const given = [
+  'event',
+  'platform',
+  '_event',
+  '_platform',
+  'require',
+  'module',
+  'exports',
+  '__dirname',
+  '__filename',
+];
+
 function syncRefusal(code: string): SyntaxError | undefined {
-  return attempt(() => compileFunction(code, ['event', 'platform'], { filename: 'script' }));
+  return attempt(() => compileFunction(code, given, { filename: 'script' }));
 }
 
 function asyncRefusal(code: string): SyntaxError | undefined {
@@ -196,9 +198,15 @@ function attempt(load: () => unknown): SyntaxError | undefined {
 
 function placed(error: SyntaxError, emitted: Extract<Emitted, { ok: true }>): Failure {
   const [, line = '1', marker = ''] = /^script:(\d+)\n.*\n(\s*)\^/.exec(error.stack ?? '') ?? [];
-  const place = { line: Math.max(1, Number(line)), column: marker.length + 1 };
-  const program = { ...emitted, hash: '', name: '', isAsync: false, isPristine: true };
-  return { ok: false, message: error.message, ...originalPosition(program, place.line, place.column) };
+  const place = original(emitted.sourceMap, Math.max(1, Number(line)), marker.length + 1);
+  return { ok: false, message: error.message, ...place };
+}
+
+function original(sourceMap: string | undefined, line: number, column: number): Place {
+  if (sourceMap === undefined) return { line, column };
+  const found = new SourceMap(JSON.parse(sourceMap)).findEntry(line - 1, column - 1);
+  if (!('originalLine' in found)) return { line, column };
+  return { line: found.originalLine + 1, column: found.originalColumn + 1 };
 }
 
 function described(compiler: typeof ts, diagnostic: ts.Diagnostic, content: string): Failure {
