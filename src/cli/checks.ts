@@ -10,6 +10,7 @@ import { limits } from '../core/limits.ts';
 import { loadMasterKey } from '../security/master-key.ts';
 import { createSqliteStore } from '../store/sqlite.ts';
 import { nearest } from './nearest.ts';
+import { checkScripts } from './script-check.ts';
 
 /** What a check found; `remedy` says what to do where it is not ok. */
 export interface Finding {
@@ -29,6 +30,7 @@ export const checks: Readonly<Record<string, Check>> = {
   'system database': checkDatabase,
   'master key': checkMasterKey,
   port: checkPort,
+  scripts: checkScripts,
   'sample database': checkSample,
 };
 
@@ -163,7 +165,7 @@ async function isTenon(host: string, port: number): Promise<boolean> {
   try {
     const name = host.includes(':') ? `[${host}]` : host;
     const signal = AbortSignal.timeout(limits.doctorWaitMs);
-    const response = await fetch(`http://${name}:${port}/api/v2/system/environment`, { signal });
+    const response = await fetch(`http://${name}:${port}/status`, { signal });
     return /json/.test(response.headers.get('content-type') ?? '');
   } catch {
     return false;

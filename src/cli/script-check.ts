@@ -1,0 +1,71 @@
+// The check of `tenon doctor` that scripts run: one is compiled from TypeScript and run by every runner.
+// Invariant: it takes the way that every script takes, in runners of its own, which are ended again.
+import type { Config } from '../config.ts';
+import { limits } from '../core/limits.ts';
+import type { Outcome, Program, Runner } from '../core/runner.ts';
+import { createRunners } from '../runners/index.ts';
+import { Compiler } from '../scripts/source.ts';
+import type { Finding } from './checks.ts';
+
+const script = {
+  name: 'doctor',
+  language: 'typescript',
+  content: 'const answer: number = 6 * 7;\nreturn answer;',
+};
+
+/** Whether scripts can be compiled and run here, in every language that is installed. */
+export async function checkScripts(config: Config): Promise<Finding> {
+  const compiled = await new Compiler().compile(script);
+  if (!compiled.ok) return failed('TypeScript does not compile', 'Install the package again.');
+  const runners = createRunners({ ...config, runnersMin: 1, observe: () => {}, platformConfig: {} });
+  try {
+    if (runners.size === 0) return failed('no language can be run', 'Install the package again.');
+    const broken: string[] = [];
+    for (const [language, runner] of runners) {
+      const outcome = await runner.run(invocationOf(compiled.program));
+      if (outcome.kind !== 'finished' || outcome.returned !== '42')
+        broken.push(`${language}: ${reasonOf(outcome)}`);
+    }
+    if (broken.length > 0)
+      return failed(broken.join('; '), 'Check DF_NODEJS_PATH, and that this user may start it.');
+    return {
+      status: 'ok',
+      message: `a script ran in ${[...runners.keys()].join(', ')} (${config.nodePath})`,
+    };
+  } finally {
+    await Promise.all([...runners.values()].map((runner) => runner.stop()));
+  }
+}
+
+function failed(message: string, remedy: string): Finding {
+  return { status: 'fail', message, remedy };
+}
+
+function invocationOf(program: Program): Parameters<Runner['run']>[0] {
+  const empty = { content: '', payload: '', response: '', responseContent: '' };
+  return {
+    program,
+    sections: { meta: '{}', parameters: '{}', headers: '{}', session: '{}', ...empty },
+    timeoutMs: limits.scriptTimeoutMs,
+    depth: 0,
+    bridge: { call: () => Promise.reject(new Error('this script calls nobody')) },
+  };
+}
+
+function reasonOf(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'finished':
+      return `answered ${outcome.returned} where 42 is right`;
+    case 'threw':
+      return outcome.error.message;
+    case 'crashed':
+      return outcome.reason;
+    case 'saturated':
+    case 'unavailable':
+      return outcome.message;
+    case 'timeout':
+      return `no answer in ${outcome.ms} ms`;
+    case 'exited':
+      return `ended with ${outcome.code}`;
+  }
+}
