@@ -109,6 +109,7 @@ export const limitTable = {
   apiKeyChars: limit(256, 'characters', 'longer keys are not kept in the cache'),
   sessionMinutes: limit(1_440, 'minutes', 'DreamFactory gives a token one day'),
   sessionRefreshMinutes: limit(20_160, 'minutes', 'DreamFactory lets a token be refreshed for 14 days'),
+  configurationPollMs: limit(500, 'ms', 'a change made by another process is in force after this'),
   sessionCacheMs: limit(1_000, 'ms', 'a revoked session is refused after this at the latest'),
   storeBusyMs: limit(5_000, 'ms', 'how long a write of the system database waits for another process'),
   hashesAtOnce: limit(2, 'hashes', 'each takes 19 MiB and a thread of the pool for tens of milliseconds'),

@@ -57,6 +57,8 @@ export interface Invocation {
   /** Nesting: a deeper run must never wait for the slot that its parent holds. */
   readonly depth: number;
   readonly bridge: Bridge;
+  /** False: the script may look and refuse only, so its changes are not even collected. Default true. */
+  readonly wantsChanges?: boolean;
 }
 
 /** Parts of the event that a script changed, as JSON texts; absent: untouched. `null`: deleted. */

@@ -1,0 +1,296 @@
+// Our program in a Node runner: takes frames on descriptor 3, runs scripts one after the other, answers each.
+// Invariant: an answer leaves before the next run starts, so that after a kill the first unanswered run is the one
+// that was running. When descriptor 3 closes, the server is gone and this process ends.
+import { writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { setImmediate as setOwnImmediate } from 'node:timers';
+import {
+  FrameFields,
+  FrameReader,
+  FrameWriter,
+  kinds,
+  loadFlags,
+  resultFlags,
+  runFlags,
+} from '../protocol.ts';
+import { type ApiRequest, ApiResponse } from './api-call.ts';
+import { EventView, unchanged } from './event-view.ts';
+import { Baseline } from './hygiene.ts';
+import { scriptConsole } from './script-console.ts';
+import { ScriptProgram, scriptRequire } from './script-program.ts';
+import { type Ended, ScriptRun } from './script-run.ts';
+
+const channel = 3;
+// A run that took longer lets the event loop turn first: the server may have recalled those behind it.
+const slowMs = 1;
+
+interface Settings {
+  readonly config: string;
+  readonly logBytes: number;
+  readonly resultBytes: number;
+  readonly frameBytes: number;
+}
+
+class Host {
+  config = '{}';
+  readonly require: NodeJS.Require;
+  #settings: Settings = { config: '{}', logBytes: 0, resultBytes: 0, frameBytes: 0 };
+  #programs = new Map<number, ScriptProgram>();
+  #out = new FrameWriter();
+  #reader = new FrameReader(0x7f_ff_ff_ff, (...frame) => this.#take(...frame));
+  #socket: Socket;
+  #later: { id: string; frame: Buffer }[] = [];
+  #isLagging = false;
+  #current: ScriptRun | undefined;
+  #baseline: Baseline;
+  #open = 0;
+  #runs = 0;
+  #isLeaving = false;
+  #reallyExit: (code: number) => never;
+
+  constructor() {
+    const onread = {
+      buffer: Buffer.allocUnsafeSlow(65_536),
+      callback: (bytes: number, buffer: Uint8Array) => this.#read(buffer as Buffer, bytes),
+    };
+    this.#reallyExit = (process as unknown as { reallyExit(code: number): never }).reallyExit.bind(process);
+    this.#socket = new Socket({ fd: channel, readable: true, writable: true, onread });
+    this.#socket.on('close', () => this.#reallyExit(0));
+    this.#socket.on('error', () => this.#reallyExit(0));
+    this.#prepare();
+    this.#baseline = new Baseline();
+    this.require = scriptRequire((module) => this.#baseline.watch(module));
+    this.#open = openThings();
+    this.#send(this.#out.begin(kinds.ready));
+  }
+
+  call(run: ScriptRun, number: number, request: ApiRequest): void {
+    this.#socket.ref();
+    const { method, path, options, payload } = request;
+    const frame = this.#out.begin(kinds.call).id(run.id).u32(number);
+    this.#send(frame.text(method).text(path).text(options).text(payload));
+  }
+
+  wait(): void {
+    if (this.#current?.openCalls === 0) this.#socket.unref();
+  }
+
+  ended(run: ScriptRun, ended: Ended): void {
+    this.#socket.ref();
+    this.#current = undefined;
+    const isReusable = this.#isClean(run.program) && ended.ending !== 2;
+    this.#runs++;
+    this.#writeResult(run, ended, isReusable);
+    run.view.close();
+    if (!isReusable) this.#later = [];
+    else if (this.#later.length > 0) setOwnImmediate(this.#runLater);
+  }
+
+  #prepare(): void {
+    const target = {
+      log: () => this.#current?.log,
+      beforeObjects: () => this.#current?.view.fill(),
+    };
+    Object.assign(globalThis, { console: scriptConsole(target) });
+    for (const name of Object.keys(process.env)) {
+      if (!['PATH', 'HOME', 'TZ', 'LANG'].includes(name)) delete process.env[name];
+    }
+    // Made now, so that a script's first use does not look like something it left open.
+    void process.stdout;
+    void process.stderr;
+    this.#trackTimers();
+    process.exit = ((code?: unknown) => this.#exit(code)) as never;
+    process.on('uncaughtException', (thrown) => this.#stray(thrown));
+    process.on('unhandledRejection', (thrown) => this.#stray(thrown));
+    process.on('beforeExit', () => this.#drained());
+  }
+
+  // Timers that outlive their run are cleared with it; those that are open keep it going (through the event loop).
+  #trackTimers(): void {
+    const { setTimeout, setInterval, setImmediate } = globalThis;
+    const timer = (made: NodeJS.Timeout) => {
+      this.#current?.timers.push(made);
+      return made;
+    };
+    const tracked = {
+      setTimeout: (...given: Parameters<typeof setTimeout>) => timer(setTimeout(...given)),
+      setInterval: (...given: Parameters<typeof setInterval>) => timer(setInterval(...given)),
+      setImmediate: (...given: Parameters<typeof setImmediate>) => {
+        const made = setImmediate(...given);
+        this.#current?.immediates.push(made);
+        return made;
+      },
+    };
+    Object.assign(globalThis, tracked);
+  }
+
+  #read(buffer: Buffer, bytes: number): boolean {
+    try {
+      this.#reader.push(buffer.subarray(0, bytes));
+    } catch (error) {
+      // The server does not send what we cannot read: someone else wrote to the channel.
+      process.stderr.write(`${(error as Error).message}\n`);
+      this.#reallyExit(70);
+    }
+    return true;
+  }
+
+  #take(kind: number, buffer: Buffer, start: number, end: number): void {
+    const fields = new FrameFields(buffer, start, end);
+    if (kind === kinds.run) this.#takeRun(buffer, start, end);
+    else if (kind === kinds.reply) this.#reply(fields);
+    else if (kind === kinds.load) this.#load(fields);
+    else if (kind === kinds.recall) this.#recall(fields.id());
+    else if (kind === kinds.start) this.#start(fields.given());
+  }
+
+  #start(text: string): void {
+    this.#settings = JSON.parse(text) as Settings;
+    this.config = this.#settings.config;
+  }
+
+  #load(fields: FrameFields): void {
+    const index = fields.u32();
+    const flags = fields.u8();
+    const isAsync = (flags & loadFlags.isAsync) !== 0;
+    const isQuick = (flags & loadFlags.isQuick) !== 0;
+    const [name, code] = [fields.given(), fields.given()];
+    this.#programs.set(index, new ScriptProgram({ index, name, code, isAsync, isQuick }));
+  }
+
+  #takeRun(buffer: Buffer, start: number, end: number): void {
+    if (!this.#isLagging && this.#current === undefined && this.#later.length === 0) {
+      this.#run(buffer, start, end);
+      return;
+    }
+    // The buffer is only lent for this call.
+    const frame = Buffer.from(buffer.subarray(start, end));
+    this.#later.push({ id: new FrameFields(frame, 0, frame.length).id(), frame });
+  }
+
+  #recall(id: string): void {
+    const place = this.#later.findIndex((run) => run.id === id);
+    if (place < 0) return;
+    this.#later.splice(place, 1);
+    this.#send(this.#out.begin(kinds.dropped).id(id));
+  }
+
+  #runLater = (): void => {
+    this.#isLagging = false;
+    while (!this.#isLagging && this.#current === undefined) {
+      const next = this.#later.shift();
+      if (next === undefined) return;
+      this.#run(next.frame, 0, next.frame.length);
+    }
+  };
+
+  #run(lent: Buffer, from: number, to: number): void {
+    let fields = new FrameFields(lent, from, to);
+    const id = fields.id();
+    const program = this.#programs.get(fields.u32());
+    const wantsChanges = (fields.u8() & runFlags.wantsChanges) !== 0;
+    if (program === undefined) this.#reallyExit(70);
+    let frame = lent;
+    if (!program.isQuick) {
+      frame = Buffer.from(lent.subarray(from + 21, to));
+      fields = new FrameFields(frame, 0, frame.length);
+    }
+    const view = new EventView(frame, fields);
+    const { logBytes } = this.#settings;
+    const run = new ScriptRun({ id, program, view, host: this, wantsChanges, logBytes });
+    this.#current = run;
+    const started = performance.now();
+    run.start();
+    if (performance.now() - started > slowMs && program.isQuick) {
+      this.#isLagging = true;
+      setOwnImmediate(this.#runLater);
+    }
+  }
+
+  #reply(fields: FrameFields): void {
+    const id = fields.id();
+    const number = fields.u32();
+    const status = fields.u16();
+    const response = new ApiResponse(status, fields.given(), fields.given());
+    const run = this.#current;
+    if (run === undefined || run.id !== id) return;
+    run.answer(number, response);
+    if (this.#current === run && run.openCalls === 0) this.#socket.unref();
+  }
+
+  // Node says so when its event loop has nothing left but our unreferenced channel.
+  #drained(): void {
+    this.#socket.ref();
+    this.#current?.drained();
+  }
+
+  #stray(thrown: unknown): void {
+    if (this.#current === undefined) this.#reallyExit(71);
+    this.#current.fail(thrown);
+  }
+
+  #exit(code: unknown): never {
+    const number = Number(code ?? process.exitCode ?? 0);
+    const safe = Number.isInteger(number) ? number & 0xff : 1;
+    this.#isLeaving = true;
+    this.#current?.exit(safe);
+    return this.#reallyExit(safe);
+  }
+
+  #isClean(program: ScriptProgram): boolean {
+    // Every 64th run is looked at in full whatever its text: the choice by text is a choice, not a proof.
+    const isThorough = program.isSuspicious || (this.#runs & 63) === 0;
+    if (!this.#baseline.restore(isThorough)) return false;
+    return program.isQuick || openThings() <= this.#open;
+  }
+
+  #writeResult(run: ScriptRun, ended: Ended, isReusable: boolean): void {
+    const { error, changes, returned, code } = ended;
+    const flags = (changes.stops ? resultFlags.stopPropagation : 0) | (isReusable ? 0 : resultFlags.retire);
+    const out = this.#out.begin(kinds.result).id(run.id).u8(ended.ending).u8(flags).u32(code);
+    out.text(error === undefined ? undefined : JSON.stringify(error));
+    out.text(run.log.lines.length === 0 ? undefined : JSON.stringify(run.log.lines));
+    out.text(returned);
+    for (const text of changes.texts) out.text(text);
+    const { resultBytes, logBytes } = this.#settings;
+    if (out.frameSize <= resultBytes + logBytes * 2) {
+      this.#send(out);
+      return;
+    }
+    out.cancel();
+    const message = `The result of the script is larger than ${resultBytes} bytes.`;
+    const tooLarge = { message, code: 'script.output_too_large' };
+    this.#writeResult(
+      run,
+      { ...ended, ending: 1, error: tooLarge, changes: unchanged, returned: undefined },
+      isReusable,
+    );
+  }
+
+  // Straight to the descriptor: half of what a stream costs per frame. A full pipe falls back to the stream.
+  #send(out: FrameWriter): void {
+    out.end();
+    const bytes = out.take();
+    let sent = this.#socket.writableLength === 0 ? this.#write(bytes) : 0;
+    for (let tries = 0; this.#isLeaving && sent < bytes.length && tries < 1_000; tries++) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+      sent += this.#write(bytes.subarray(sent));
+    }
+    if (sent < bytes.length) this.#socket.write(Buffer.from(bytes.subarray(sent)));
+  }
+
+  #write(bytes: Buffer): number {
+    try {
+      return writeSync(channel, bytes);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') this.#reallyExit(0);
+      return 0;
+    }
+  }
+}
+
+function openThings(): number {
+  return process.getActiveResourcesInfo().filter((name) => name !== 'Immediate').length;
+}
+
+new Host();

@@ -1,0 +1,116 @@
+// A script compiled inside the runner: the body of a sloppy function, as DreamFactory runs it (spec §1.7).
+// Invariant: compiled once per process; what the text does not mention is not made for a run.
+import { createRequire } from 'node:module';
+import { compileFunction, constants } from 'node:vm';
+import { isSuspicious } from './hygiene.ts';
+
+/** What a run offers to its script. */
+export interface Offer {
+  event(): unknown;
+  info(): unknown;
+  platform(): unknown;
+}
+
+type Body = (...values: unknown[]) => unknown;
+
+const parameters = [
+  'event',
+  'platform',
+  '_event',
+  '_platform',
+  'require',
+  'module',
+  'exports',
+  '__dirname',
+  '__filename',
+];
+const asyncHead = 'return (async () => {';
+
+/** One program of this process. */
+export class ScriptProgram {
+  readonly name: string;
+  readonly isQuick: boolean;
+  /** Whether all traces are looked for after each run. */
+  readonly isSuspicious: boolean;
+  #code: string;
+  #file: string;
+  #isAsync: boolean;
+  #body: Body | undefined;
+  #mentions: ReadonlySet<string>;
+
+  constructor(options: {
+    index: number;
+    name: string;
+    code: string;
+    isAsync: boolean;
+    isQuick: boolean;
+  }) {
+    this.name = options.name;
+    this.isQuick = options.isQuick;
+    this.isSuspicious = isSuspicious(options.code);
+    this.#code = options.code;
+    this.#isAsync = options.isAsync;
+    // The server finds this name in stacks and puts the script's own in its place.
+    this.#file = `tenon-script-${options.index}`;
+    const all = /\b(arguments|eval)\b|\\u/.test(options.code);
+    const mentions = (name: string) => all || new RegExp(`(^|[^\\w$])${name}($|[^\\w$])`).test(options.code);
+    this.#mentions = new Set(parameters.filter(mentions));
+  }
+
+  /** Runs the body; throws what it throws, and a SyntaxError for text that is no JavaScript. */
+  call(offer: Offer, require: NodeJS.Require): unknown {
+    this.#body ??= this.#compile();
+    const has = this.#mentions;
+    const platform = has.has('platform') || has.has('_platform') ? offer.platform() : undefined;
+    const module = has.has('module') || has.has('exports') ? this.#module() : undefined;
+    return this.#body.call(
+      undefined,
+      has.has('event') ? offer.event() : undefined,
+      platform,
+      has.has('_event') ? offer.info() : undefined,
+      platform,
+      require,
+      module,
+      module?.exports,
+      process.cwd(),
+      `${process.cwd()}/${this.#file}`,
+    );
+  }
+
+  #module(): { exports: object; id: string; filename: string; loaded: boolean } {
+    return { exports: {}, id: '.', filename: this.#file, loaded: false };
+  }
+
+  #compile(): Body {
+    // The wrapper stands on the first line only; the negative offset keeps columns those of the script.
+    const code = this.#isAsync ? `${asyncHead}${this.#code}\n})()` : this.#code;
+    return compileFunction(code, parameters, {
+      filename: this.#file,
+      columnOffset: this.#isAsync ? -asyncHead.length : 0,
+      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    }) as Body;
+  }
+}
+
+/** `require` for scripts: `onModule` sees each module before the script gets it. */
+export function scriptRequire(onModule: (module: object) => void): NodeJS.Require {
+  const resolve = createRequire(`${process.cwd()}/script.js`);
+  const load = (name: string): unknown => {
+    const module = loaded(resolve, name);
+    if ((typeof module === 'object' && module !== null) || typeof module === 'function') onModule(module);
+    return module;
+  };
+  return Object.freeze(
+    Object.assign(load, { resolve: resolve.resolve, cache: {}, main: undefined }),
+  ) as never;
+}
+
+function loaded(resolve: NodeJS.Require, name: string): unknown {
+  try {
+    return resolve(name);
+  } catch (error) {
+    // Node's own message lists paths of this machine.
+    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
+    throw Object.assign(new Error(`Cannot find module '${name}'.`), { code: 'MODULE_NOT_FOUND' });
+  }
+}

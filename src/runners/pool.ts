@@ -1,0 +1,355 @@
+// Warm processes of one language: which run goes to which of them, when one more is started, and when one dies.
+// Invariant: every run is settled once; at most one run of a process has started, and it is the one that pays when
+// the process dies. Runs are packed onto few processes (two instead of one cost 20 % more CPU).
+import { randomFillSync } from 'node:crypto';
+import { limits } from '../core/limits.ts';
+import type { Observe } from '../core/observe.ts';
+import type { Invocation, Outcome, Program, Runner } from '../core/runner.ts';
+import { readOutcome } from './outcome.ts';
+import { type FrameFields, idBytes } from './protocol.ts';
+import { type CallFrame, type Handed, type LaunchPlan, RunnerProcess } from './runner-process.ts';
+import { Task } from './task.ts';
+import { WaitingLine } from './waiting-line.ts';
+
+/** What a language tells its pool. */
+export interface PoolOptions {
+  readonly launch: LaunchPlan;
+  readonly observe: Observe;
+  readonly min: number;
+  readonly max: number;
+  readonly memoryMb: number;
+  readonly runsPerProcess: number;
+  /** Whether a program ends at once and touches nothing but its event. Asked once per program. */
+  isQuick(program: Program): boolean;
+}
+
+/** A pool is the runner of its language. */
+export class RunnerPool implements Runner {
+  readonly language: string;
+  #options: PoolOptions;
+  #processes: RunnerProcess[] = [];
+  #dying = new Set<RunnerProcess>();
+  #waiting = new WaitingLine();
+  #quick = new WeakMap<Program, boolean>();
+  #ids = new IdSource();
+  #reserved: RunnerProcess | undefined;
+  #clock: NodeJS.Timeout | undefined;
+  #tickAt = 0;
+  #housekeeping: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #retryAt = 0;
+  #lastFailure = '';
+  #isStopped = false;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.language = options.launch.language;
+    for (let i = 0; i < options.min; i++) this.#start();
+    this.#housekeeping = setInterval(() => this.#keepHouse(), limits.runnerIdleMs / 4).unref();
+  }
+
+  run(invocation: Invocation): Promise<Outcome> {
+    return new Promise((resolve) => this.#accept(new Task(invocation, this.#isQuick(invocation), resolve)));
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearInterval(this.#housekeeping);
+    clearTimeout(this.#clock);
+    const outcome: Outcome = { kind: 'unavailable', message: 'The server is stopping.' };
+    for (const task of this.#waiting.clear()) task.settle(outcome);
+    for (const process of [...this.#processes]) {
+      for (const { task } of process.handed) task.settle(outcome);
+      this.#dismiss(process, 'stop');
+    }
+    if (this.#dying.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
+  }
+
+  #isQuick({ program }: Invocation): boolean {
+    let isQuick = this.#quick.get(program);
+    if (isQuick === undefined) {
+      isQuick = !program.isPristine && !program.isAsync && this.#options.isQuick(program);
+      this.#quick.set(program, isQuick);
+    }
+    return isQuick;
+  }
+
+  #accept(task: Task): void {
+    if (this.#isStopped) {
+      task.settle({ kind: 'unavailable', message: 'The server is stopping.' });
+      return;
+    }
+    if (this.#waiting.length === 0 && this.#offer(task)) return;
+    if (this.#waiting.length >= limits.runnerQueue) {
+      const message = `${limits.runnerQueue} runs of ${this.language} scripts are waiting already. Try again later.`;
+      task.settle({ kind: 'saturated', message });
+      return;
+    }
+    this.#waiting.add(task);
+    this.#grow(task);
+    if (this.#processes.length === 0 && !this.#isStopped) this.#refuseWaiting();
+    this.#arm();
+    // A nested run may pass those that wait, whose turn comes no later for it.
+    if (task.invocation.depth > 0) this.#drain();
+  }
+
+  #drain(): void {
+    this.#reserved = undefined;
+    this.#waiting.offer((task) => this.#offer(task));
+    if (this.#waiting.length > 0) this.#arm();
+  }
+
+  #offer(task: Task): boolean {
+    const process = task.isQuick ? this.#pickShared() : this.#pickOwn(task.invocation.depth);
+    if (process === undefined) return false;
+    process.hand({ task, id: this.#ids.next(), isRecalled: false, startedAt: 0 });
+    this.#keepSpare();
+    this.#arm();
+    return true;
+  }
+
+  // The first that can take it: later ones idle and stay warm for a burst.
+  #pickShared(): RunnerProcess | undefined {
+    for (const process of this.#processes) {
+      if (process !== this.#reserved && this.#canShare(process)) return process;
+    }
+    return undefined;
+  }
+
+  #canShare(process: RunnerProcess): boolean {
+    const first = process.handed[0];
+    if (!process.isReady || process.runs >= this.#options.runsPerProcess) return false;
+    if (first === undefined) return true;
+    if (!first.task.isQuick || process.handed.length >= limits.runnerPipeline) return false;
+    return performance.now() - first.startedAt < limits.runnerLateMs;
+  }
+
+  // From the other end, so that runs of their own and shared ones seldom meet.
+  #pickOwn(depth: number): RunnerProcess | undefined {
+    if (this.#ownRuns(depth) >= this.#options.max * (depth + 1)) return undefined;
+    const idle = this.#processes.findLast(
+      (process) =>
+        process.isReady && process.handed.length === 0 && process.runs < this.#options.runsPerProcess,
+    );
+    // Without this, a steady stream of shared runs would keep every process busy for ever.
+    if (idle === undefined && depth === 0) this.#reserved ??= this.#processes.findLast(isShared);
+    return idle;
+  }
+
+  // Runs of this depth or less that hold a process: those deeper always find `max` more.
+  #ownRuns(depth: number): number {
+    let count = 0;
+    for (const process of this.#processes) {
+      const task = process.handed[0]?.task;
+      if (task !== undefined && !task.isQuick && task.invocation.depth <= depth) count++;
+    }
+    return count;
+  }
+
+  #grow(task: Task): void {
+    const starting = this.#processes.filter((process) => !process.isReady).length;
+    const wanted = task.isQuick ? 1 : this.#waiting.exclusive;
+    if (starting >= wanted) return;
+    const depth = Math.min(task.invocation.depth, limits.callDepth);
+    if (this.#processes.length < this.#options.max * (depth + 1)) this.#start();
+  }
+
+  #keepSpare(): void {
+    if (this.#isStopped || this.#processes.length >= this.#options.max) return;
+    if (!this.#processes.some((process) => process.handed.length === 0)) this.#start();
+  }
+
+  #start(): void {
+    if (this.#isStopped || performance.now() < this.#retryAt) return;
+    try {
+      const process = new RunnerProcess(this.#options.launch, {
+        ready: (process) => this.#ready(process),
+        result: (process, handed, fields) => this.#result(process, handed, fields),
+        call: (process, handed, call) => this.#call(process, handed, call),
+        gone: (process, reason) => this.#gone(process, reason),
+      });
+      this.#processes.push(process);
+      this.#arm();
+      this.#options.observe({ kind: 'runner.started', language: this.language, pid: process.pid });
+    } catch (error) {
+      this.#failed(0, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #ready(process: RunnerProcess): void {
+    if (process.isRetiring) return;
+    this.#failures = 0;
+    this.#drain();
+  }
+
+  #result(process: RunnerProcess, handed: Handed, fields: FrameFields): void {
+    const { task } = handed;
+    const { outcome, retires } = readOutcome(fields, task.invocation.program);
+    task.settle(outcome);
+    const isUsed = process.runs >= this.#options.runsPerProcess && process.handed.length === 0;
+    if (retires || isUsed || task.invocation.program.isPristine) {
+      this.#dismiss(process, isUsed ? 'it did its number of runs' : 'a run may have left traces');
+      this.#replace();
+    }
+    if (this.#waiting.length > 0) this.#drain();
+  }
+
+  #call(process: RunnerProcess, handed: Handed, call: CallFrame): void {
+    handed.task.call(call, (answer) => process.reply(handed, call.number, answer));
+  }
+
+  /** Takes a process out of service: what has not started on it moves to others. */
+  #dismiss(process: RunnerProcess, reason: string): void {
+    this.#processes = this.#processes.filter((other) => other !== process);
+    this.#dying.add(process);
+    const rest = process.handed.filter((handed) => !handed.isRecalled).map((handed) => handed.task);
+    this.#waiting.putBack(rest.filter((task) => !task.isSettled));
+    process.kill(reason);
+    this.#options.observe({ kind: 'runner.retired', language: this.language, pid: process.pid, reason });
+  }
+
+  #replace(): void {
+    if (this.#processes.length < this.#options.min) this.#start();
+    this.#keepSpare();
+  }
+
+  // A process ended, by our hand or its own.
+  #gone(process: RunnerProcess, reason: string): void {
+    if (this.#dying.delete(process)) {
+      if (this.#dying.size === 0) this.#onEmpty?.();
+      return;
+    }
+    const first = process.handed[0];
+    if (first !== undefined && !first.isRecalled) first.task.settle({ kind: 'crashed', reason, log: [] });
+    this.#dismiss(process, reason);
+    this.#dying.delete(process);
+    this.#failed(process.isReady ? undefined : process.pid, reason);
+    this.#replace();
+    this.#drain();
+  }
+
+  // Only processes that never became ready count: a script that kills its process says nothing about the next.
+  #failed(pid: number | undefined, reason: string): void {
+    this.#options.observe({ kind: 'runner.failed', language: this.language, pid: pid ?? 0, reason });
+    if (pid === undefined) return;
+    this.#failures++;
+    this.#lastFailure = reason;
+    const pause = Math.min(50 * 2 ** this.#failures, limits.runnerRetryMs);
+    this.#retryAt = performance.now() + pause;
+    if (this.#processes.length === 0) this.#refuseWaiting();
+  }
+
+  #refuseWaiting(): void {
+    const message = `No process for ${this.language} scripts could be started: ${this.#lastFailure}`;
+    for (const task of this.#waiting.clear()) task.settle({ kind: 'unavailable', message });
+  }
+
+  // One timer for all: armed while anything is under way.
+  #arm(): void {
+    if (this.#clock !== undefined || this.#isStopped) return;
+    const delay = this.#processes.some((process) => process.handed.length > 1) ? limits.runnerLateMs : 10;
+    this.#tickAt = performance.now() + delay;
+    this.#clock = setTimeout(() => this.#tick(), delay).unref();
+  }
+
+  #tick(): void {
+    this.#clock = undefined;
+    const now = performance.now();
+    // Our own event loop was held up: answers may lie unread, so nobody is late yet.
+    if (now - this.#tickAt < 50) this.#check(now);
+    const isBusy = this.#processes.some((process) => process.handed.length > 0 || !process.isReady);
+    if (isBusy || this.#waiting.length > 0) this.#arm();
+  }
+
+  #check(now: number): void {
+    for (const process of this.#processes) {
+      const first = process.handed[0];
+      if (!process.isReady) this.#checkStart(process, now);
+      else if (first !== undefined) this.#checkRun(process, first, now);
+    }
+    for (const task of this.#waiting.removeOlder(now - limits.runnerWaitMs)) {
+      const message = `No process for ${this.language} scripts became free within ${limits.runnerWaitMs} ms.`;
+      task.settle({ kind: 'saturated', message });
+    }
+    if (this.#waiting.length > 0) this.#growForWaiting();
+  }
+
+  #growForWaiting(): void {
+    this.#waiting.offer((task) => {
+      if (this.#offer(task)) return true;
+      this.#grow(task);
+      return false;
+    });
+  }
+
+  #checkStart(process: RunnerProcess, now: number): void {
+    if (now - process.bornAt < limits.runnerStartMs) return;
+    this.#dismiss(process, 'it did not become ready');
+    this.#failed(process.pid, `it was not ready within ${limits.runnerStartMs} ms`);
+  }
+
+  #checkRun(process: RunnerProcess, first: Handed, now: number): void {
+    const ms = now - first.startedAt;
+    const { timeoutMs } = first.task.invocation;
+    if (ms > timeoutMs) {
+      if (!first.isRecalled) first.task.settle({ kind: 'timeout', ms: timeoutMs, log: [] });
+      this.#dismiss(process, `a run took longer than ${timeoutMs} ms`);
+      this.#replace();
+      this.#drain();
+      return;
+    }
+    if (ms > limits.runnerLateMs && process.handed.length > 1) this.#spill(process);
+    if (ms > 20 && process.memory() > this.#options.memoryMb * 1_048_576) this.#outOfMemory(process, first);
+  }
+
+  #outOfMemory(process: RunnerProcess, first: Handed): void {
+    const reason = `it took more than ${this.#options.memoryMb} MB of memory`;
+    if (!first.isRecalled) first.task.settle({ kind: 'crashed', reason, log: [] });
+    this.#dismiss(process, reason);
+    this.#replace();
+    this.#drain();
+  }
+
+  // Those behind a slow run go elsewhere. One may start here all the same before its recall arrives: quick runs touch
+  // nothing but their event, so the answer that comes second is dropped and nobody can tell.
+  #spill(process: RunnerProcess): void {
+    const moved = process.handed.slice(1).filter((handed) => !handed.isRecalled);
+    for (const handed of moved) process.recall(handed);
+    this.#waiting.putBack(moved.map((handed) => handed.task));
+    const next = moved[0];
+    if (next === undefined) return;
+    this.#drain();
+    this.#grow(next.task);
+  }
+
+  #keepHouse(): void {
+    const now = performance.now();
+    const keep = Math.min(this.#options.min + 1, this.#options.max);
+    for (const process of this.#processes.toReversed()) {
+      if (this.#processes.length <= keep) return;
+      const isIdle = process.isReady && process.handed.length === 0;
+      if (isIdle && now - process.idleSince > limits.runnerIdleMs) this.#dismiss(process, 'it was idle');
+    }
+  }
+}
+
+function isShared(process: RunnerProcess): boolean {
+  return process.handed[0]?.task.isQuick === true;
+}
+
+// Random bytes are cheap by the page and dear by the piece.
+class IdSource {
+  #bytes = Buffer.alloc(idBytes * 256);
+  #at = this.#bytes.length;
+
+  next(): string {
+    if (this.#at === this.#bytes.length) {
+      randomFillSync(this.#bytes);
+      this.#at = 0;
+    }
+    const id = this.#bytes.toString('latin1', this.#at, this.#at + idBytes);
+    this.#at += idBytes;
+    return id;
+  }
+}

@@ -1,0 +1,84 @@
+// A run on its way through the pool, and the calls that it makes of the platform.
+// Invariant: settled exactly once, whatever happens to the processes that it was handed to.
+import { asPlatformError, envelope, PlatformError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { Result } from '../core/operation.ts';
+import type { Invocation, Outcome } from '../core/runner.ts';
+import { ProtocolError } from './protocol.ts';
+import type { CallFrame } from './runner-process.ts';
+
+/** An answer to a call, as it travels. */
+export interface CallAnswer {
+  readonly status: number;
+  /** JSON. */
+  readonly headers: string;
+  readonly body: string;
+}
+
+/** One run. */
+export class Task {
+  readonly invocation: Invocation;
+  /** Known to end at once and to touch nothing but its event: may be handed over behind others, and done again. */
+  readonly isQuick: boolean;
+  readonly queuedAt = performance.now();
+  isSettled = false;
+  #resolve: (outcome: Outcome) => void;
+  #made = 0;
+  #open = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(invocation: Invocation, isQuick: boolean, resolve: (outcome: Outcome) => void) {
+    this.invocation = invocation;
+    this.isQuick = isQuick;
+    this.#resolve = resolve;
+  }
+
+  /** The first outcome counts. */
+  settle(outcome: Outcome): void {
+    if (this.isSettled) return;
+    this.isSettled = true;
+    this.#waiting = [];
+    this.#resolve(outcome);
+  }
+
+  /** Passes a call on to the platform and its answer to `reply`. Throws ProtocolError for a flood of calls. */
+  call(call: CallFrame, reply: (answer: CallAnswer) => void): void {
+    this.#made++;
+    if (this.#made > limits.innerCalls) {
+      // A script that goes on calling after its limit is no script that counts its calls.
+      if (this.#made > limits.innerCalls * 2) throw new ProtocolError('a flood of calls');
+      const message = `A run may call the platform ${limits.innerCalls} times.`;
+      reply(errorAnswer(new PlatformError('script.too_many_calls', message)));
+      return;
+    }
+    const start = () => void this.#perform(call, reply);
+    if (this.#open < limits.innerCallsAtOnce) start();
+    else this.#waiting.push(start);
+  }
+
+  async #perform(call: CallFrame, reply: (answer: CallAnswer) => void): Promise<void> {
+    this.#open++;
+    try {
+      const options: unknown = call.options === '' ? null : JSON.parse(call.options);
+      const { method, path, payload } = call;
+      reply(answerOf(await this.invocation.bridge.call({ method, path, payload, options })));
+    } catch (error) {
+      reply(errorAnswer(asPlatformError(error)));
+    } finally {
+      this.#open--;
+      this.#waiting.shift()?.();
+    }
+  }
+}
+
+function answerOf(result: Result): CallAnswer {
+  const { body, status } = result;
+  const type = result.mediaType ?? body?.mediaType ?? 'application/json';
+  const headers = body === undefined ? result.headers : { 'content-type': type, ...result.headers };
+  return { status, headers: JSON.stringify(headers), body: body?.text ?? '' };
+}
+
+function errorAnswer(error: PlatformError): CallAnswer {
+  const body = JSON.stringify({ error: envelope(error) });
+  return { status: error.status, headers: '{"content-type":"application/json"}', body };
+}
