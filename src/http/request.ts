@@ -82,6 +82,9 @@ function readAction(request: IncomingMessage, parameters: Parameters): Action {
 }
 
 function checkHeaders(request: IncomingMessage): void {
+  if (request.httpVersionMajor < 1) {
+    throw new PlatformError('request.malformed', 'Requests must be HTTP/1.0 or HTTP/1.1.');
+  }
   if (request.rawHeaders.length > limits.headerCount * 2) {
     throw new PlatformError(
       'request.too_many_headers',

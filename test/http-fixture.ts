@@ -1,23 +1,23 @@
-// For tests of this folder: a listening server over a real dispatcher, store and sessions, with a service that tells
+// For tests of src/http: a listening server over a real dispatcher, store and sessions, with a service that tells
 // what reached it. Invariant: nothing of a fixture outlives `close`.
 import { connect } from 'node:net';
-import { administratorsOnly } from '../core/access.ts';
-import { Body } from '../core/body.ts';
-import { Dispatcher } from '../core/dispatch.ts';
-import { PlatformError } from '../core/errors.ts';
-import type { Observation } from '../core/observe.ts';
-import type { Operation, Principal, Result } from '../core/operation.ts';
-import type { Location, Service } from '../core/service.ts';
-import type { New, Store, UserRecord } from '../core/store.ts';
-import { BasicLogins } from '../security/basic-logins.ts';
-import { MasterKey } from '../security/master-key.ts';
-import { Passwords } from '../security/passwords.ts';
-import { Sessions } from '../security/sessions.ts';
-import { LoginThrottle } from '../security/throttle.ts';
-import { TokenAuthority } from '../security/tokens.ts';
-import { createSqliteStore } from '../store/sqlite.ts';
-import { Authentication } from './authentication.ts';
-import { createHttpServer, type HttpServer, type HttpServerOptions } from './server.ts';
+import { administratorsOnly } from '../src/core/access.ts';
+import { Body } from '../src/core/body.ts';
+import { Dispatcher } from '../src/core/dispatch.ts';
+import { PlatformError } from '../src/core/errors.ts';
+import type { Observation } from '../src/core/observe.ts';
+import type { Operation, Principal, Result } from '../src/core/operation.ts';
+import type { Location, Service } from '../src/core/service.ts';
+import type { New, Store, UserRecord } from '../src/core/store.ts';
+import { Authentication } from '../src/http/authentication.ts';
+import { createHttpServer, type HttpServer, type HttpServerOptions } from '../src/http/server.ts';
+import { BasicLogins } from '../src/security/basic-logins.ts';
+import { MasterKey } from '../src/security/master-key.ts';
+import { Passwords } from '../src/security/passwords.ts';
+import { Sessions } from '../src/security/sessions.ts';
+import { LoginThrottle } from '../src/security/throttle.ts';
+import { TokenAuthority } from '../src/security/tokens.ts';
+import { createSqliteStore } from '../src/store/sqlite.ts';
 
 /** The password of the fixture's users. */
 export const password = 'correct horse battery';
@@ -41,8 +41,7 @@ export interface Fixture {
   close(): Promise<void>;
 }
 
-/** The record of a user for tests. */
-export function newUser(email: string, passwordHash: string): New<UserRecord> {
+function newUser(email: string, passwordHash: string): New<UserRecord> {
   return {
     name: 'Ada Admin',
     username: email,
