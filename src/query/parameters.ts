@@ -1,5 +1,6 @@
-// Query strings to parameters, in the spelling that DreamFactory's clients use: `a[]=1`, `a[b]=1`, `x.y` → `x_y`, a
-// bare `flag` → null. Invariant: linear in the text, bounded in count and depth, frozen, and no key reaches a prototype.
+// Query strings to parameters, in the spelling that DreamFactory's clients use: `a[]=1`, `a[b]=1`, `x.y` →
+// `x_y`, a bare `flag` → null. Invariant: linear in the text, bounded in count and depth, frozen, and no key
+// reaches a prototype.
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Parameters, ParameterValue } from '../core/operation.ts';
@@ -10,7 +11,8 @@ type Node = Map<string, Node | ParameterValue>;
 export const noParameters: Parameters = Object.freeze({});
 
 /**
- * Parses what follows the `?`. Values are text, null for a bare name; later ones replace earlier ones of the same name.
+ * Parses what follows the `?`. Values are text, null for a bare name; later ones replace earlier ones of
+ * the same name.
  * Throws `request.invalid_parameter` beyond `limits.parameterCount` and `limits.parameterDepth`.
  */
 export function parseParameters(query: string): Parameters {
@@ -73,7 +75,8 @@ function put(root: Node, keys: readonly string[], value: string | null): void {
   node.set(last === '' ? nextIndex(node) : last, value);
 }
 
-// Appending goes by size: it differs from "one more than the highest index" only where both spellings are mixed.
+// Appending goes by size: it differs from "one more than the highest index" only where both spellings are
+// mixed.
 function nextIndex(node: Node): string {
   let index = node.size;
   while (node.has(String(index))) index++;

@@ -1,5 +1,6 @@
-// Calls of a running script to the platform, as inner calls of its exchange. Invariant: nothing in a call changes on
-// whose authority it is made; every problem comes back as a result, as the API itself would answer it.
+// Calls of a running script to the platform, as inner calls of its exchange. Invariant: nothing in a call
+// changes on whose authority it is made; every problem comes back as a result, as the API itself would answer
+// it.
 import { Body } from '../core/body.ts';
 import { errorResult } from '../core/dispatch.ts';
 import { PlatformError } from '../core/errors.ts';
@@ -30,7 +31,10 @@ export class CallBridge implements Bridge {
     this.#exchange = exchange;
   }
 
-  /** Answers like the API: errors are results. Further calls wait while `limits.innerCallsAtOnce` are under way. */
+  /**
+   * Answers like the API: errors are results. Further calls wait while `limits.innerCallsAtOnce` are under
+   * way.
+   */
   async call(call: BridgeCall): Promise<Result> {
     if (++this.#made > limits.innerCalls) {
       return errorResult(
@@ -68,7 +72,8 @@ export function innerCall({ method, path, payload, options }: BridgeCall): Inner
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) {
     throw new PlatformError(
       'request.not_implemented',
-      'Calls to other hosts are not possible from scripts in this release; platform.api takes paths of this server.',
+      'Calls to other hosts are not possible from scripts in this release; platform.api takes paths ' +
+        'of this server.',
     );
   }
   const [location, query] = split(path, '?');

@@ -297,7 +297,7 @@ describe('one run', () => {
     expect(exchange.result?.status).toBe(202);
   });
 
-  test('of text that can not be loaded refuses the call, with its place, and never reaches a runner', async () => {
+  test('of text that can not be loaded refuses the call with its place; no runner sees it', async () => {
     const { plan, seen, ran } = end(quietly, { content: 'if (true {\n}', allowEventModification: false });
     const error = await refusal(plan.before(exchangeOf()));
     expect([error.kind, error.status]).toEqual(['script.not_loaded', 500]);

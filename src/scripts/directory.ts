@@ -1,12 +1,12 @@
-// Which scripts are bound to which events. Invariant: a location without scripts gets no plan at all, and a change of
-// scripts raises the generation, so that plans made before it are dropped.
+// Which scripts are bound to which events. Invariant: a location without scripts gets no plan at all, and a
+// change of scripts raises the generation, so that plans made before it are dropped.
 import { type EventName, parseEventName, type Stage } from '../core/event.ts';
 import type { Observe } from '../core/observe.ts';
 import type { Runner } from '../core/runner.ts';
 import type { Script, ScriptDirectory, ScriptPlan } from '../core/script.ts';
 import type { EventScriptRecord } from '../core/store.ts';
 import { SessionTexts } from './platform.ts';
-import { Executor, LoadedScript } from './run.ts';
+import { LoadedScript, ScriptRuns } from './run.ts';
 import { timeoutOf } from './script-types.ts';
 import type { Compiler } from './source.ts';
 import { type Bound, EventPlan } from './types/event.ts';
@@ -22,14 +22,14 @@ export interface EventScriptsParts {
 /** The event scripts of the platform. */
 export class EventScripts implements ScriptDirectory {
   readonly #compiler: Compiler;
-  readonly #executor: Executor;
+  readonly #runs: ScriptRuns;
   readonly #view = new EventView({ sessions: new SessionTexts() });
   #scripts = new Map<string, readonly LoadedScript[]>();
   #generation = 0;
 
   constructor(parts: EventScriptsParts) {
     this.#compiler = parts.compiler;
-    this.#executor = new Executor(parts);
+    this.#runs = new ScriptRuns(parts);
   }
 
   get generation(): number {
@@ -59,7 +59,7 @@ export class EventScripts implements ScriptDirectory {
     const after = this.#bound(events, 'post_process');
     const final = this.#bound(events, '');
     if (before.length + after.length + final.length === 0) return undefined;
-    return new EventPlan({ before, after, final, executor: this.#executor, view: this.#view });
+    return new EventPlan({ before, after, final, runs: this.#runs, view: this.#view });
   }
 
   #bound(events: readonly EventName[], stage: Stage): Bound[] {

@@ -44,7 +44,8 @@ export class SessionTexts {
   }
 }
 
-// Lists where DreamFactory has empty PHP arrays, and the order of its keys: scripts dump and compare sessions.
+// Lists where DreamFactory has empty PHP arrays, and the order of its keys: scripts dump and compare
+// sessions.
 function session(principal: Principal): Record<string, unknown> {
   const { user, roleId } = principal;
   return {

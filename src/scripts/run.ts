@@ -9,7 +9,7 @@ import { runnerOf } from './script-types.ts';
 import type { Compiled, Compiler } from './source.ts';
 
 /** What runs need. Runners by language, e.g. `nodejs`. */
-export interface ExecutorParts {
+export interface ScriptRunsParts {
   readonly compiler: Compiler;
   readonly runners: ReadonlyMap<string, Runner>;
   readonly observe: Observe;
@@ -54,10 +54,10 @@ export class LoadedScript {
 }
 
 /** Runs scripts and observes their ends. */
-export class Executor {
-  readonly #parts: ExecutorParts;
+export class ScriptRuns {
+  readonly #parts: ScriptRunsParts;
 
-  constructor(parts: ExecutorParts) {
+  constructor(parts: ScriptRunsParts) {
     this.#parts = parts;
   }
 

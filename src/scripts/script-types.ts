@@ -16,23 +16,37 @@ export interface ScriptType {
   readonly runner: string | undefined;
 }
 
-const type = (name: string, label: string, description: string, runner?: string): ScriptType => ({
-  name,
-  label,
-  description,
+type Given = Pick<ScriptType, 'name' | 'label' | 'description'> & { readonly runner?: string };
+
+const type = (given: Given): ScriptType => ({
   sandboxed: false,
   supportsInlineExecution: false,
-  runner,
+  runner: undefined,
+  ...given,
 });
 
 /** All of them, in the order in which they are listed. */
 export const scriptTypes: readonly ScriptType[] = [
-  type('nodejs', 'Node.js', 'Server-side JavaScript handler using the Node.js engine.', 'nodejs'),
-  type('typescript', 'TypeScript', 'Server-side TypeScript handler using the Node.js engine.', 'nodejs'),
-  type('php', 'PHP', 'Script handler using native PHP.'),
-  type('python', 'Python', 'Script handler using native Python.'),
-  type('python3', 'Python3', 'Script handler using native Python3.'),
-  type('v8js', 'V8js', 'Server-side JavaScript handler using the V8js engine.'),
+  type({
+    name: 'nodejs',
+    label: 'Node.js',
+    description: 'Server-side JavaScript handler using the Node.js engine.',
+    runner: 'nodejs',
+  }),
+  type({
+    name: 'typescript',
+    label: 'TypeScript',
+    description: 'Server-side TypeScript handler using the Node.js engine.',
+    runner: 'nodejs',
+  }),
+  type({ name: 'php', label: 'PHP', description: 'Script handler using native PHP.' }),
+  type({ name: 'python', label: 'Python', description: 'Script handler using native Python.' }),
+  type({ name: 'python3', label: 'Python3', description: 'Script handler using native Python3.' }),
+  type({
+    name: 'v8js',
+    label: 'V8js',
+    description: 'Server-side JavaScript handler using the V8js engine.',
+  }),
 ];
 
 /** What is checked of an event script before it is stored. */
@@ -75,7 +89,8 @@ function validateName(name: string): void {
   if (parseEventName(name) !== undefined) return;
   throw new PlatformError(
     'script.unknown_event',
-    `'${name}' is not the name of an event: it must be service.path.verb with one of the verbs get, post, put, patch, ` +
+    `'${name}' is not the name of an event: it must be service.path.verb with one of the verbs get, ` +
+      `post, put, patch, ` +
       'delete, followed by .pre_process, .post_process, .queued or nothing.',
   );
 }
@@ -92,13 +107,15 @@ function validateActive(draft: ScriptDraft, found: ScriptType): void {
   if (found.runner === undefined) {
     const supported = scriptTypes.filter(({ runner }) => runner !== undefined).map(({ name }) => name);
     throw invalid(
-      `Scripts of type '${found.name}' can not be run by this server yet; supported: ${supported.join(', ')}. ` +
+      `Scripts of type '${found.name}' can not be run by this server yet; supported: ` +
+        `${supported.join(', ')}. ` +
         'Set is_active to false to store it anyway.',
     );
   }
   if (parseEventName(draft.name)?.stage === 'queued') {
     throw invalid(
-      `'${draft.name}' can not be active: queued scripts need the queue, which this release does not have yet. ` +
+      `'${draft.name}' can not be active: queued scripts need the queue, which this release does not ` +
+        `have yet. ` +
         'Set is_active to false to store it anyway.',
     );
   }
@@ -106,7 +123,8 @@ function validateActive(draft: ScriptDraft, found: ScriptType): void {
     isGiven(draft.storageServiceId) || isGiven(draft.storagePath) || isGiven(draft.scmRepository);
   if (isLinked && draft.content === '') {
     throw invalid(
-      `'${draft.name}' can not be active: its content is linked from a service (storage_service_id), which this ` +
+      `'${draft.name}' can not be active: its content is linked from a service (storage_service_id), ` +
+        `which this ` +
         'release can not load yet. Give its content, or set is_active to false.',
     );
   }

@@ -1,5 +1,5 @@
-// Makes stored script text ready to run: checks it, compiles TypeScript, finds out whether it awaits and whether it
-// could leave state behind. Invariant: text that can not be loaded is a value, never an exception.
+// Makes stored script text ready to run: checks it, compiles TypeScript, finds out whether it awaits and
+// whether it could leave state behind. Invariant: text that can not be loaded is a value, never an exception.
 import { createHash } from 'node:crypto';
 import { SourceMap } from 'node:module';
 import { compileFunction, Script } from 'node:vm';
@@ -99,7 +99,8 @@ function emit(compiler: typeof ts, content: string, isTypeScript: boolean): Emit
   return { ok: true, code: asFunctionBody(output.outputText), sourceMap: output.sourceMapText ?? '' };
 }
 
-// The compiler's prologue of a module makes no sense in a function body. Lines stay where they are, for the map.
+// The compiler's prologue of a module makes no sense in a function body. Lines stay where they are, for the
+// map.
 function asFunctionBody(code: string): string {
   const body = code
     .replace(/^"use strict";/, '')
@@ -154,8 +155,8 @@ interface Candidate {
   readonly isAsync: boolean;
 }
 
-// V8 decides what can be loaded, because it will load it; the compiler's words are used where both complain, since
-// they are clearer. Nothing is run here.
+// V8 decides what can be loaded, because it will load it; the compiler's words are used where both complain,
+// since they are clearer. Nothing is run here.
 function loadFailure(compiler: typeof ts, { emitted, parsed, isAsync }: Candidate): Failure | undefined {
   const [error] = syntaxErrors(parsed);
   const refused = isAsync ? (asyncRefusal(emitted.code) ?? error) : syncRefusal(emitted.code);

@@ -1,33 +1,41 @@
 // Decides from a script's text whether it could leave something behind in the process that runs it.
-// Invariant: every doubt says yes; the runner then uses a fresh process, which costs time but never isolation.
+// Invariant: every doubt says yes; the runner then uses a fresh process, which costs time but never
+// isolation.
 import type ts from 'typescript';
 
 const named = (text: string): ReadonlySet<string> => new Set(text.split(' '));
 
 // Called without `new`: none of them keeps anything.
 const callable = named(
-  'String Number Boolean BigInt parseInt parseFloat isNaN isFinite encodeURIComponent decodeURIComponent encodeURI ' +
+  'String Number Boolean BigInt parseInt parseFloat isNaN isFinite encodeURIComponent ' +
+    'decodeURIComponent encodeURI ' +
     'decodeURI escape unescape atob btoa structuredClone setTimeout clearTimeout setInterval clearInterval ' +
-    'setImmediate clearImmediate queueMicrotask Date Array Object RegExp Error TypeError RangeError SyntaxError ' +
+    'setImmediate clearImmediate queueMicrotask Date Array Object RegExp Error TypeError RangeError ' +
+    'SyntaxError ' +
     'ReferenceError URIError EvalError AggregateError',
 );
 
 const constructible = named(
-  'Date Array Object Map Set WeakMap WeakSet RegExp Promise URL URLSearchParams ArrayBuffer DataView TextEncoder ' +
-    'TextDecoder Int8Array Uint8Array Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array Float32Array ' +
-    'Float64Array BigInt64Array BigUint64Array Error TypeError RangeError SyntaxError ReferenceError URIError ' +
+  'Date Array Object Map Set WeakMap WeakSet RegExp Promise URL URLSearchParams ArrayBuffer DataView ' +
+    'TextEncoder ' +
+    'TextDecoder Int8Array Uint8Array Uint8ClampedArray Int16Array Uint16Array Int32Array ' +
+    'Uint32Array Float32Array ' +
+    'Float64Array BigInt64Array BigUint64Array Error TypeError RangeError SyntaxError ReferenceError ' +
+    'URIError ' +
     'EvalError AggregateError String Number Boolean',
 );
 
-// Members that may be called or, when they are constants, read. `Error.stackTraceLimit`, `RegExp.$1`, the counters of
-// console and the uncleared memory of `Buffer.allocUnsafe` are state, so those objects are listed member by member.
+// Members that may be called or, when they are constants, read. `Error.stackTraceLimit`, `RegExp.$1`, the
+// counters of console and the uncleared memory of `Buffer.allocUnsafe` are state, so those objects are listed
+// member by member.
 const members: Readonly<Record<string, ReadonlySet<string> | 'all'>> = {
   JSON: named('parse stringify'),
   Math: 'all',
   Intl: 'all',
   Number: 'all',
   Object: named(
-    'keys values entries assign fromEntries create is hasOwn freeze isFrozen seal isSealed groupBy getOwnPropertyNames',
+    'keys values entries assign fromEntries create is hasOwn freeze isFrozen seal isSealed groupBy ' +
+      'getOwnPropertyNames',
   ),
   Array: named('isArray from of fromAsync'),
   String: named('fromCharCode fromCodePoint raw'),
@@ -50,8 +58,10 @@ const takers = named(
 
 // Ways to what is shared by all scripts of a process.
 const forbidden = named(
-  'prototype __proto__ constructor defineProperty defineProperties setPrototypeOf getPrototypeOf __defineGetter__ ' +
-    '__defineSetter__ __lookupGetter__ __lookupSetter__ caller callee stackTraceLimit prepareStackTrace poolSize buffer',
+  'prototype __proto__ constructor defineProperty defineProperties setPrototypeOf getPrototypeOf ' +
+    '__defineGetter__ ' +
+    '__defineSetter__ __lookupGetter__ __lookupSetter__ caller callee stackTraceLimit ' +
+    'prepareStackTrace poolSize buffer',
 );
 
 const constants = named('undefined NaN Infinity __dirname __filename arguments');
@@ -61,7 +71,9 @@ const serverGlobals: ReadonlySet<string> = new Set([
   ...moduleScope,
 ]);
 
-/** Whether a run of this JavaScript may leave state behind in its process. `source` needs its parent links. */
+/**
+ * Whether a run of this JavaScript may leave state behind in its process. `source` needs its parent links.
+ */
 export function leavesTraces(compiler: typeof ts, source: ts.SourceFile): boolean {
   const walk = new Walk(compiler);
   walk.declare(source);

@@ -1,5 +1,6 @@
 // What a finished event script does to its exchange (spec §1.3 and §2.2, with the recommended choices).
-// Invariant: only message parts change; a script without allow_event_modification changes nothing but may refuse.
+// Invariant: only message parts change; a script without allow_event_modification changes nothing but may
+// refuse.
 import { Body, writeJson } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import type { Headers, Message, Parameters } from '../../core/operation.ts';
@@ -54,7 +55,9 @@ export function applyAfter(exchange: Exchange, { returned, changes }: Ending, au
   }
 }
 
-/** The object that a script returned, if it is one; throws where it holds an error, which every script may do. */
+/**
+ * The object that a script returned, if it is one; throws where it holds an error, which every script may do.
+ */
 function returnedFields(returned: string | undefined, { name }: Author): Fields | undefined {
   if (!isSomething(returned) || !returned.startsWith('{')) return undefined;
   const value = readValue(returned, name, 'its return value') as Fields;

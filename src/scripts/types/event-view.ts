@@ -1,5 +1,6 @@
-// What an event script sees of an exchange, as section texts. Invariant: nothing is parsed or written that was not
-// changed since it was written last: texts are kept by the identity of parameters and headers, bodies pass through.
+// What an event script sees of an exchange, as section texts. Invariant: nothing is parsed or written that
+// was not changed since it was written last: texts are kept by the identity of parameters and headers, bodies
+// pass through.
 import type { Body } from '../../core/body.ts';
 import { type EventName, eventResource, type Stage } from '../../core/event.ts';
 import type { Headers, Operation, Parameters, ParameterValue, Result } from '../../core/operation.ts';
@@ -26,7 +27,9 @@ export class EventView {
     this.#sessions = sessions;
   }
 
-  /** The texts for one run. Before scripts see no response, not even that of the before script that ran first. */
+  /**
+   * The texts for one run. Before scripts see no response, not even that of the before script that ran first.
+   */
   sections(exchange: Exchange, place: Place): Sections {
     const { operation, request, result } = exchange;
     const { body, headers } = request;
@@ -111,8 +114,8 @@ function readsTable({ action, path }: Operation): boolean {
   return action === 'GET' && path[0] === '_table' && path.length > 1;
 }
 
-// As recorded: reading records, options in the body count as parameters, all fields are asked for by name, and
-// relations are a map.
+// As recorded: reading records, options in the body count as parameters, all fields are asked for by name,
+// and relations are a map.
 function tableParameters(parameters: Parameters, body: Body | undefined): Parameters {
   const shown: Record<string, ParameterValue> = { ...parameters, ...bodyOptions(parameters, body) };
   if (shown.select === undefined) shown.fields ??= '*';

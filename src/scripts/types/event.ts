@@ -2,7 +2,7 @@
 // Invariant: the first before script that refuses ends the stage; final scripts run last and change nothing.
 import type { Exchange, ScriptPlan } from '../../core/script.ts';
 import { CallBridge } from '../bridge.ts';
-import type { Executor, Finished, LoadedScript } from '../run.ts';
+import type { Finished, LoadedScript, ScriptRuns } from '../run.ts';
 import { applyAfter, applyBefore } from './event-outcome.ts';
 import type { EventView, Place } from './event-view.ts';
 
@@ -17,7 +17,7 @@ export interface EventPlanParts {
   readonly before: readonly Bound[];
   readonly after: readonly Bound[];
   readonly final: readonly Bound[];
-  readonly executor: Executor;
+  readonly runs: ScriptRuns;
   readonly view: EventView;
 }
 
@@ -56,7 +56,7 @@ export class EventPlan implements ScriptPlan {
   }
 
   #run(exchange: Exchange, { place, loaded }: Bound): Promise<Finished> {
-    return this.#parts.executor.run({
+    return this.#parts.runs.run({
       script: loaded,
       sections: this.#parts.view.sections(exchange, place),
       depth: exchange.operation.depth,

@@ -1,5 +1,5 @@
-// A response as scripts write it, read into a result. Invariant: what leaves here can be sent: the status is a known
-// one, names and values of headers are valid, and framing is left to the HTTP door.
+// A response as scripts write it, read into a result. Invariant: what leaves here can be sent: the status is
+// a known one, names and values of headers are valid, and framing is left to the HTTP door.
 import { STATUS_CODES } from 'node:http';
 import { Body, writeJson } from '../../core/body.ts';
 import type { Headers, Result } from '../../core/operation.ts';
@@ -33,7 +33,7 @@ export function asWritten(value: Fields): WrittenResponse {
 }
 
 /** Whether a script's response describes an answer; otherwise it is the body itself. */
-export function isEnvelope({ fields, content }: WrittenResponse): boolean {
+function isEnvelope({ fields, content }: WrittenResponse): boolean {
   if (content !== undefined || 'status_code' in fields) return true;
   return Object.keys(fields).every((name) => envelopeFields.has(name));
 }
@@ -59,7 +59,10 @@ export function mergedResult(result: Result, { fields, content }: WrittenRespons
   };
 }
 
-/** Reads headers that a script wrote: lower-case names, values as text. Throws `script.threw` for what can not be sent. */
+/**
+ * Reads headers that a script wrote: lower-case names, values as text. Throws `script.threw` for what can not
+ * be sent.
+ */
 export function headersOf(value: unknown, script: string): Headers {
   const headers: Record<string, string> = {};
   if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) return headers;

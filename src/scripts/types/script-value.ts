@@ -1,5 +1,5 @@
-// Values that come back from scripts: what counts as nothing, how they are read, and errors that name the script.
-// Invariant: a value that can not be read is the script's error, status 500, never the caller's.
+// Values that come back from scripts: what counts as nothing, how they are read, and errors that name the
+// script. Invariant: a value that can not be read is the script's error, status 500, never the caller's.
 import { readJson } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 
