@@ -9,7 +9,9 @@ export function whenDone<T, U>(value: MaybePromise<T>, next: (value: T) => Maybe
   return value instanceof Promise ? value.then(next) : next(value);
 }
 
-/** SQL text made once per query shape. Drivers keep their prepared statement by the identity of this object. */
+/**
+ * SQL text made once per query shape. Drivers keep their prepared statement by the identity of this object.
+ */
 export interface Statement {
   readonly sql: string;
 }
@@ -43,7 +45,16 @@ export interface Database extends Session {
 }
 
 /** What kind of refusal a database gave, as far as callers may know. */
-export type DatabaseFailure = 'unique' | 'foreign_key' | 'not_null' | 'check' | 'type' | 'read_only' | 'busy' | 'unavailable' | 'other';
+export type DatabaseFailure =
+  | 'unique'
+  | 'foreign_key'
+  | 'not_null'
+  | 'check'
+  | 'type'
+  | 'read_only'
+  | 'busy'
+  | 'unavailable'
+  | 'other';
 
 /** A refusal of the database; `message` is the driver's own and for the log only. */
 export class DatabaseError extends Error {

@@ -52,7 +52,8 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   });
 }
 
-// A busy database blocks the event loop while SQLite itself waits; so it waits little, and we wait in between.
+// A busy database blocks the event loop while SQLite itself waits; so it waits little, and we wait in
+// between.
 const BUSY_MS = 20;
 
 function prepareWriter(writer: Sqlite.Database, options: SqliteOptions): void {
@@ -232,7 +233,8 @@ class Connection implements SqliteSession {
     return prepared;
   }
 
-  // Exact integers cost a bigint each, so queries are repeated for them only when a number came that may be rounded.
+  // Exact integers cost a bigint each, so queries are repeated for them only when a number came that may be
+  // rounded.
   #exactRows(prepared: Prepared, statement: Statement, values: readonly Bindable[]): Row[] {
     prepared.exact ??= this.#connection.prepare(statement.sql).safeIntegers();
     const rows = prepared.exact.all(values) as Row[];
@@ -296,8 +298,8 @@ function translate(error: unknown): DatabaseError {
   return new DatabaseError(failure, fieldOf(cause.message), cause);
 }
 
-// "UNIQUE constraint failed: todo.a, todo.b" or "cannot store TEXT value in INTEGER column todo.a". A check names
-// its expression or constraint, which is no field.
+// "UNIQUE constraint failed: todo.a, todo.b" or "cannot store TEXT value in INTEGER column todo.a". A check
+// names its expression or constraint, which is no field.
 function fieldOf(message: string): string | undefined {
   const named =
     /^(?:UNIQUE|NOT NULL) constraint failed: (?!index )(.+)$/.exec(message) ??

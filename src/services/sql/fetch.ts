@@ -56,7 +56,10 @@ export function decodeRow(dialect: Dialect, fields: readonly Field[], row: Row):
   return record;
 }
 
-/** What is bound for a key, or undefined when it cannot be the key of any record: too few values or of wrong types. */
+/**
+ * What is bound for a key, or undefined when it cannot be the key of any record: too few values or of wrong
+ * types.
+ */
 export function bindKey(
   dialect: Dialect,
   fields: readonly Field[],
@@ -117,7 +120,8 @@ function findRows(
   return whenDone(next(0), () => missingOnes(search, keys, (key) => found.get(nameOf(key))));
 }
 
-// A text key may be found under another spelling (a collation that ignores case), so what seems missing is asked for.
+// A text key may be found under another spelling (a collation that ignores case), so what seems missing is
+// asked for.
 function missingOnes(
   search: Search,
   keys: readonly (readonly Bindable[] | undefined)[],

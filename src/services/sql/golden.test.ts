@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { openReadFixture, recorded } from './read-fixture.ts';
 
-// What was recorded of reading, from the files of test/golden; the deliberate differences are listed with their reason.
+// What was recorded of reading, from the files of test/golden; the deliberate differences are listed with
+// their reason.
 const differences: Readonly<Record<string, string>> = {
   '032-filter-contains': 'quoted values of CONTAINS are texts, not their quotes',
   '053-limit-not-a-number': 'malformed parameters are refused',

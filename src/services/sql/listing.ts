@@ -9,7 +9,9 @@ import type { Table } from './schema.ts';
 import { accessOf, fieldAnswer, relationAnswer, tableAnswer, type View } from './schema-view.ts';
 import type { SqlSource } from './source.ts';
 
-/** The root: the resources of the service, or with `as_access_list` everything that access can be granted on. */
+/**
+ * The root: the resources of the service, or with `as_access_list` everything that access can be granted on.
+ */
 export function listRoot(source: SqlSource, message: Message): Body {
   const parameters = new ReadParameters(message);
   const roots = ['_schema', '_table'];
@@ -40,18 +42,21 @@ export function listTables(source: SqlSource, message: Message): Body {
   );
 }
 
+/** A path below `_schema`. */
+interface SchemaPath {
+  readonly table: Table;
+  /** What follows the table's name. */
+  readonly rest: readonly string[];
+}
+
 /** What `_schema` says below a table: itself, its fields or relations, or one of them. */
-export function describeTable(
-  source: SqlSource,
-  table: Table,
-  path: readonly string[],
-  message: Message,
-): Body {
+export function describeTable(source: SqlSource, message: Message, path: SchemaPath): Body {
+  const { table, rest } = path;
   const parameters = new ReadParameters(message);
   const { serviceId } = source.settings;
-  if (path.length === 0) return Body.ofValue(pick(parameters, tableAnswer(table, serviceId)));
-  const isOldSpelling = path.length === 1 && path[0] !== '_field' && path[0] !== '_related';
-  const [part, name] = isOldSpelling ? ['_field', path[0]] : path;
+  if (rest.length === 0) return Body.ofValue(pick(parameters, tableAnswer(table, serviceId)));
+  const isOldSpelling = rest.length === 1 && rest[0] !== '_field' && rest[0] !== '_related';
+  const [part, name] = isOldSpelling ? ['_field', rest[0]] : rest;
   if (part !== '_field' && part !== '_related') throw notFound('resource', part ?? '');
   const entries =
     part === '_field'

@@ -1,4 +1,5 @@
-// The names that people read for tables, fields and relations, made from the database's own (recorded, spec §5.8).
+// The names that people read for tables, fields and relations, made from the database's own (recorded, spec
+// §5.8).
 
 /** `emp_no` → `Emp No`. */
 export function labelOf(name: string): string {

@@ -1,5 +1,5 @@
-// What a read asks for: the parameters of spec §5.5 with their aliases, checked against a table.
-// Invariant: whatever is malformed or unknown is refused with a 400 that names the parameter; nothing is skipped.
+// What a read asks for: the parameters of spec §5.5 with their aliases, checked against a table. Invariant:
+// whatever is malformed or unknown is refused with a 400 that names the parameter; nothing is skipped.
 import { PlatformError } from '../../core/errors.ts';
 import type { Message, Parameters } from '../../core/operation.ts';
 import type { Literal, Order, Where } from '../../core/query.ts';

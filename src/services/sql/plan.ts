@@ -1,5 +1,6 @@
 // Compiled reads: SQL text is made once per shape of a query and kept; requests bring only the values.
-// Invariant: text holds names of the schema and marks, never anything from a request; a plan belongs to one schema.
+// Invariant: text holds names of the schema and marks, never anything from a request; a plan belongs to one
+// schema.
 import { type RawBuilder, sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
 import { limits } from '../../core/limits.ts';
@@ -22,7 +23,10 @@ export interface ListShape {
   readonly perValue?: { readonly field: Field; readonly limit: number };
 }
 
-/** Statements for one shape. The JSON one is dropped when the data turned out to hold what JSON in SQL can not. */
+/**
+ * Statements for one shape. The JSON one is dropped when the data turned out to hold what JSON in SQL can
+ * not.
+ */
 export interface ListPlan {
   /** First column: a JSON list of the records. */
   json: Statement | undefined;
@@ -51,7 +55,10 @@ export interface Bound<Plan> {
   readonly values: readonly Bindable[];
 }
 
-/** A read for values that another read found: the condition behind its filter's text, so that it is not parsed. */
+/**
+ * A read for values that another read found: the condition behind its filter's text, so that it is not
+ * parsed.
+ */
 export interface KeyedRead {
   readonly where: Where;
   readonly perValue: ListShape['perValue'];
@@ -78,9 +85,10 @@ export class ReadPlans {
   list(shape: ListShape): Bound<ListPlan> {
     const bound = this.#bind(shape);
     const order = shape.order.map(orderShape).join();
-    const key = `${this.#number(shape.table)}l${namesOf(shape.fields)}|${bound.shape}|${order}|${namesOf(shape.group)}`;
-    const perValue = shape.perValue === undefined ? '' : JSON.stringify(shape.perValue.field.name);
-    const plan = kept(this.#lists, `${key}|${perValue}`, () => this.#compileList(shape));
+    const perValue = shape.perValue === undefined ? [] : [shape.perValue.field];
+    const lists = [shape.fields, shape.group, perValue].map(namesOf).join('|');
+    const key = `${this.#number(shape.table)}|${lists}|${bound.shape}|${order}`;
+    const plan = kept(this.#lists, key, () => this.#compileList(shape));
     return { plan, values: bound.values };
   }
 

@@ -1,5 +1,5 @@
-// Reading records by their identifiers: one in the path, or several in `ids`.
-// Invariant: an identifier that cannot be one of the table (a word where a number is the key) is simply not found.
+// Reading records by their identifiers: one in the path, or several in `ids`. Invariant: an identifier that
+// cannot be one of the table (a word where a number is the key) is simply not found.
 import { Body } from '../../core/body.ts';
 import { envelope, PlatformError } from '../../core/errors.ts';
 import type { Result } from '../../core/operation.ts';
@@ -95,7 +95,8 @@ function identifyingFields(table: Table, request: ReadRequest): readonly Field[]
   );
 }
 
-// An identifier is a value, or for a key of several fields: values with commas, a list, or a record that has them.
+// An identifier is a value, or for a key of several fields: values with commas, a list, or a record that has
+// them.
 function partsOf(id: unknown, keys: readonly Field[]): readonly unknown[] {
   if (Array.isArray(id)) return id;
   if (typeof id === 'object' && id !== null) return keys.map((key) => (id as SqlRecord)[key.name]);

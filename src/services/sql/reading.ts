@@ -53,7 +53,10 @@ export function attached(read: Read, records: readonly SqlRecord[]): MaybePromis
   });
 }
 
-/** Answers by text, or by rows when the data holds what JSON in SQL cannot (bytes in a text column): then for good. */
+/**
+ * Answers by text, or by rows when the data holds what JSON in SQL cannot (bytes in a text column): then for
+ * good.
+ */
 export function withoutJson<T>(
   plan: ListPlan | KeyPlan,
   asText: () => MaybePromise<T>,

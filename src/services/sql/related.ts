@@ -1,5 +1,5 @@
-// Related records: one inner call per relation, whatever the number of records, so that the related table's scripts
-// run and its access is checked. Invariant: never a call per record.
+// Related records: one inner call per relation, whatever the number of records, so that the related table's
+// scripts run and its access is checked. Invariant: never a call per record.
 import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
@@ -24,7 +24,10 @@ export function keyFieldsOf(table: Table, relations: readonly RelationRequest[])
   return relations.map(({ relation }) => table.field(relation.field)).filter((field) => field !== undefined);
 }
 
-/** Puts related records into the given ones, under the relations' names. Throws what an inner call was refused with. */
+/**
+ * Puts related records into the given ones, under the relations' names. Throws what an inner call was refused
+ * with.
+ */
 export async function attachRelated(records: readonly SqlRecord[], request: RelatedRequest): Promise<void> {
   if (request.relations.length > limits.relations) {
     throw new PlatformError(
@@ -55,20 +58,21 @@ async function direct(
 ): Promise<Found> {
   const { relation, limit } = wanted;
   const children = await new RelatedTable(request, wanted).find(relation.refField, values, limit);
-  const found = new Map<string, SqlRecord[]>();
-  for (const { key, record } of children) put(found, key, record, limit);
-  return found;
+  const sorted = new Sorted(limit);
+  for (const { key, record } of children) sorted.put(key, record);
+  return sorted.found;
 }
 
-// Two steps: the junction's rows say which far records belong to which near ones; far records keep their own order.
+// Two steps: the junction's rows say which far records belong to which near ones; far records keep their own
+// order.
 async function far(
   request: RelatedRequest,
   wanted: RelationRequest,
   values: readonly Literal[],
 ): Promise<Found> {
   const { relation, limit } = wanted;
-  const found = new Map<string, SqlRecord[]>();
-  if (relation.junction === null) return found;
+  const sorted = new Sorted(limit);
+  if (relation.junction === null) return sorted.found;
   const { table, field, refField } = relation.junction;
   const through: RelationRequest = {
     relation: { ...relation, refTable: table },
@@ -81,20 +85,25 @@ async function far(
   const farKeys = distinct(links.map((link) => link.record[refField]));
   for (const { key, record } of await new RelatedTable(request, wanted).find(relation.refField, farKeys)) {
     const near = new Set((nearOf.get(key) ?? []).map((link) => link.key));
-    for (const name of near) put(found, name, record, limit);
+    for (const name of near) sorted.put(name, record);
   }
-  return found;
+  return sorted.found;
 }
 
-function put(
-  found: Map<string, SqlRecord[]>,
-  key: string,
-  record: SqlRecord,
-  limit: number | undefined,
-): void {
-  const list = found.get(key);
-  if (list === undefined) found.set(key, [record]);
-  else if (limit === undefined || list.length < limit) list.push(record);
+/** Records sorted to the values they relate to, no more of them for each than the limit. */
+class Sorted {
+  readonly found = new Map<string, SqlRecord[]>();
+  readonly #limit: number;
+
+  constructor(limit: number | undefined) {
+    this.#limit = limit ?? Number.POSITIVE_INFINITY;
+  }
+
+  put(key: string, record: SqlRecord): void {
+    const list = this.found.get(key);
+    if (list === undefined) this.found.set(key, [record]);
+    else if (list.length < this.#limit) list.push(record);
+  }
 }
 
 /** One related table, asked by inner calls. */
@@ -196,8 +205,8 @@ class RelatedTable {
     const { name } = this.#wanted.relation;
     throw new PlatformError(
       'request.invalid_parameter',
-      `Relationship '${name}' leads to more than ${limits.relatedRecords} records: set '${name}.limit' or ask for ` +
-        'fewer records.',
+      `Relationship '${name}' leads to more than ${limits.relatedRecords} records: ` +
+        `set '${name}.limit' or ask for fewer records.`,
     );
   }
 }
@@ -254,7 +263,8 @@ function only(record: SqlRecord, fields: readonly Field[]): SqlRecord {
   );
 }
 
-// A comma list cannot hold a name with a comma: then all fields are asked for, and the extra ones left out after.
+// A comma list cannot hold a name with a comma: then all fields are asked for, and the extra ones left out
+// after.
 function listed(names: readonly string[]): string | undefined {
   return names.every((name) => !name.includes(',') && name.trim() === name) ? names.join() : undefined;
 }

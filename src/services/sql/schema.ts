@@ -1,5 +1,5 @@
-// What a SQL service knows of its tables, in the words of spec §5.8; read by introspection, kept until refreshed.
-// Names are the database's own; look-ups by name ignore case where the engine does.
+// What a SQL service knows of its tables, in the words of spec §5.8; read by introspection, kept until
+// refreshed. Names are the database's own; look-ups by name ignore case where the engine does.
 
 /** Field types that SQL engines' columns become (spec §5.8). */
 export type FieldType =

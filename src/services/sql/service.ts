@@ -1,5 +1,5 @@
-// A SQL database as a service: paths to tables and their schema, operations to reading, writing and describing.
-// Invariant: a refusal of the database never reaches a caller in the driver's words.
+// A SQL database as a service: paths to tables and their schema, operations to reading, writing and
+// describing. Invariant: a refusal of the database never reaches a caller in the driver's words.
 import type { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import type { Action, Operation, Result } from '../../core/operation.ts';
@@ -85,10 +85,11 @@ export class SqlService implements Service {
     if (wantsRefresh(request)) this.refresh();
     if (root === undefined) return listRoot(this.#source, request);
     if (name === undefined) return listTables(this.#source, request);
-    return describeTable(this.#source, this.#source.table(name), rest, request);
+    return describeTable(this.#source, request, { table: this.#source.table(name), rest });
   }
 
-  // While the database cannot be used a table has the spelling it is asked for by: `handle` says what is wrong.
+  // While the database cannot be used a table has the spelling it is asked for by: `handle` says what is
+  // wrong.
   #spelling(name: string): string | undefined {
     try {
       return this.#source.findTable(name)?.name;
@@ -98,7 +99,8 @@ export class SqlService implements Service {
     }
   }
 
-  // A statement that the database does not understand is one for a schema that has been changed since it was read.
+  // A statement that the database does not understand is one for a schema that has been changed since it was
+  // read.
   #afterFailure(error: unknown, operation: Operation, context: CallContext): MaybePromise<Result> {
     if (!(error instanceof DatabaseError)) throw error;
     if (error.failure !== 'other') throw unavailable(this.name, error);
@@ -113,16 +115,12 @@ export class SqlService implements Service {
 
   #unsupported({ path, action }: Operation): PlatformError {
     const [root] = path;
-    if (root === undefined)
-      return new PlatformError(
-        'request.unsupported_verb',
-        `${action} requests without a resource are not currently supported by the '${this.name}' service.`,
-      );
+    const what = root === undefined ? 'without a resource' : `on '${path.join('/')}'`;
     const hint =
       root === '_schema' ? ' Change the schema in the database and call GET _schema?refresh=true.' : '';
     return new PlatformError(
       'request.unsupported_verb',
-      `${action} requests on '${path.join('/')}' are not currently supported by the '${this.name}' service.${hint}`,
+      `${action} requests ${what} are not currently supported by the '${this.name}' service.${hint}`,
     );
   }
 }

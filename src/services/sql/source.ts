@@ -1,5 +1,6 @@
-// One SQL source: its database, dialect, settings and cached schema; handed to reading, writing and describing.
-// Invariant: tables are read once and kept until refreshed; a name that is not found is looked for in a changed schema.
+// One SQL source: its database, dialect, settings and cached schema; handed to reading, writing and
+// describing. Invariant: tables are read once and kept until refreshed; a name that is not found is looked
+// for in a changed schema.
 import { PlatformError } from '../../core/errors.ts';
 import { type Database, DatabaseError, type MaybePromise } from '../../database/connection.ts';
 import type { Dialect, Engine } from './dialect.ts';
@@ -10,7 +11,9 @@ import type { Table } from './schema.ts';
 export interface SqlSettings {
   /** Name of the service, for inner calls and messages. */
   readonly service: string;
-  /** Number of the service, which schema answers name as `ref_service_id`; none for a source beside services. */
+  /**
+   * Number of the service, which schema answers name as `ref_service_id`; none for a source beside services.
+   */
   readonly serviceId?: number;
   /** Page and batch cap (rulings 26). */
   readonly maxRecords: number;

@@ -1,5 +1,5 @@
-// Conditions as SQL. Invariant: `bindWhere` gives the values in the order in which `whereSql` puts their marks, and two
-// conditions of the same shape have the same SQL.
+// Conditions as SQL. Invariant: `bindWhere` gives the values in the order in which `whereSql` puts their
+// marks, and two conditions of the same shape have the same SQL.
 import { type RawBuilder, sql } from 'kysely';
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
@@ -14,7 +14,10 @@ export interface BoundWhere {
   readonly values: readonly Bindable[];
 }
 
-/** Brings the values to their fields' types. Throws `request.invalid_filter` naming a field whose value has not its type. */
+/**
+ * Brings the values to their fields' types. Throws `request.invalid_filter` naming a field whose value has
+ * not its type.
+ */
 export function bindWhere(where: Where, table: Table, dialect: Dialect): BoundWhere {
   const values: Bindable[] = [];
   const bind = (name: string, literal: Literal) => {
@@ -85,7 +88,8 @@ function inParentheses(where: Where): RawBuilder<unknown> {
   return sql`(${whereSql(where)})`;
 }
 
-// Lists of 1, 2, 4, 8 … values: a list's length must not make a statement of its own. Repeating a value changes nothing.
+// Lists of 1, 2, 4, 8 … values: a list's length must not make a statement of its own. Repeating a value
+// changes nothing.
 function padded(values: readonly Literal[]): readonly Literal[] {
   let length = 1;
   while (length < values.length) length *= 2;

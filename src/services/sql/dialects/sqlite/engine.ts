@@ -73,7 +73,8 @@ function encodeLiteral(field: Field, value: string | number | bigint | boolean |
   return isNumeric ? Number(literal) : literal;
 }
 
-// Bytes in a text column are text that some program wrote as bytes; what has no declared type stays what it is.
+// Bytes in a text column are text that some program wrote as bytes; what has no declared type stays what it
+// is.
 function decodeAny(field: Field, stored: unknown): unknown {
   const isText = field.type === 'string' || field.type === 'text';
   if (isText && stored instanceof Uint8Array && field.dbType !== '') return new TextDecoder().decode(stored);

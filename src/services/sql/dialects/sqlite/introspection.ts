@@ -1,5 +1,5 @@
-// Reads the tables, views, keys and relations of an SQLite database from its pragmas.
-// Invariant: names starting with `_tenon_` or `sqlite_` stay hidden; a view that is broken hides itself, nothing else.
+// Reads the tables, views, keys and relations of an SQLite database from its pragmas. Invariant: names
+// starting with `_tenon_` or `sqlite_` stay hidden; a view that is broken hides itself, nothing else.
 import { DatabaseError } from '../../../../database/connection.ts';
 import type { SqliteSession } from '../../../../database/sqlite.ts';
 import { labelOf, pluralOf } from '../../naming.ts';
@@ -59,12 +59,14 @@ interface Shape {
   readonly indexed: ReadonlySet<string>;
 }
 
+// In a fixed order (foreign keys as declared, which is backwards here), because names of relations depend on
+// it.
 const statements = {
   tables: {
     sql:
       "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' " +
       "AND type IN ('table', 'view', 'virtual') " +
-      "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_tenon\\_%' ESCAPE '\\'",
+      "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_tenon\\_%' ESCAPE '\\' ORDER BY name",
   },
   columns: {
     sql: 'SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid',
@@ -72,7 +74,7 @@ const statements = {
   keys: {
     sql:
       'SELECT id, seq, "table", "from", "to", on_update, on_delete FROM pragma_foreign_key_list(?) ' +
-      'ORDER BY id, seq',
+      'ORDER BY id DESC, seq',
   },
   indexes: {
     sql:
@@ -121,7 +123,8 @@ function readShape(session: Reader, table: TableRow): Shape | undefined {
   };
 }
 
-// A view on a missing table and a virtual table without its module cannot be read: they are as good as not there.
+// A view on a missing table and a virtual table without its module cannot be read: they are as good as not
+// there.
 function readColumns(session: Reader, table: TableRow): ColumnRow[] {
   try {
     const rows = session.rows(statements.columns, [table.name]) as unknown as ColumnRow[];

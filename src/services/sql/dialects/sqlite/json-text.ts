@@ -1,21 +1,18 @@
-// JSON made by SQLite itself, which is faster than rows made into objects and then into text.
-// Invariant: it answers what `decode` would, or fails with an error, upon which the caller takes the rows instead.
-//
-// json_object takes a BLOB for SQLite's binary JSON when it looks like it, so no BLOB may reach it. Columns hold what
-// they like, so each is guarded by the cheapest test there is (per 100 rows of six columns, 44 µs without any): a cast
-// in text columns costs 1 µs a column, a comparison 3, typeof() 5. BLOBs sort after everything, text after numbers.
+// JSON made by SQLite itself, which is faster than rows made into objects and then into text. Invariant: it
+// answers what `decode` would, or fails with an error, upon which the caller takes the rows instead.
 import { type RawBuilder, sql } from 'kysely';
+import { limits } from '../../../../core/limits.ts';
 import type { Field } from '../../schema.ts';
 
-// More than SQLite allows as arguments of a function (1,000) is refused; each field takes two.
-const FIELDS_MAX = 400;
-
-/** `json_object(…)` over columns of the fields' own names; undefined where a field cannot be made JSON in SQL. */
+/**
+ * `json_object(…)` over columns of the fields' own names; undefined where a field cannot be made JSON in SQL.
+ */
 export function jsonRecord(
   fields: readonly Field[],
   exact: ReadonlySet<Field>,
 ): RawBuilder<string> | undefined {
-  if (fields.length > FIELDS_MAX) return undefined;
+  // Each field is two arguments of a function, which takes 1,000.
+  if (fields.length > limits.fields) return undefined;
   const pairs: RawBuilder<unknown>[] = [];
   for (const field of fields) {
     const value = columnJson(field, exact.has(field));
@@ -30,7 +27,11 @@ export function jsonList(record: RawBuilder<string>): RawBuilder<string> {
   return sql<string>`json_group_array(${record})`;
 }
 
-// No binary JSON begins like this, so json_object refuses it.
+// json_object takes a BLOB for SQLite's binary JSON when it looks like it, so no BLOB may reach it. Columns
+// hold what they like, so each is guarded by the cheapest test there is (per 100 rows of six columns, 44 µs
+// without any): a cast in text columns costs 1 µs a column, a comparison 3, typeof() 5. BLOBs sort after
+// everything, text after numbers. No binary JSON begins like this, so json_object refuses
+// it.
 const fail = sql`x'ff'`;
 
 function columnJson(field: Field, isExact: boolean): RawBuilder<unknown> | undefined {
@@ -39,14 +40,16 @@ function columnJson(field: Field, isExact: boolean): RawBuilder<unknown> | undef
     case 'binary':
       return undefined;
     case 'boolean':
-      return sql`CASE ${column} WHEN 0 THEN json('false') WHEN 1 THEN json('true') ELSE ${nullOrFail(column)} END`;
+      return sql`CASE ${column} WHEN 0 THEN json('false') WHEN 1 THEN json('true')
+        ELSE ${nullOrFail(column)} END`;
     case 'json':
       return sql`CASE WHEN typeof(${column}) = 'text' AND json_valid(${column}) THEN json(${column})
         WHEN ${column} >= x'' THEN ${fail} ELSE ${column} END`;
     case 'decimal':
     case 'double':
     case 'float':
-      return sql`CASE WHEN ${column} < 9e999 AND ${column} > -9e999 THEN ${column} ELSE ${nullOrFail(column)} END`;
+      return sql`CASE WHEN ${column} < 9e999 AND ${column} > -9e999 THEN ${column}
+        ELSE ${nullOrFail(column)} END`;
     case 'string':
     case 'text':
       return textOf(field, isExact);
