@@ -21,7 +21,8 @@ export interface Career {
   readonly departments: readonly (Period & { readonly deptNo: string })[];
 }
 
-// Days since 1970-01-01. The sample ends on a fixed day, because a sample that depends on today differs every day.
+// Days since 1970-01-01. The sample ends on a fixed day, because a sample that depends on today differs every
+// day.
 const firstHire = 7_305; // 1990-01-01
 const lastDay = 20_454; // 2026-01-01
 const year = 365;

@@ -1,5 +1,5 @@
-// The words that the sample is made of. Invariant: changing or reordering any of them changes the sample, so a test
-// that names a person of it may break.
+// The words that the sample is made of. Invariant: changing or reordering any of them changes the sample, so
+// a test that names a person of it may break.
 
 /** First names by the letter in `employees.gender`. */
 export const firstNames = {
