@@ -47,7 +47,7 @@ function bound(records: readonly EventScriptRecord[], outcome: (run: Invocation)
     runners: new Map([['nodejs', runner]]),
     observe: (observation) => seen.push(observation),
   });
-  scripts.reload(records);
+  scripts.load(records);
   const plan = scripts.plan(events);
   const ran = () => runner.asked.map(({ program }) => program.name);
   return { scripts, plan: plan as ScriptPlan, ran, runner, seen };
@@ -119,35 +119,14 @@ describe('plans', () => {
     expect([last.hasBefore, last.hasAfter]).toEqual([false, true]);
   });
 
-  test('each reload is a new generation', () => {
+  test('each load is a new generation', () => {
     const { scripts } = bound([]);
     const { generation } = scripts;
-    scripts.reload([record(`${specific}.pre_process`)]);
+    scripts.load([record(`${specific}.pre_process`)]);
     expect(scripts.generation).toBe(generation + 1);
     expect(scripts.plan(events)).toBeDefined();
-    scripts.reload([]);
+    scripts.load([]);
     expect(scripts.plan(events)).toBeUndefined();
-  });
-});
-
-describe('saving', () => {
-  const name = 'hr._table.todo.get.pre_process';
-
-  test('what can not be stored is refused, text that can not be loaded is not', async () => {
-    const { scripts } = bound([]);
-    expect((await refusal(scripts.validate(record('hr.fetch')))).kind).toBe('script.unknown_event');
-    await expect(scripts.validate(record(name, { content: 'x = = 1' }))).resolves.toBeUndefined();
-    await expect(scripts.validate(record(name, { type: 'php', isActive: false }))).resolves.toBeUndefined();
-  });
-
-  test('languages are listed as recorded', () => {
-    expect(bound([]).scripts.types[0]).toEqual({
-      name: 'nodejs',
-      label: 'Node.js',
-      description: 'Server-side JavaScript handler using the Node.js engine.',
-      sandboxed: false,
-      supports_inline_execution: false,
-    });
   });
 });
 

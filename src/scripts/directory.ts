@@ -7,7 +7,7 @@ import type { Script, ScriptDirectory, ScriptPlan } from '../core/script.ts';
 import type { EventScriptRecord } from '../core/store.ts';
 import { SessionTexts } from './platform.ts';
 import { LoadedScript, ScriptRuns } from './run.ts';
-import { runnerOf, type ScriptDraft, scriptTypes, timeoutOf, validateScript } from './script-types.ts';
+import { timeoutOf } from './script-types.ts';
 import type { Compiler } from './source.ts';
 import { type Bound, EventPlan } from './types/event.ts';
 import { EventView } from './types/event-view.ts';
@@ -21,8 +21,6 @@ export interface EventScriptsParts {
 
 /** The event scripts of the platform. */
 export class EventScripts implements ScriptDirectory {
-  /** The languages, as `system/script_type` lists them. */
-  readonly types = scriptTypes.map(({ runner: _, ...shown }) => shown);
   readonly #compiler: Compiler;
   readonly #runs: ScriptRuns;
   readonly #view = new EventView({ sessions: new SessionTexts() });
@@ -38,18 +36,8 @@ export class EventScripts implements ScriptDirectory {
     return this.#generation;
   }
 
-  /**
-   * Refuses what can not be stored (`script.*`, 400). Text that can not be loaded is accepted, as recorded: running
-   * it says why. What is active is compiled now, so that its first call does not wait.
-   */
-  async validate(draft: ScriptDraft): Promise<void> {
-    validateScript(draft);
-    if (!draft.isActive || runnerOf(draft.type) === undefined) return;
-    await this.#compiler.compile({ name: draft.name, language: draft.type, content: draft.content });
-  }
-
   /** Takes the stored scripts in place of those known so far. */
-  reload(records: readonly EventScriptRecord[]): void {
+  load(records: readonly EventScriptRecord[]): void {
     const scripts = new Map<string, LoadedScript[]>();
     for (const record of records) {
       if (!record.isActive || parseEventName(record.name) === undefined) continue;

@@ -11,7 +11,7 @@ export interface ScriptType {
   readonly label: string;
   readonly description: string;
   readonly sandboxed: boolean;
-  readonly supports_inline_execution: boolean;
+  readonly supportsInlineExecution: boolean;
   /** Language of the runner that executes it; undefined: such scripts can be stored but not yet be active. */
   readonly runner: string | undefined;
 }
@@ -20,7 +20,7 @@ type Given = Pick<ScriptType, 'name' | 'label' | 'description'> & { readonly run
 
 const type = (given: Given): ScriptType => ({
   sandboxed: false,
-  supports_inline_execution: false,
+  supportsInlineExecution: false,
   runner: undefined,
   ...given,
 });
