@@ -1,5 +1,5 @@
-// For tests of src/http: a listening server over a real dispatcher, store and sessions, with a service that tells
-// what reached it. Invariant: nothing of a fixture outlives `close`.
+// For tests of src/http: a listening server over a real dispatcher, store and sessions, with a service that
+// tells what reached it. Invariant: nothing of a fixture outlives `close`.
 import { connect } from 'node:net';
 import { administratorsOnly } from '../src/core/access.ts';
 import { Body } from '../src/core/body.ts';
@@ -188,7 +188,8 @@ function exchange(port: number, bytes: string | Buffer, end: boolean): Promise<s
     socket.on('data', (text: string) => {
       received += text;
     });
-    // Bytes that leave a request unfinished get no answer before the server's time-out; tests say `Connection: close`.
+    // Bytes that leave a request unfinished get no answer before the server's time-out; tests say
+    // `Connection: close`.
     socket.on('error', () => resolve(received));
     socket.on('close', () => resolve(received));
     if (end) socket.end(bytes);

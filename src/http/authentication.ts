@@ -37,7 +37,10 @@ export class Authentication {
     this.#parts = parts;
   }
 
-  /** The principal of a request; at once when it was resolved a moment ago. The same object while it is cached. */
+  /**
+   * The principal of a request; at once when it was resolved a moment ago. The same object while it is
+   * cached.
+   */
   principal(asking: Asking): Principal | Promise<Principal> {
     const apiKey = readApiKey(asking);
     if (isLogin(asking)) return this.#nobody(apiKey);

@@ -1,5 +1,7 @@
-// The body of a request: bytes within the limit, as UTF-8 text, with the media type it is to be read as (spec §5.3).
-// Invariant: a request without content has no Body; nothing is parsed here but forms, whose values no text can stand for.
+// The body of a request: bytes within the limit, as UTF-8 text, with the media type it is to be read as (spec
+// §5.3).
+// Invariant: a request without content has no Body; nothing is parsed here but forms, whose values no text
+// can stand for.
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Body } from '../core/body.ts';
@@ -14,7 +16,9 @@ export function hasContent({ headers }: { readonly headers: IncomingHttpHeaders 
   return (length !== undefined && length !== '0') || headers['transfer-encoding'] !== undefined;
 }
 
-/** Reads the content of a request. Throws `request.too_large` as soon as it is known to exceed `bodyBytes`. */
+/**
+ * Reads the content of a request. Throws `request.too_large` as soon as it is known to exceed `bodyBytes`.
+ */
 export function readContent(request: IncomingMessage, bodyBytes: number): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > bodyBytes) return Promise.reject(tooLarge(bodyBytes));
   return new Promise((resolve, reject) => {
@@ -22,8 +26,8 @@ export function readContent(request: IncomingMessage, bodyBytes: number): Promis
     let size = 0;
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      // What follows is read and thrown away until the request ends or its time is over, so that the client, which is
-      // still writing, sees the answer instead of a broken connection.
+      // What follows is read and thrown away until the request ends or its time is over, so that the client,
+      // which is still writing, sees the answer instead of a broken connection.
       if (size > bodyBytes) reject(tooLarge(bodyBytes));
       else chunks.push(chunk);
       if (size > bodyBytes) chunks.length = 0;
@@ -36,7 +40,9 @@ export function readContent(request: IncomingMessage, bodyBytes: number): Promis
   });
 }
 
-/** The body that the content is; undefined when it is empty. Throws `request.*` for what is no text we read. */
+/**
+ * The body that the content is; undefined when it is empty. Throws `request.*` for what is no text we read.
+ */
 export function readBody(content: Buffer, headers: IncomingHttpHeaders): Body | undefined {
   if (content.length === 0) return undefined;
   const encoding = headers['content-encoding'];

@@ -15,6 +15,9 @@ const statuses = (answer: string) =>
 const get = (path: string, headers = '') =>
   `GET ${path} HTTP/1.1\r\n${host}${headers}Connection: close\r\n\r\n`;
 
+const post = (headers: string, body: string) =>
+  `POST /api/v2/echo/x HTTP/1.1\r\n${host}${headers}\r\n${body}`;
+
 async function expectRefused(answer: string, status?: number): Promise<void> {
   const codes = statuses(answer);
   expect(codes.length).toBeLessThanOrEqual(1);
@@ -56,8 +59,6 @@ describe('what is no HTTP', () => {
 // A request within the body of another must never be answered as one of its own.
 describe('smuggling', () => {
   const inner = `GET /api/v2/echo/public?smuggled HTTP/1.1\r\n${host}\r\n`;
-  const post = (headers: string, body: string) =>
-    `POST /api/v2/echo/x HTTP/1.1\r\n${host}${headers}\r\n${body}`;
   test.each<[string, string]>([
     ['length and chunks', post('Content-Length: 5\r\nTransfer-Encoding: chunked\r\n', `0\r\n\r\n${inner}`)],
     ['chunks and length', post('Transfer-Encoding: chunked\r\nContent-Length: 5\r\n', `0\r\n\r\n${inner}`)],
@@ -97,24 +98,22 @@ describe('smuggling', () => {
   });
 
   test('is not what pipelining is', async () => {
-    const two = `${get('/api/v2/echo/public?first').replace('Connection: close\r\n', '')}${get('/api/v2/echo/public?second')}`;
-    const answer = await fixture.raw(two);
+    const first = get('/api/v2/echo/public?first').replace('Connection: close\r\n', '');
+    const answer = await fixture.raw(first + get('/api/v2/echo/public?second'));
     expect(statuses(answer)).toEqual([200, 200]);
     expect(answer.indexOf('first')).toBeLessThan(answer.indexOf('second'));
   });
 
   test('nor by the body of a GET', async () => {
     const body = 'GET /api/v2/echo/public?smuggled HTTP/1.1\r\n\r\n';
-    const answer = await fixture.raw(
-      `GET /api/v2/echo/public HTTP/1.1\r\n${host}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
-    );
+    const answer = await fixture.raw(get('/api/v2/echo/public', `Content-Length: ${body.length}\r\n`) + body);
     expect(statuses(answer)).toEqual([200]);
   });
 
   test('nor behind a body that is too large', async () => {
     const large = 'x'.repeat(8_000);
     const answer = await fixture.raw(
-      `POST /api/v2/echo/x HTTP/1.1\r\n${host}Content-Length: ${large.length}\r\n\r\n${large}${get('/api/v2/echo/public?next')}`,
+      post(`Content-Length: ${large.length}\r\n`, large) + get('/api/v2/echo/public?next'),
     );
     expect(statuses(answer)).toEqual([413, 200]);
   });
@@ -142,7 +141,7 @@ describe('sizes', () => {
   test('a body of chunks beyond the limit is 413', async () => {
     const chunk = `400\r\n${'x'.repeat(1_024)}\r\n`;
     const answer = await fixture.raw(
-      `POST /api/v2/echo/x HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n${chunk.repeat(20)}0\r\n\r\n`,
+      post('Transfer-Encoding: chunked\r\nConnection: close\r\n', `${chunk.repeat(20)}0\r\n\r\n`),
     );
     await expectRefused(answer, 413);
   });

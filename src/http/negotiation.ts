@@ -1,4 +1,5 @@
-// What a client accepts (RFC 9110 §12.5.1). Invariant: linear in the header, of which only the first part is read.
+// What a client accepts (RFC 9110 §12.5.1). Invariant: linear in the header, of which only the first part is
+// read.
 import { limits } from '../core/limits.ts';
 
 /** Media types that a client accepts. */

@@ -26,7 +26,10 @@ export class RequestReader {
     this.#parts = parts;
   }
 
-  /** The operation that a request asks for; `url` is its origin form. Service and path are empty for the list of services. */
+  /**
+   * The operation that a request asks for; `url` is its origin form. Service and path are empty for the list
+   * of services.
+   */
   async read(request: IncomingMessage, url: string): Promise<Operation> {
     checkHeaders(request);
     const { service, path, apiVersion, query } = readTarget(url);

@@ -1,4 +1,5 @@
-// Result → HTTP: status, headers, text. The only place where an answer, or an error, takes its form on the wire.
+// Result → HTTP: status, headers, text. The only place where an answer, or an error, takes its form on the
+// wire.
 // Invariant: nothing that a script or service puts into a result can break the framing of HTTP.
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Body } from '../core/body.ts';
@@ -96,8 +97,8 @@ interface Typed {
   readonly acceptance: Acceptance;
 }
 
-// Text of a type that a script chose. HTML is sent as such even to who asks for JSON: it is a page for people, and a
-// JSON string of it would help nobody.
+// Text of a type that a script chose. HTML is sent as such even to who asks for JSON: it is a page for
+// people, and a JSON string of it would help nobody.
 function typedContent({ result, wanted, body, type, acceptance }: Typed): Content {
   const text = textOf(body, type);
   if (text === undefined) {
@@ -114,7 +115,7 @@ function refuse({ status }: Result, wanted: Wanted, content: Content): Content {
   if (status >= 400 || wanted.action !== 'GET') return content;
   throw new PlatformError(
     'request.not_acceptable',
-    `The answer is ${content.type}, which the header Accept or the parameter accept or file does not allow. ` +
+    `The answer is ${content.type}, which Accept (or the parameter accept or file) does not allow. ` +
       `Ask for ${content.type} or */*.`,
   );
 }

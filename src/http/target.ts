@@ -1,5 +1,6 @@
 // What a URL below `/api` addresses (spec §5.1): version, service and the path inside it.
-// Invariant: a path reaches services decoded, without `.`, `..` and empty segments, and without control characters.
+// Invariant: a path reaches services decoded, without `.`, `..` and empty segments, and without control
+// characters.
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 
@@ -32,8 +33,8 @@ export function originForm(url: string): string {
   if (url.length > limits.uriBytes) {
     throw new PlatformError(
       'request.uri_too_long',
-      `The URL is longer than ${limits.uriBytes} bytes. Send long filters and lists of ids in the body (POST with ` +
-        'header X-HTTP-Method: GET).',
+      `The URL is longer than ${limits.uriBytes} bytes. Send long filters and lists of ids in the body ` +
+        '(POST with header X-HTTP-Method: GET).',
     );
   }
   if (url.charCodeAt(0) === 0x2f) return url;
@@ -111,7 +112,8 @@ function addSegment(segments: string[], raw: string): void {
   }
 }
 
-// A key may hold a slash (%2F); one that would climb out of a folder when somebody joins the segments may not.
+// A key may hold a slash (%2F); one that would climb out of a folder when somebody joins the segments may
+// not.
 function decodeSegment(raw: string): string {
   const segment = decode(raw);
   if (hasControls(segment)) throw malformed('The path has control characters.');

@@ -1,5 +1,5 @@
-// HTTP Basic: email and password of a user with every request. Hashing each time would cost 30 ms and more, so a
-// password that was right is remembered by a keyed digest, at most limits.basicCacheMs.
+// HTTP Basic: email and password of a user with every request. Hashing each time would cost 30 ms and more,
+// so a password that was right is remembered by a keyed digest, at most limits.basicCacheMs.
 // Invariant: a changed password or a deactivated user ends that within limits.sessionCacheMs.
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';

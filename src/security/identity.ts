@@ -1,5 +1,6 @@
 // A known user together with the principals that he is, one per API key he comes with.
-// Invariant: as long as the user stays the same, so do the principal objects: others keep what they know of them by identity.
+// Invariant: as long as the user stays the same, so do the principal objects: others keep what they know of
+// them by identity.
 import { LRUCache } from 'lru-cache';
 import { limits } from '../core/limits.ts';
 import type { Principal } from '../core/operation.ts';

@@ -1,5 +1,6 @@
-// The master key, from which all keys of the server are derived (rulings 29): given by the operator, or made once and
-// kept in the data folder. Invariant: the key itself leaves this file only as keys derived for a purpose.
+// The master key, from which all keys of the server are derived (rulings 29): given by the operator, or made
+// once and kept in the data folder. Invariant: the key itself leaves this file only as keys derived for a
+// purpose.
 import { hkdfSync, randomBytes, scryptSync } from 'node:crypto';
 import {
   closeSync,
@@ -37,8 +38,8 @@ export class MasterKey {
 }
 
 /**
- * The key in `given` (32 bytes as base64 or hex, or a passphrase), or else the one in the folder `home`, made when
- * there is none. Throws `config.invalid` for a weak key and for a file that others may read.
+ * The key in `given` (32 bytes as base64 or hex, or a passphrase), or else the one in the folder `home`, made
+ * when there is none. Throws `config.invalid` for a weak key and for a file that others may read.
  */
 export function loadMasterKey({ given, home }: { given: string | undefined; home: string }): MasterKey {
   return new MasterKey(given === undefined ? fromFile(home) : fromText(given));
@@ -62,7 +63,8 @@ function stretch(text: string): Buffer {
   return scryptSync(text.normalize('NFKC'), 'tenon master key', keyBytes, { N: 2 ** 15, maxmem: 2 ** 26 });
 }
 
-// Catches what people type to get on: one character repeated, words repeated. 32 random bytes hold about 30 different.
+// Catches what people type to get on: one character repeated, words repeated. 32 random bytes hold about 30
+// different.
 function refuseWeak(key: Buffer, text: string): void {
   if (new Set(key).size < 16 || new Set(text).size < 10) throw refused('repeats itself');
 }
@@ -70,8 +72,8 @@ function refuseWeak(key: Buffer, text: string): void {
 function refused(problem: string): PlatformError {
   return new PlatformError(
     'config.invalid',
-    `TENON_MASTER_KEY ${problem}. Give 32 random bytes as base64 (openssl rand -base64 32) or hex, or a passphrase ` +
-      `of at least ${limits.masterKeyChars} characters.`,
+    `TENON_MASTER_KEY ${problem}. Give 32 random bytes as base64 (openssl rand -base64 32) or hex, ` +
+      `or a passphrase of at least ${limits.masterKeyChars} characters.`,
   );
 }
 
@@ -89,8 +91,8 @@ function readFile(path: string): Buffer | undefined {
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
       throw new PlatformError(
         'config.invalid',
-        `The file ${fileName} in TENON_HOME may be read by others. Take that away (chmod 600) and start again; ` +
-          'when others may have read it, consider the secrets of this server known.',
+        `The file ${fileName} in TENON_HOME may be read by others. Take that away (chmod 600) and start ` +
+          'again; when others may have read it, consider the secrets of this server known.',
       );
     }
     return parseFile(readFileSync(file, 'utf8'));
@@ -104,8 +106,8 @@ function parseFile(content: string): Buffer {
   if (key !== undefined) return key;
   throw new PlatformError(
     'config.invalid',
-    `The file ${fileName} in TENON_HOME holds no key (32 bytes as base64). Restore it from a backup: without it ` +
-      'the stored secrets cannot be read.',
+    `The file ${fileName} in TENON_HOME holds no key (32 bytes as base64). Restore it from a backup: ` +
+      'without it the stored secrets cannot be read.',
   );
 }
 

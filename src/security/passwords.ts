@@ -29,8 +29,8 @@ export class Passwords {
   }
 
   /**
-   * Whether a password is the one of the hash. Takes as long without a hash (no such user), and then it is not.
-   * Throws `access.too_many_attempts` when too many others wait.
+   * Whether a password is the one of the hash. Takes as long without a hash (no such user), and then it is
+   * not. Throws `access.too_many_attempts` when too many others wait.
    */
   async verify(expected: string | undefined, password: string): Promise<boolean> {
     const normal = normalise(password);

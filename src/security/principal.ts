@@ -1,4 +1,5 @@
-// A user as a principal. Invariant: nothing of the record but what scripts and session answers may show gets in.
+// A user as a principal. Invariant: nothing of the record but what scripts and session answers may show gets
+// in.
 import type { Principal, UserView } from '../core/operation.ts';
 import type { UserRecord } from '../core/store.ts';
 

@@ -1,5 +1,6 @@
 // Seals texts that must not lie open in the system database: AES-256-GCM, each under a key of its own.
-// Invariant: a sealed text opens only with the same master key and at the place (table, row, field) it was sealed for.
+// Invariant: a sealed text opens only with the same master key and at the place (table, row, field) it was
+// sealed for.
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { PlatformError } from '../core/errors.ts';
 import type { MasterKey } from './master-key.ts';
@@ -60,7 +61,7 @@ function associated(place: string, keyId: string): Buffer {
 function unreadable(cause?: unknown): PlatformError {
   return new PlatformError(
     'config.invalid',
-    'A stored secret cannot be read: it was changed, belongs elsewhere, or was sealed with another master key.',
+    'A stored secret cannot be read: it was changed, belongs elsewhere, or has another master key.',
     { cause },
   );
 }

@@ -1,5 +1,7 @@
-// Sessions: a row of the system database for each login; a token is good while its row is open and its user active.
-// Invariant: what is closed or deactivated is refused after limits.sessionCacheMs at the latest, by whichever process.
+// Sessions: a row of the system database for each login; a token is good while its row is open and its user
+// active.
+// Invariant: what is closed or deactivated is refused after limits.sessionCacheMs at the latest, by whichever
+// process.
 import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { PlatformError } from '../core/errors.ts';
@@ -47,8 +49,8 @@ export class Sessions {
   }
 
   /**
-   * Opens a session. Forever sessions are off, so `remember_me` adds nothing: every session may be refreshed for
-   * limits.sessionRefreshMinutes.
+   * Opens a session. Forever sessions are off, so `remember_me` adds nothing: every session may be refreshed
+   * for limits.sessionRefreshMinutes.
    */
   async open(user: UserRecord): Promise<OpenedSession> {
     const now = this.#now();
@@ -67,8 +69,8 @@ export class Sessions {
   }
 
   /**
-   * The principal of a token, the same object as long as nothing changed; at once when it was asked for a moment ago.
-   * Throws `access.*` when the token, its session or its user is no longer good.
+   * The principal of a token, the same object as long as nothing changed; at once when it was asked for a
+   * moment ago. Throws `access.*` when the token, its session or its user is no longer good.
    */
   resolve(token: string, apiKey: string | null): Principal | Promise<Principal> {
     const known = this.#known.get(token);
@@ -79,7 +81,10 @@ export class Sessions {
     return this.#load(token).then(({ identity }) => identity.principal(apiKey));
   }
 
-  /** A new token for the session of a token that may have expired. Throws `access.*` when it cannot be refreshed. */
+  /**
+   * A new token for the session of a token that may have expired. Throws `access.*` when it cannot be
+   * refreshed.
+   */
   async refresh(token: string): Promise<OpenedSession> {
     const { sessionId, userId } = await this.#tokens.verifyExpired(token);
     const session = await this.#openSession(sessionId);

@@ -1,5 +1,7 @@
-// Slows down guessing of passwords: failed logins per account and per network address within a quarter of an hour.
-// Invariant: keys come from the account and the connection alone, never from what a caller can write into a header.
+// Slows down guessing of passwords: failed logins per account and per network address within a quarter of an
+// hour.
+// Invariant: keys come from the account and the connection alone, never from what a caller can write into a
+// header.
 import { LRUCache } from 'lru-cache';
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
@@ -20,8 +22,8 @@ export class LoginThrottle {
   }
 
   /**
-   * To be asked before a password is checked. Throws `access.too_many_attempts`. For an account it also notes that an
-   * attempt is under way, so that a thousand guesses sent at once are not all let through.
+   * To be asked before a password is checked. Throws `access.too_many_attempts`. For an account it also notes
+   * that an attempt is under way, so that a thousand guesses sent at once are not all let through.
    */
   check(key: string): void {
     const now = this.#now();

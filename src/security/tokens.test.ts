@@ -79,6 +79,8 @@ const next = (text: string, step: number) => {
   return text.slice(0, -1) + alphabet[(last & 60) + ((last + step) & 3)];
 };
 
+const zeros = encode('\0'.repeat(64));
+
 const attacks: Readonly<Record<string, string>> = {
   'alg none': `${encode({ ...header, alg: 'none' })}.${goodPayload}.`,
   'alg None with a signature': `${encode({ ...header, alg: 'None' })}.${goodPayload}.${goodSignature}`,
@@ -90,7 +92,7 @@ const attacks: Readonly<Record<string, string>> = {
   'alg a list': sign({ ...header, alg: ['HS256'] }, payload),
   'alg HS512': sign({ ...header, alg: 'HS512' }, payload),
   'alg RS256': sign({ ...header, alg: 'RS256' }, payload),
-  'alg ES256 with a zero signature': `${encode({ ...header, alg: 'ES256' })}.${goodPayload}.${encode('\0'.repeat(64))}`,
+  'alg ES256 with a zero signature': [encode({ ...header, alg: 'ES256' }), goodPayload, zeros].join('.'),
   'alg in lower case': sign({ ...header, alg: 'hs256' }, payload),
   'typ missing': sign({ alg: 'HS256' }, payload),
   'typ of another kind': sign({ ...header, typ: 'at+jwt' }, payload),
@@ -125,11 +127,11 @@ const attacks: Readonly<Record<string, string>> = {
   'signature longer': `${good}A`,
   'payload changed': `${goodHeader}.${encode({ ...payload, user_id: 1, sub: '1' })}.${goodSignature}`,
   'header changed': `${encode({ ...header, kid: 'x' })}.${goodPayload}.${goodSignature}`,
-  'payload in ordinary base64': `${goodHeader}.${Buffer.from(JSON.stringify(payload)).toString('base64')}.${goodSignature}`,
+  'payload in ordinary base64': `${goodHeader}.${btoa(JSON.stringify(payload))}.${goodSignature}`,
   'a space inside': `${goodHeader}. ${goodPayload}.${goodSignature}`,
   'a line break after': `${good}\n`,
   'four parts': `${good}.${goodSignature}`,
-  'five parts (JWE)': `${encode({ alg: 'dir', enc: 'A256GCM' })}..${encode('iv')}.${goodPayload}.${encode('tag')}`,
+  'five parts (JWE)': `${encode({ alg: 'dir', enc: 'A256GCM' })}..${encode('iv')}.${goodPayload}.AAAA`,
   'a token in a token': sign({ ...header, cty: 'JWT' }, good),
   'payload a list': sign(header, [payload]),
   'payload null': sign(header, 'null'),

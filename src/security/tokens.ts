@@ -1,5 +1,6 @@
 // Session tokens: JWTs signed with a key derived from the master key (RFC 7519; pitfalls: RFC 8725).
-// Invariant: one algorithm, one type, one issuer, one audience; whatever else a token says about itself is ignored.
+// Invariant: one algorithm, one type, one issuer, one audience; whatever else a token says about itself is
+// ignored.
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { decodeJwt, errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
@@ -83,12 +84,12 @@ export function invalid(reason: string, cause?: unknown): PlatformError {
 export function expired(): PlatformError {
   return new PlatformError(
     'access.expired_token',
-    'Unauthorized. Session expired. Please refresh your token (if within the refresh window) or log in again.',
+    'Unauthorized. Session expired. Please refresh your token (within the refresh window) or log in again.',
   );
 }
 
-// A signature of 32 bytes has 43 characters, the last of which carries two unused bits: other spellings of the same
-// signature are refused, so that a token is one text.
+// A signature of 32 bytes has 43 characters, the last of which carries two unused bits: other spellings of
+// the same signature are refused, so that a token is one text.
 function isCanonical(token: string): boolean {
   if (token.length > limits.tokenChars) return false;
   const [, signature = ''] = /^[\w-]+\.[\w-]+\.([\w-]{43})$/.exec(token) ?? [];
