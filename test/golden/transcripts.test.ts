@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fixtureSql, startTestServer, type TestServer } from '../server.ts';
-import { differences, later, standIns } from './differences.ts';
+import { differences, later, standIns, unescapedMessages } from './differences.ts';
 import { answerDifference, askAgain, type Bindings, recorded, type Transcript } from './records.ts';
 
 const all = recorded<Transcript>('transcripts.json');
@@ -39,7 +39,7 @@ describe('recorded REST transcripts', () => {
       const answer = await askAgain(server, entry.request, bindings);
       for (const [name, path] of Object.entries(entry.captures ?? {})) bind(name, path, answer.body);
       const expected = { ...entry.response, ...differences[entry.id]?.ours };
-      const found = answerDifference(expected, answer, entry.compare === 'shape');
+      const found = answerDifference(unescapedMessages(expected), answer, entry.compare === 'shape');
       for (const request of entry.cleanup_after ?? []) await askAgain(server, request, bindings);
       expect(found).toBeUndefined();
     });
