@@ -1,3 +1,4 @@
+// How tests run: in processes of their own, with time enough for real servers on a busy machine.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({

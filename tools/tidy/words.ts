@@ -49,6 +49,7 @@ export function wordProblems(source: Source): Problem[] {
       }
     }
   }
+  if (source.isForTests) return problems;
   walk(tree, (node) => {
     const name = declaredName(node);
     if (name === undefined) return;
@@ -84,7 +85,8 @@ function headerProblems({ path, text, lines }: Source): Problem[] {
   if (end === start) {
     return [{ path, line: 1, rule: 'header', message: 'say what the file is for and what must stay true' }];
   }
-  if (end - start <= headerLines) return [];
+  // An example opens with how to use it.
+  if (end - start <= headerLines || path.startsWith('examples/')) return [];
   return [{ path, line: 1, rule: 'header', message: `${end - start} lines; at most ${headerLines}` }];
 }
 
@@ -111,7 +113,9 @@ function nameProblems(path: string): Problem[] {
   if (!/^(src|tools|test|bench|examples)\//.test(path)) return [];
   const parts = path.split('/');
   const file = parts.at(-1) ?? '';
-  const odd = parts.filter((part) => !/^[a-z0-9]+([-.][a-z0-9]+)*$/.test(part) && part !== 'README.md');
+  const odd = parts.filter(
+    (part) => !/^[a-z0-9]+([-.][a-z0-9]+)*$/.test(part) && !/^README\.md$|^__snapshots__$/.test(part),
+  );
   const problems = odd.map((part) => ({
     path,
     line: 1,
