@@ -170,6 +170,7 @@ class ConfigurationWatch {
     if (generation !== this.#generation) {
       services.reload(await store.services.list());
       scripts.load(await store.eventScripts.list());
+      void scripts.warm();
       this.#generation = generation;
     }
     this.isHealthy = true;
@@ -186,7 +187,10 @@ function scriptDesk(scripts: EventScripts): ScriptDesk {
       supports_inline_execution: supportsInlineExecution,
     })),
     validate: validateScript,
-    reload: (records: readonly EventScriptRecord[]) => scripts.load(records),
+    reload: (records: readonly EventScriptRecord[]) => {
+      scripts.load(records);
+      void scripts.warm();
+    },
   };
 }
 

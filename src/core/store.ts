@@ -88,7 +88,7 @@ export interface UserRepository extends Repository<UserRecord, number> {
 export interface SessionRepository {
   open(session: Omit<SessionRecord, 'closedDate'>): Promise<void>;
   get(id: string): Promise<SessionRecord | undefined>;
-  /** Moves both expiry dates. */
+  /** Moves the expiry of an open session, never the end of its refresh window. */
   extend(id: string, expiresDate: string): Promise<void>;
   close(id: string): Promise<void>;
   /** Closes all sessions of a user but, where one is given, the session that goes on. */

@@ -2,7 +2,6 @@
 import type { SessionRecord, SessionRepository } from '../core/store.ts';
 import {
   type Handle,
-  inTransaction,
   integer,
   type Kinds,
   optionalText,
@@ -42,16 +41,13 @@ export class Sessions implements SessionRepository {
     return find(this.#handle, id);
   }
 
-  /** Moves the expiry, and the end of the refresh window by as much; a closed session stays as it is. */
-  extend(id: string, expiresDate: string): Promise<void> {
-    return inTransaction(this.#handle, async (handle) => {
-      const session = await find(handle, id);
-      if (session === undefined || session.closedDate !== null) return;
-      const moved = Date.parse(expiresDate) - Date.parse(session.expiresDate);
-      const refreshUntilDate = new Date(Date.parse(session.refreshUntilDate) + moved).toISOString();
-      const row = writeRow(kinds, { expiresDate, refreshUntilDate });
-      await handle.updateTable(table).set(row).where('id', '=', id).execute();
-    });
+  async extend(id: string, expiresDate: string): Promise<void> {
+    await this.#handle
+      .updateTable(table)
+      .set(writeRow(kinds, { expiresDate }))
+      .where('id', '=', id)
+      .where('closed_date', 'is', null)
+      .execute();
   }
 
   async close(id: string): Promise<void> {

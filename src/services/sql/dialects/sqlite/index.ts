@@ -47,6 +47,16 @@ const config: readonly ConfigField[] = [
     ...optional,
   },
   {
+    name: 'synchronous',
+    label: 'Durability',
+    type: 'picklist',
+    description:
+      'FULL: an answered write survives a loss of power. NORMAL: every crash of the server, and is quicker.',
+    required: false,
+    default: 'FULL',
+    values: ['FULL', 'NORMAL'],
+  },
+  {
     name: 'allow_upsert',
     label: 'Allow upsert',
     type: 'boolean',
@@ -124,6 +134,10 @@ function create({ id, name, config: given }: ServiceSettings): SqlService {
       allowUpsert: given.allow_upsert === true,
       strictFields: given.strict_fields === true,
     },
-    engine: new SqliteEngine({ path, create: given.create === true }),
+    engine: new SqliteEngine({
+      path,
+      create: given.create === true,
+      synchronous: given.synchronous === 'NORMAL' ? 'NORMAL' : 'FULL',
+    }),
   });
 }
