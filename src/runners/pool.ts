@@ -5,6 +5,7 @@ import { randomFillSync } from 'node:crypto';
 import { limits } from '../core/limits.ts';
 import type { Observe } from '../core/observe.ts';
 import type { Invocation, Outcome, Program, Runner } from '../core/runner.ts';
+import { OrphanGuard } from './orphan-guard.ts';
 import { readOutcome } from './outcome.ts';
 import { type FrameFields, idBytes } from './protocol.ts';
 import { type CallFrame, type Handed, type LaunchPlan, RunnerProcess } from './runner-process.ts';
@@ -32,13 +33,13 @@ export class RunnerPool implements Runner {
   #waiting = new WaitingLine();
   #quick = new WeakMap<Program, boolean>();
   #ids = new IdSource();
+  #guard = new OrphanGuard();
   #reserved: RunnerProcess | undefined;
   #clock: NodeJS.Timeout | undefined;
   #tickAt = 0;
   #housekeeping: NodeJS.Timeout | undefined;
   #failures = 0;
   #retryAt = 0;
-  #lastFailure = '';
   #isStopped = false;
   #onEmpty: (() => void) | undefined;
 
@@ -64,6 +65,7 @@ export class RunnerPool implements Runner {
       this.#dismiss(process, 'stop');
     }
     if (this.#dying.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    await this.#guard.stop();
   }
 
   #isQuick({ program }: Invocation): boolean {
@@ -80,18 +82,17 @@ export class RunnerPool implements Runner {
       task.settle({ kind: 'unavailable', message: 'The server is stopping.' });
       return;
     }
-    if (this.#waiting.length === 0 && this.#offer(task)) return;
+    if (this.#waiting.isFirst(task) && this.#offer(task)) return;
     if (this.#waiting.length >= limits.runnerQueue) {
       const message = `${limits.runnerQueue} runs of ${this.language} scripts are waiting already. Try again later.`;
       task.settle({ kind: 'saturated', message });
       return;
     }
     this.#waiting.add(task);
-    this.#grow(task);
+    // Shared runs wait a moment first: most jams are over before a process could have started.
+    if (!task.isQuick || this.#processes.length === 0) this.#grow(task);
     if (this.#processes.length === 0 && !this.#isStopped) this.#refuseWaiting();
     this.#arm();
-    // A nested run may pass those that wait, whose turn comes no later for it.
-    if (task.invocation.depth > 0) this.#drain();
   }
 
   #drain(): void {
@@ -104,7 +105,6 @@ export class RunnerPool implements Runner {
     const process = task.isQuick ? this.#pickShared() : this.#pickOwn(task.invocation.depth);
     if (process === undefined) return false;
     process.hand({ task, id: this.#ids.next(), isRecalled: false, startedAt: 0 });
-    this.#keepSpare();
     this.#arm();
     return true;
   }
@@ -170,6 +170,7 @@ export class RunnerPool implements Runner {
         gone: (process, reason) => this.#gone(process, reason),
       });
       this.#processes.push(process);
+      this.#guard.add(process.pid);
       this.#arm();
       this.#options.observe({ kind: 'runner.started', language: this.language, pid: process.pid });
     } catch (error) {
@@ -185,7 +186,7 @@ export class RunnerPool implements Runner {
 
   #result(process: RunnerProcess, handed: Handed, fields: FrameFields): void {
     const { task } = handed;
-    const { outcome, retires } = readOutcome(fields, task.invocation.program);
+    const { outcome, retires } = readResult(task, fields);
     task.settle(outcome);
     const isUsed = process.runs >= this.#options.runsPerProcess && process.handed.length === 0;
     if (retires || isUsed || task.invocation.program.isPristine) {
@@ -216,6 +217,7 @@ export class RunnerPool implements Runner {
 
   // A process ended, by our hand or its own.
   #gone(process: RunnerProcess, reason: string): void {
+    this.#guard.remove(process.pid);
     if (this.#dying.delete(process)) {
       if (this.#dying.size === 0) this.#onEmpty?.();
       return;
@@ -234,14 +236,13 @@ export class RunnerPool implements Runner {
     this.#options.observe({ kind: 'runner.failed', language: this.language, pid: pid ?? 0, reason });
     if (pid === undefined) return;
     this.#failures++;
-    this.#lastFailure = reason;
     const pause = Math.min(50 * 2 ** this.#failures, limits.runnerRetryMs);
     this.#retryAt = performance.now() + pause;
     if (this.#processes.length === 0) this.#refuseWaiting();
   }
 
   #refuseWaiting(): void {
-    const message = `No process for ${this.language} scripts could be started: ${this.#lastFailure}`;
+    const message = `No process for ${this.language} scripts can be started. The log of the server says why.`;
     for (const task of this.#waiting.clear()) task.settle({ kind: 'unavailable', message });
   }
 
@@ -273,6 +274,7 @@ export class RunnerPool implements Runner {
       task.settle({ kind: 'saturated', message });
     }
     if (this.#waiting.length > 0) this.#growForWaiting();
+    this.#keepSpare();
   }
 
   #growForWaiting(): void {
@@ -318,19 +320,28 @@ export class RunnerPool implements Runner {
     for (const handed of moved) process.recall(handed);
     this.#waiting.putBack(moved.map((handed) => handed.task));
     const next = moved[0];
-    if (next === undefined) return;
-    this.#drain();
-    this.#grow(next.task);
+    if (next !== undefined) this.#drain();
   }
 
   #keepHouse(): void {
     const now = performance.now();
+    if (this.#processes.length < this.#options.min) this.#start();
     const keep = Math.min(this.#options.min + 1, this.#options.max);
     for (const process of this.#processes.toReversed()) {
       if (this.#processes.length <= keep) return;
       const isIdle = process.isReady && process.handed.length === 0;
       if (isIdle && now - process.idleSince > limits.runnerIdleMs) this.#dismiss(process, 'it was idle');
     }
+  }
+}
+
+// What cannot be read counts as a crash of this run; the process, which sent it, is killed by whoever catches.
+function readResult(task: Task, fields: FrameFields): ReturnType<typeof readOutcome> {
+  try {
+    return readOutcome(fields, task.invocation.program);
+  } catch (error) {
+    task.settle({ kind: 'crashed', reason: 'its answer could not be read', log: [] });
+    throw error;
   }
 }
 

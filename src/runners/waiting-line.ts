@@ -21,6 +21,11 @@ export class WaitingLine {
     return this.#nested.length + this.#others.length;
   }
 
+  /** Whether nobody waits before it. */
+  isFirst(task: Task): boolean {
+    return this.#laneOf(task).length === 0;
+  }
+
   add(task: Task): void {
     this.#laneOf(task).push(task);
   }

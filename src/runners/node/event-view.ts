@@ -2,7 +2,7 @@
 // Invariant: a section that the script did not touch is neither parsed nor sent back.
 import { changeNames, type FrameFields, sectionNames } from '../protocol.ts';
 import { changedText, jsonOf, parseMap } from './json-text.ts';
-import { fillAll, lazy, lazyObject, type Members } from './lazy-object.ts';
+import { lazy, lazyObject, type Members } from './lazy-object.ts';
 
 /** Changed texts in the order of `changeNames`; undefined: untouched, null: deleted. */
 export interface ChangeTexts {
@@ -74,14 +74,6 @@ export class EventView {
     return parseMap(this.#text(at.session));
   }
 
-  /** Makes every member, for printing the event. */
-  fill(): void {
-    void this.event;
-    if (this.#event !== undefined) fillAll(this.#event, this.#fillEvent);
-    if (this.#request !== undefined) fillAll(this.#request, this.#fillRequest);
-    if (this.#response !== undefined) fillAll(this.#response, this.#fillResponse);
-  }
-
   /** What the script changed up to now. Throws TypeError when JSON cannot hold it. */
   changes(): ChangeTexts {
     const event = this.#event;
@@ -109,7 +101,7 @@ export class EventView {
   }
 
   get #isService(): boolean {
-    return this.#text(at.meta).includes('"stage":"service"');
+    return this.#metaOf().stage === 'service';
   }
 
   #makeEvent(): Members {

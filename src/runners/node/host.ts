@@ -87,17 +87,15 @@ class Host {
   }
 
   #prepare(): void {
-    const target = {
-      log: () => this.#current?.log,
-      beforeObjects: () => this.#current?.view.fill(),
-    };
-    Object.assign(globalThis, { console: scriptConsole(target) });
+    Object.assign(globalThis, { console: scriptConsole({ log: () => this.#current?.log }) });
     for (const name of Object.keys(process.env)) {
       if (!['PATH', 'HOME', 'TZ', 'LANG'].includes(name)) delete process.env[name];
     }
     // Made now, so that a script's first use does not look like something it left open.
     void process.stdout;
     void process.stderr;
+    // Its own path is no business of scripts.
+    process.argv.splice(1);
     this.#trackTimers();
     process.exit = ((code?: unknown) => this.#exit(code)) as never;
     process.on('uncaughtException', (thrown) => this.#stray(thrown));
@@ -238,8 +236,8 @@ class Host {
   }
 
   #isClean(program: ScriptProgram): boolean {
-    // Every 64th run is looked at in full whatever its text: the choice by text is a choice, not a proof.
-    const isThorough = program.isSuspicious || (this.#runs & 63) === 0;
+    // Every 256th run is looked at in full whatever its text: the choice by text is a choice, not a proof.
+    const isThorough = program.isSuspicious || (this.#runs & 255) === 0;
     if (!this.#baseline.restore(isThorough)) return false;
     return program.isQuick || openThings() <= this.#open;
   }

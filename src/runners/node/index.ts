@@ -20,6 +20,7 @@ export interface NodeRunnerOptions {
   readonly min?: number;
   readonly max?: number;
   readonly heapMb?: number;
+  readonly memoryMb?: number;
   readonly runsPerProcess?: number;
 }
 
@@ -44,7 +45,7 @@ export function createNodeRunner(options: NodeRunnerOptions): Runner {
     observe,
     min: options.min ?? limits.runnersMin,
     max: options.max ?? limits.runnersMax,
-    memoryMb: limits.runnerMemoryMb,
+    memoryMb: options.memoryMb ?? limits.runnerMemoryMb,
     runsPerProcess: options.runsPerProcess ?? limits.runsPerRunner,
     isQuick: endsAtOnce,
   });

@@ -44,8 +44,3 @@ class LazyHandler implements ProxyHandler<Members> {
 export function lazyObject(members: Members, fill: Fill): Members {
   return new Proxy(members, new LazyHandler(fill));
 }
-
-/** Makes every member that is still lazy. */
-export function fillAll(members: Members, fill: Fill): void {
-  for (const key of Reflect.ownKeys(members)) if (members[key] === lazy) fill(members, key);
-}

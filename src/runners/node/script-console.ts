@@ -2,7 +2,7 @@
 // Invariant: at most `maxBytes` characters a run are kept; the rest is dropped and said to be.
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
-import { format, inspect } from 'node:util';
+import { format, inspect, types } from 'node:util';
 
 /** A line as it travels: level and text. */
 export type LoggedLine = readonly [level: string, text: string];
@@ -39,10 +39,9 @@ export class RunLog {
   }
 }
 
-/** Where lines go now: the log of the current run, and what must be made before an object is printed. */
+/** Where lines go now: the log of the current run. */
 export interface ConsoleTarget {
   log(): RunLog | undefined;
-  beforeObjects(): void;
 }
 
 const levels = ['log', 'info', 'debug', 'warn', 'error'] as const;
@@ -51,14 +50,12 @@ const levels = ['log', 'info', 'debug', 'warn', 'error'] as const;
 export function scriptConsole(target: ConsoleTarget): Readonly<Record<string, unknown>> {
   const made: Record<string, unknown> = {};
   const write = (level: string, values: unknown[]) => {
-    if (values.some((value) => typeof value === 'object')) target.beforeObjects();
-    target.log()?.add(level, format(...values));
+    target.log()?.add(level, format(...values.map(plain)));
   };
   for (const level of levels) made[level] = (...values: unknown[]) => write(level, values);
   made.trace = (...values: unknown[]) => write('error', values);
   made.dir = (value: unknown, options?: object) => {
-    target.beforeObjects();
-    target.log()?.add('log', inspect(value, options));
+    target.log()?.add('log', inspect(plain(value), options));
   };
   made.assert = (holds: unknown, ...values: unknown[]) => {
     if (!holds) write('warn', values.length === 0 ? ['Assertion failed'] : values);
@@ -71,5 +68,23 @@ export function scriptConsole(target: ConsoleTarget): Readonly<Record<string, un
 
 function rest(target: ConsoleTarget, name: string, values: unknown[]): void {
   const printer = target.log()?.printer;
-  (printer as unknown as Record<string, (...values: unknown[]) => void> | undefined)?.[name]?.(...values);
+  (printer as unknown as Record<string, (...values: unknown[]) => void> | undefined)?.[name]?.(
+    ...values.map(plain),
+  );
+}
+
+// An event is to look like the plain data that it stands for, also one level inside something else.
+function plain(value: unknown): unknown {
+  if (types.isProxy(value)) return copied(value as object);
+  if (isHolder(value) && Object.values(value).some(types.isProxy)) return copied(value);
+  return value;
+}
+
+function copied(value: object): object {
+  if (Array.isArray(value)) return value.map(plain);
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, plain(member)]));
+}
+
+function isHolder(value: unknown): value is object {
+  return Array.isArray(value) || Object.prototype.toString.call(value) === '[object Object]';
 }

@@ -1,0 +1,29 @@
+// The Node runner against the suite of all languages.
+import { runnerSuite } from '../suite.ts';
+import { createNodeRunner } from './index.ts';
+
+const calls =
+  'const r = await platform.api.get("db/_table/todo?limit=1"); return {status: r.statusCode, body: r.body};';
+
+runnerSuite({
+  language: 'nodejs',
+  create: (options) => createNodeRunner({ platformConfig: '{}', ...options }),
+  samples: {
+    returns: 'return {ok: true};',
+    nothing: '// nothing',
+    setsParameter: 'event.request.parameters.limit = 5;',
+    wrapsContent: 'event.response.content = {seen: event.response.content};',
+    throwsInLine2: '\n throw new Error("boom");',
+    syntaxError: 'var a = ;',
+    logs: 'console.log("hello");',
+    loops: 'while (true);',
+    exits: 'process.exit(3);',
+    killsItself: 'process.kill(process.pid, "SIGKILL");',
+    calls,
+    returnsTooMuch: 'return {text: "x".repeat(13e6)};',
+    writesToChannel: 'require("fs").writeSync(3, Buffer.alloc(64, 7)); return {ok: true};',
+    closesChannel: 'require("fs").closeSync(3);',
+    leavesGlobal: 'const before = typeof left !== "undefined"; left = 1; return {before, after: undefined};',
+    asynchronous: [calls],
+  },
+});
