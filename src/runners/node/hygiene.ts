@@ -7,7 +7,8 @@ const names =
   /\b(prototype|constructor|process|require|module|exports|import|globalThis|global|eval|Function|arguments|with|Reflect|defineProperty|defineProperties|setPrototypeOf|assign|this|fetch|Proxy)\b|__/;
 const assignments =
   /\b([A-Z]\w*|parse\w+|is\w+|\w*codeURI\w*|\w*escape|atob|btoa|clear\w+|set\w+|queueMicrotask|crypto|performance|structuredClone)\s*((\.|\?\.)\s*\w+\s*|\[[^\]]*\]\s*)*([-+*/%&|^?<>]{0,3}=(?![=>])|\+\+|--)/;
-const others = /\\[ux]|\bdelete\s+[A-Z]|(\+\+|--)\s*[A-Z]|[[{,]\s*[A-Z]\w*\s*[\]},][^;]*=/;
+const others =
+  /\\[ux]|\bdelete\s+[A-Z]|(\+\+|--)\s*[A-Z]|[[{,:]\s*[A-Z]\w*\s*[.[\]},][^;]*[\]}]\s*(=(?![=>])|of\b|in\b)/;
 
 /** Whether a script with this text is checked in full after each run, and not only for new names. */
 export function isSuspicious(code: string): boolean {

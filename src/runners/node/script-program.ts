@@ -101,7 +101,7 @@ export function scriptRequire(onModule: (module: object) => void): NodeJS.Requir
     return module;
   };
   return Object.freeze(
-    Object.assign(load, { resolve: resolve.resolve, cache: {}, main: undefined }),
+    Object.assign(load, { resolve: resolve.resolve, cache: Object.freeze({}), main: undefined }),
   ) as never;
 }
 
