@@ -1,5 +1,6 @@
-// `npm run bench [-- name …] [--rounds N] [--seconds N] [--connections N]`: asks the speed questions of bench/scenarios,
-// prints medians and ratios beside their goals, and keeps everything as JSON in bench/results.
+// `npm run bench [-- name …] [--rounds N] [--seconds N] [--connections N]`: asks the speed questions of
+// bench/scenarios, prints medians and ratios beside their goals, and keeps everything as JSON in
+// bench/results.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';

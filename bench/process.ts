@@ -1,4 +1,5 @@
-// Starts a variant of a scenario as processes of its own and tells what they cost: CPU time and memory of the whole tree.
+// Starts a variant of a scenario as processes of its own and tells what they cost: CPU time and memory of the
+// whole tree.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -12,7 +13,10 @@ export interface Started {
   stop(): Promise<void>;
 }
 
-/** What to start: program and arguments after `node`, its environment, and the path that answers when it is ready. */
+/**
+ * What to start: program and arguments after `node`, its environment, and the path that answers when it is
+ * ready.
+ */
 export interface Program {
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
@@ -87,7 +91,7 @@ export function pssMb(pid: number): number {
 }
 
 /** A process and its descendants. */
-export function tree(pid: number): number[] {
+function tree(pid: number): number[] {
   const parents = new Map<number, number>();
   for (const entry of readdirSync('/proc')) {
     if (/^\d+$/.test(entry)) parents.set(Number(entry), Number(statOf(Number(entry))[1] ?? 0));
@@ -99,7 +103,8 @@ export function tree(pid: number): number[] {
   return found;
 }
 
-// Fields of /proc/PID/stat after the command's closing bracket: [0] state, [1] parent, [11..14] CPU ticks of 10 ms.
+// Fields of /proc/PID/stat after the command's closing bracket: [0] state, [1] parent, [11..14] CPU ticks of
+// 10 ms.
 function statOf(pid: number): string[] {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -2,8 +2,8 @@
 //
 // @event hr._table.employees.get.post_process
 //
-// It runs after the rows were read and changes the answer before it is sent. With a server that was started by
-// `npm start` (or `tenon serve --sample`):
+// It runs after the rows were read and changes the answer before it is sent. With a server that was started
+// by `npm start` (or `tenon serve --sample`):
 //
 //   tenon script push examples/transform-employees.ts --email <administrator> --password <password>
 //   curl -H "X-DreamFactory-Session-Token: <token>" \

@@ -2,8 +2,8 @@
 //
 // @event hr._table.employees.post.pre_process
 //
-// It runs before the insert; what it throws becomes the answer, and nothing is written. With a server that was
-// started by `npm start` (or `tenon serve --sample`):
+// It runs before the insert; what it throws becomes the answer, and nothing is written. With a server that
+// was started by `npm start` (or `tenon serve --sample`):
 //
 //   tenon script push examples/validate-employee.ts --email <administrator> --password <password>
 //

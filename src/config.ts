@@ -1,4 +1,5 @@
-// The configuration of a server: one table of settings gives the typed values, the environment names and the docs page.
+// The configuration of a server: one table of settings gives the typed values, the environment names and the
+// docs page.
 // Invariant: every setting is checked at start; a bad value names its variable and what is accepted.
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
@@ -6,7 +7,7 @@ import { PlatformError } from './core/errors.ts';
 import { limits } from './core/limits.ts';
 
 /** Levels of the server's log, from talkative to silent. */
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
 /** What a server is started with. */
 export interface Config {

@@ -1,5 +1,5 @@
-// The server's log: turns observations into lines of JSON. Invariant: it decides alone what is shown and how loudly;
-// nothing else in the house writes lines.
+// The server's log: turns observations into lines of JSON. Invariant: it decides alone what is shown and how
+// loudly; nothing else in the house writes lines.
 import { type Logger, pino } from 'pino';
 import type { Config } from './config.ts';
 import type { LogLine, Observation, Observe } from './core/observe.ts';

@@ -1,5 +1,5 @@
-// The composition root: the only file that knows every part. Invariant: parts get each other by constructor, are
-// started from the ground up and ended in the reverse order.
+// The composition root: the only file that knows every part. Invariant: parts get each other by constructor,
+// are started from the ground up and ended in the reverse order.
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -131,7 +131,10 @@ async function furnish({ options, store, key, observe }: Ground) {
   };
 }
 
-/** Keeps services and scripts in step with the store, also when another process of the same data folder changes it. */
+/**
+ * Keeps services and scripts in step with the store, also when another process of the same data folder
+ * changes it.
+ */
 class ConfigurationWatch {
   readonly #parts: { store: Store; services: Services; scripts: EventScripts; observe: Observe };
   #timer: NodeJS.Timeout | undefined;

@@ -1,4 +1,5 @@
-// A flow as a list of steps: what is asked, what must come back, and which scripts must have run in which order.
+// A flow as a list of steps: what is asked, what must come back, and which scripts must have run in which
+// order.
 // Invariant: a step that names no scripts asserts that none ran.
 import { expect } from 'vitest';
 import type { Answer, Ask, TestServer } from './server.ts';

@@ -9,8 +9,8 @@ import { readConfig } from '../src/config.ts';
 import type { Observation } from '../src/core/observe.ts';
 import { startServer } from '../src/main.ts';
 
-export const adminEmail = 'admin@example.com';
-export const adminPassword = 'correct horse battery';
+const adminEmail = 'admin@example.com';
+const adminPassword = 'correct horse battery';
 
 /** What a test asks over HTTP. A body that is text is sent as is, anything else as JSON. */
 export interface Ask {
@@ -167,7 +167,7 @@ function parsed(text: string, headers: Headers): unknown {
 }
 
 /** JSON as the golden records sent it: `, ` and `: ` as separators, non-ASCII characters as escapes. */
-export function pythonJson(value: unknown): string {
+function pythonJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(pythonJson).join(', ')}]`;
   if (typeof value === 'object' && value !== null) {
     const members = Object.entries(value).filter(([, member]) => member !== undefined);

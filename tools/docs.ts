@@ -1,5 +1,5 @@
-// `npm run docs`: writes the reference pages. Invariant: a test fails while a written page is not the one made
-// from the code, so nobody has to remember to run this.
+// `npm run docs`: writes the reference pages. Invariant: a test fails while a written page is not the one
+// made from the code, so nobody has to remember to run this.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';

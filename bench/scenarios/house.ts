@@ -1,5 +1,5 @@
-// The speed questions of the house: one row, a page, a write, scripts on the path. Each compares two variants that do
-// the same work on the same data; goals are those the project set itself (must / stretch).
+// The speed questions of the house: one row, a page, a write, scripts on the path. Each compares two variants
+// that do the same work on the same data; goals are those the project set itself (must / stretch).
 import type { Scenario, Variant } from '../scenario.ts';
 
 const reference: Variant = { name: 'reference', server: 'reference' };

@@ -8,7 +8,10 @@ import { programOf } from '../scenario.ts';
 
 const bareServer = fileURLToPath(new URL('../servers/bare.mjs', import.meta.url));
 
-/** Starts both servers `rounds` times in turn, prints and returns medians: ms to the first answer, idle PSS in MB. */
+/**
+ * Starts both servers `rounds` times in turn, prints and returns medians: ms to the first answer, idle PSS in
+ * MB.
+ */
 export async function measureStart(rounds: number): Promise<unknown> {
   const folder = mkdtempSync(join(tmpdir(), 'tenon-start-'));
   const ours = programOf({ name: 'tenon', server: 'tenon' }, folder, '');

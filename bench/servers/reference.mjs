@@ -1,6 +1,9 @@
-// The baseline of our ratios: what a developer would write by hand with Fastify and better-sqlite3 for one table.
-// Same data, same pragmas, a prepared statement per route, JSON.stringify by Fastify's send; no auth, no scripts.
-// BENCH_SCRIPTS adds the work of the benchmark's two scripts: `inline` as functions, `spawn` as a process per event.
+// The baseline of our ratios: what a developer would write by hand with Fastify and better-sqlite3 for one
+// table.
+// Same data, same pragmas, a prepared statement per route, JSON.stringify by Fastify's send; no auth, no
+// scripts.
+// BENCH_SCRIPTS adds the work of the benchmark's two scripts: `inline` as functions, `spawn` as a process per
+// event.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import Database from 'better-sqlite3';

@@ -8,22 +8,25 @@ export interface AccessPolicy {
   check(operation: Operation, location: Location): void;
 }
 
-/** Refuses an operation whose principal has no right to it, saying what is missing (spec §5.2, in its order). */
+/**
+ * Refuses an operation whose principal has no right to it, saying what is missing (spec §5.2, in its order).
+ */
 export function refuse(operation: Operation, location: Location): never {
   const { principal } = operation;
   if (principal.failure !== undefined) throw principal.failure;
   if (principal.kind === 'anonymous' && principal.apiKey === null) {
     throw new PlatformError(
       'access.no_credentials',
-      'No session token (JWT) or API Key detected in request. Please send in X-DreamFactory-Session-Token and/or ' +
-        'X-DreamFactory-API-Key request header. You can also use URL query parameters session_token and/or api_key.',
+      'No session token (JWT) or API Key detected in request. Please send in X-DreamFactory-Session-Token ' +
+        'and/or X-DreamFactory-API-Key request header. You can also use URL query parameters session_token ' +
+        'and/or api_key.',
     );
   }
   if (principal.kind === 'anonymous') {
     throw new PlatformError(
       'access.no_token',
-      'No session token (JWT) provided. Please provide a valid JWT using X-DreamFactory-Session-Token request ' +
-        "header or 'session_token' url query parameter.",
+      'No session token (JWT) provided. Please provide a valid JWT using X-DreamFactory-Session-Token ' +
+        "request header or 'session_token' url query parameter.",
     );
   }
   if (principal.roleId === null && principal.apiKey === null) {

@@ -1,5 +1,6 @@
-// The content of a message, as text, as a value, or both: each is made from the other when first needed, so that
-// content nobody looks at is passed through untouched. Invariant: a Body is never changed after it was made.
+// The content of a message, as text, as a value, or both: each is made from the other when first needed, so
+// that content nobody looks at is passed through untouched. Invariant: a Body is never changed after it was
+// made.
 import { PlatformError } from './errors.ts';
 import { limits } from './limits.ts';
 
@@ -24,7 +25,9 @@ export class Body {
     return new Body(undefined, value, undefined);
   }
 
-  /** From text: JSON made by us unless a media type is given. JSON of strangers must give 'application/json'. */
+  /**
+   * From text: JSON made by us unless a media type is given. JSON of strangers must give 'application/json'.
+   */
   static ofText(text: string, mediaType?: string): Body {
     return new Body(text, undefined, mediaType);
   }
@@ -50,7 +53,8 @@ export class Body {
 
   /**
    * The parsed content: JSON becomes values, other media types stay text.
-   * Throws `request.malformed_json`, `request.too_deep` or `request.forbidden_key` for JSON that cannot be taken.
+   * Throws `request.malformed_json`, `request.too_deep` or `request.forbidden_key` for JSON that cannot be
+   * taken.
    */
   get value(): unknown {
     if (!this.#hasValue) {
@@ -104,7 +108,8 @@ export function readJson(text: string): unknown {
   }
 }
 
-// One pass over the characters; strings are skipped. 2–3 ms per MB, against seconds that a deep value can cost later.
+// One pass over the characters; strings are skipped. 2–3 ms per MB, against seconds that a deep value can
+// cost later.
 function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;

@@ -1,5 +1,7 @@
-// The one path of every operation: find the service, check access, run before scripts, do it, run after scripts.
-// Invariant: dispatch never throws; at request scope an error is a result, and after scripts see it like any other.
+// The one path of every operation: find the service, check access, run before scripts, do it, run after
+// scripts.
+// Invariant: dispatch never throws; at request scope an error is a result, and after scripts see it like any
+// other.
 import type { AccessPolicy } from './access.ts';
 import { Body } from './body.ts';
 import { asPlatformError, envelope, PlatformError } from './errors.ts';
@@ -137,8 +139,8 @@ function innerOperation(outer: Operation, call: InnerCall, requestor: Operation[
 function recursion(operation: Operation): PlatformError {
   return new PlatformError(
     'request.recursion',
-    `Calls nest deeper than ${limits.callDepth} levels: ${operation.action} ${operation.uri} was asked for by a ` +
-      'script that this very call runs. Give the script a condition that ends the chain.',
+    `Calls nest deeper than ${limits.callDepth} levels: ${operation.action} ${operation.uri} was asked for ` +
+      'by a script that this very call runs. Give the script a condition that ends the chain.',
   );
 }
 

@@ -1,7 +1,12 @@
-// The closed catalogue of everything that can go wrong: a code, the status it is answered with, and what to do.
-// Invariant: the message of a PlatformError is written for the caller (no SQL, path or stack); `cause` is for the log.
+// The closed catalogue of everything that can go wrong: a code, the status it is answered with, and what to
+// do.
+// Invariant: the message of a PlatformError is written for the caller (no SQL, path or stack); `cause` is for
+// the log.
 
-/** Every error code and its HTTP status. Families by first word; a test keeps docs/reference/errors.md in step. */
+/**
+ * Every error code and its HTTP status. Families by first word; a test keeps docs/reference/errors.md in
+ * step.
+ */
 export const catalog = {
   'request.malformed_json': 400,
   'request.too_deep': 400,
@@ -97,7 +102,10 @@ export interface ErrorEnvelope {
   readonly status_code: number;
 }
 
-/** Makes any thrown thing a PlatformError; what is not one already becomes `request.failed`, its text only a cause. */
+/**
+ * Makes any thrown thing a PlatformError; what is not one already becomes `request.failed`, its text only a
+ * cause.
+ */
 export function asPlatformError(thrown: unknown): PlatformError {
   if (thrown instanceof PlatformError) return thrown;
   return new PlatformError('request.failed', 'An internal error occurred. The log of the server says more.', {

@@ -1,5 +1,5 @@
-// Event names and their stages (spec §2.1–2.3). Matching is equality of whole names: what looks like a wildcard,
-// `db._table.{table_name}.get`, is a name that fires beside the concrete one, and before it.
+// Event names and their stages (spec §2.1–2.3). Matching is equality of whole names: what looks like a
+// wildcard, `db._table.{table_name}.get`, is a name that fires beside the concrete one, and before it.
 import type { Action } from './operation.ts';
 
 /** When a script runs, in DreamFactory's words; '' is the final event that carries no stage. */
@@ -23,7 +23,10 @@ export function eventResource(event: EventName, path: readonly string[]): string
   return path.slice(event.drop).join('/');
 }
 
-/** Splits a script's name into event and stage; undefined when it does not end in a verb and an optional stage. */
+/**
+ * Splits a script's name into event and stage; undefined when it does not end in a verb and an optional
+ * stage.
+ */
 export function parseEventName(text: string): { event: string; action: Action; stage: Stage } | undefined {
   const match = /^([^.\s][^\s]*\.(get|post|put|patch|delete))(?:\.(pre_process|post_process|queued))?$/.exec(
     text,

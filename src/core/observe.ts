@@ -1,4 +1,5 @@
-// Everything worth noticing is one union; code says that it happened, observers (log, metrics, audit) decide what to show.
+// Everything worth noticing is one union; code says that it happened, observers (log, metrics, audit) decide
+// what to show.
 import type { PlatformError } from './errors.ts';
 import type { Action, Origin } from './operation.ts';
 

@@ -1,5 +1,6 @@
 // Everything the platform does is an operation: a principal asks a service for an action on a resource.
-// Invariant: an operation is plain data; only its message parts may be replaced on the way, and only by scripts.
+// Invariant: an operation is plain data; only its message parts may be replaced on the way, and only by
+// scripts.
 import type { Body } from './body.ts';
 import type { PlatformError } from './errors.ts';
 
@@ -108,7 +109,10 @@ export interface Operation {
   readonly remoteAddress?: string;
 }
 
-/** What a service or a script says to ask for something else: the rest is inherited from the operation it is in. */
+/**
+ * What a service or a script says to ask for something else: the rest is inherited from the operation it is
+ * in.
+ */
 export interface InnerCall {
   readonly service: string;
   readonly path: readonly string[];

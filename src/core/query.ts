@@ -1,5 +1,5 @@
-// The one Query. Filter strings, URL parameters and match documents are parsers of it; SQL dialects and memory are its
-// compilers. Nothing ever edits query text.
+// The one Query. Filter strings, URL parameters and match documents are parsers of it; SQL dialects and
+// memory are its compilers. Nothing ever edits query text.
 
 /** A value to compare with: always bound, never spliced into text. */
 export type Literal = string | number | bigint | boolean | null;

@@ -1,5 +1,5 @@
-// The port of runners: a language, run in processes of its own. The server hands over section texts and takes back
-// only what changed, as text; it never builds or parses the whole event.
+// The port of runners: a language, run in processes of its own. The server hands over section texts and takes
+// back only what changed, as text; it never builds or parses the whole event.
 import type { LogLine } from './observe.ts';
 import type { Result } from './operation.ts';
 
@@ -10,7 +10,9 @@ export interface Program {
   /** For logs and traces: the event name, or `service.<name>`. */
   readonly name: string;
   readonly code: string;
-  /** Whether the body uses `await` at top level, so that its end state counts (not that of its first pause). */
+  /**
+   * Whether the body uses `await` at top level, so that its end state counts (not that of its first pause).
+   */
   readonly isAsync: boolean;
   /** Whether its text could leave state behind: its runner is then not used again. */
   readonly isPristine: boolean;
@@ -18,7 +20,10 @@ export interface Program {
   readonly sourceMap?: string;
 }
 
-/** The texts that a run may look at; each is parsed only when the script touches it. JSON unless said otherwise. */
+/**
+ * The texts that a run may look at; each is parsed only when the script touches it. JSON unless said
+ * otherwise.
+ */
 export interface Sections {
   /** `{event, stage, resource, method, uri, service, requestResource, apiVersion, contentType}`. */
   readonly meta: string;
@@ -26,7 +31,9 @@ export interface Sections {
   readonly headers: string;
   /** Raw request body, any media type; '' when there is none. */
   readonly content: string;
-  /** `event.request.payload` as JSON where it is not what `content` parses to; '' to derive it from content. */
+  /**
+   * `event.request.payload` as JSON where it is not what `content` parses to; '' to derive it from content.
+   */
   readonly payload: string;
   readonly session: string;
   /** `{status_code, content_type, headers}`, or '' when there is no response yet. */
@@ -68,7 +75,10 @@ export interface Changes {
   readonly payload?: string | null;
   /** A JSON string. */
   readonly content?: string | null;
-  /** Whole response without its content: `{status_code?, content_type?, headers?, …}`; null: removed or not an object. */
+  /**
+   * Whole response without its content: `{status_code?, content_type?, headers?, …}`; null: removed or not an
+   * object.
+   */
   readonly response?: string | null;
   readonly responseContent?: string | null;
   /** `event.response` was set to something that is no object: its JSON. */

@@ -3,7 +3,10 @@
 import type { EventName } from './event.ts';
 import type { Action, InnerCall, Operation, Result } from './operation.ts';
 
-/** A path pattern of a service and what may be done there; feeds events, OpenAPI, the role editor and the console. */
+/**
+ * A path pattern of a service and what may be done there; feeds events, OpenAPI, the role editor and the
+ * console.
+ */
 export interface Endpoint {
   /** Segments, `{placeholders}` included: `['_table', '{table_name}', '{id}']`; empty for the root. */
   readonly pattern: readonly string[];

@@ -1,4 +1,5 @@
-// The port of the system database: one repository per record kind. Asynchronous, because PostgreSQL and MySQL are.
+// The port of the system database: one repository per record kind. Asynchronous, because PostgreSQL and MySQL
+// are.
 // Invariant: dates are ISO 8601 in UTC; secrets arrive here encrypted.
 
 /** Who wrote a record and when. */

@@ -77,7 +77,9 @@ export class FilterBuilder {
     return { literal: parts.join(''), bare: undefined };
   }
 
-  /** A value without quotes: a placeholder, null, or its text, whose type is for the field's column to say. */
+  /**
+   * A value without quotes: a placeholder, null, or its text, whose type is for the field's column to say.
+   */
   bare(written: string, offset: number): Value {
     const text = written.trim();
     const name = /^:([\p{L}_][\p{L}\p{N}_]*)$/u.exec(text)?.[1];

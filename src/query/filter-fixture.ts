@@ -1,5 +1,5 @@
-// For tests only: random filters in random spellings, each with the condition that it must be read as. Reused by
-// the tests of compilers, which compare what they find with compileWhere.
+// For tests only: random filters in random spellings, each with the condition that it must be read as. Reused
+// by the tests of compilers, which compare what they find with compileWhere.
 import fc from 'fast-check';
 import type { Comparison, Where } from '../core/query.ts';
 

@@ -1,5 +1,6 @@
 // The filter language of requests (spec §5.6, a superset of it): text in, conditions out. The grammar is
-// filter.peggy. Invariant: a filter is understood completely or refused with a 400; none of its text becomes SQL.
+// filter.peggy. Invariant: a filter is understood completely or refused with a 400; none of its text becomes
+// SQL.
 import { limits } from '../core/limits.ts';
 import type { Where } from '../core/query.ts';
 import { FilterBuilder, type FilterScope, refusal } from './filter-builder.ts';
@@ -8,8 +9,8 @@ import { parse, SyntaxError as Unparsable } from './filter-parser.js';
 export type { FilterScope } from './filter-builder.ts';
 
 /**
- * The condition that a filter's text states, with canonical field names. Values without quotes are texts too, to
- * be brought to the field's type by who compares; only placeholders (`:name`) have types.
+ * The condition that a filter's text states, with canonical field names. Values without quotes are texts too,
+ * to be brought to the field's type by who compares; only placeholders (`:name`) have types.
  * Throws `request.invalid_filter`, also for blank text: without a filter there is nothing to parse.
  */
 export function parseFilter(text: string, scope: FilterScope): Where {

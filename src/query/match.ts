@@ -1,6 +1,6 @@
-// The compiler of conditions and orderings for records in memory: lists of the system API, and the reference that
-// the SQL compilers are tested against. Semantics are SQLite's: a comparison with null is unknown, LIKE, `contains`,
-// `starts with` and `ends with` ignore the case of ASCII letters only, numbers sort before texts.
+// The compiler of conditions and orderings for records in memory: lists of the system API, and the reference
+// that the SQL compilers are tested against. Semantics are SQLite's: a comparison with null is unknown, LIKE,
+// `contains`, `starts with` and `ends with` ignore the case of ASCII letters only, numbers sort before texts.
 import type { Comparison, Literal, Order, Query, Where } from '../core/query.ts';
 
 /** A record in memory. */
@@ -39,7 +39,9 @@ export function compileWhere(where: Where): Matcher {
   }
 }
 
-/** The comparator of an ordering; unless it says, records without a value come first, last when descending. */
+/**
+ * The comparator of an ordering; unless it says, records without a value come first, last when descending.
+ */
 export function compileOrder(order: readonly Order[]): (a: Row, b: Row) => number {
   return (a, b) => {
     for (const part of order) {
@@ -169,7 +171,8 @@ function foldCase(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
-// Going back to the last % only, which is enough, keeps the worst case at text × pattern; a RegExp exceeds it.
+// Going back to the last % only, which is enough, keeps the worst case at text × pattern; a RegExp exceeds
+// it.
 function isLike(text: readonly string[], pattern: readonly string[]): boolean {
   let [at, next, percent, resume] = [0, 0, -1, 0];
   while (at < text.length) {

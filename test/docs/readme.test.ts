@@ -1,4 +1,5 @@
-// The README's shell blocks are run as they stand, one after the other, against a server that was started as it says.
+// The README's shell blocks are run as they stand, one after the other, against a server that was started as
+// it says.
 import { execFile } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// Holds a recorded answer against ours: everything equal but placeholders (`{{name}}`), which match any value.
+// Holds a recorded answer against ours: everything equal but placeholders (`{{name}}`), which match any
+// value.
 
 /** The first place where `actual` differs from `expected`, in words, or undefined. */
 export function difference(expected: unknown, actual: unknown, path = '$'): string | undefined {
@@ -8,7 +9,9 @@ export function difference(expected: unknown, actual: unknown, path = '$'): stri
   return Object.is(expected, actual) ? undefined : told(expected, actual, path);
 }
 
-/** Like `difference`, for answers that describe an installation: our keys and their kinds, not their values. */
+/**
+ * Like `difference`, for answers that describe an installation: our keys and their kinds, not their values.
+ */
 export function shapeDifference(expected: unknown, actual: unknown, path = '$'): string | undefined {
   if (expected === null || actual === null) return undefined;
   if (Array.isArray(expected) && Array.isArray(actual)) {

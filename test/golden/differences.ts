@@ -1,6 +1,7 @@
-// Where we answer otherwise than the records on purpose (`differences`, each with its reason and our answer), what is
-// not asked yet because a later part of the product brings it (`later`), and calls made in the place of others so
-// that generated ids stay those of the records (`standIns`). The replayer reads all three; nothing else is left out.
+// Where we answer otherwise than the records on purpose (`differences`, each with its reason and our answer),
+// what is not asked yet because a later part of the product brings it (`later`), and calls made in the place
+// of others so that generated ids stay those of the records (`standIns`). The replayer reads all three;
+// nothing else is left out.
 import type { RecordedRequest, RecordedResponse } from './records.ts';
 
 /** A deliberate difference. */
@@ -16,8 +17,8 @@ const error = (status: number, message: string) => ({
 });
 
 /**
- * A difference of all answers: messages are not HTML-escaped. They are data, and escaping belongs to whoever shows
- * them as HTML.
+ * A difference of all answers: messages are not HTML-escaped. They are data, and escaping belongs to whoever
+ * shows them as HTML.
  */
 export function unescapedMessages<T>(recorded: T): T {
   return JSON.parse(JSON.stringify(recorded), (name, value) =>
@@ -30,6 +31,9 @@ function unescaped(text: string): string {
 }
 
 const entities = { quot: '"', lt: '<', gt: '>', '#039': "'", amp: '&' };
+
+const curatedConfig =
+  'platform.config is a curated list, without paths and internals of the server, at the root and under df';
 
 /** By id of the transcript or vector. */
 export const differences: Readonly<Record<string, Difference>> = {
@@ -66,8 +70,7 @@ export const differences: Readonly<Record<string, Difference>> = {
     ours: error(500, "Script 'hr._table.departments.get.pre_process' can not be loaded{{reason}}"),
   },
   '223-platform-config-and-session-in-script': {
-    reason:
-      'platform.config is a curated list, without paths and internals of the server, at the root and under df',
+    reason: curatedConfig,
     ours: {
       body: { config_keys: ['version'], df: { version: 'text', api_version: '2.0' }, session: { user: {} } },
     },
@@ -85,8 +88,7 @@ export const differences: Readonly<Record<string, Difference>> = {
     ours: { status: 409, body: { error: { code: 409, context: null, message: 'o', status_code: 409 } } },
   },
   'e-platform-config-keys-node': {
-    reason:
-      'platform.config is a curated list, without paths and internals of the server, at the root and under df',
+    reason: curatedConfig,
     ours: { body: '{{config}}' },
   },
 };

@@ -46,7 +46,9 @@ describe('recorded REST transcripts', () => {
   }
 });
 
-/** Whether a script is made: the one before it may be left, when what removed it was a quirk and is not here. */
+/**
+ * Whether a script is made: the one before it may be left, when what removed it was a quirk and is not here.
+ */
 function isNewScript({ request, response }: Transcript): boolean {
   return response.status === 201 && request.path.startsWith('/api/v2/system/event_script/');
 }

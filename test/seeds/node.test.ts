@@ -1,5 +1,5 @@
-// The Node.js examples of the business-logic chapter that DreamFactory documents, run as written. Repairs, all of them
-// where the chapter's text itself can not run, are named beside the example.
+// The Node.js examples of the business-logic chapter that DreamFactory documents, run as written. Repairs,
+// all of them where the chapter's text itself can not run, are named beside the example.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startTestServer, type TestServer } from '../server.ts';
 

@@ -30,8 +30,8 @@ function page(title: string, text: string, [head = [], ...rows]: readonly (reado
 
 function errorsPage(): string {
   const text =
-    'Every failed call is answered with `{"error": {"code", "context", "message", "status_code"}}`. The codes ' +
-    'below are those of the log; `error.code` is the status unless a script or the table says otherwise.';
+    'Every failed call is answered with `{"error": {"code", "context", "message", "status_code"}}`. ' +
+    'The codes below are those of the log; `error.code` is the status unless a script or the table says otherwise.';
   const rows = Object.entries(catalog).map(([code, status]) => {
     return [code, String(status), ...errorMeanings[code as ErrorCode]];
   });

@@ -15,8 +15,10 @@ export function shapeProblems(source: Source): Problem[] {
   if (source.lines.length - 1 > most.fileLines) {
     report(1, 'file length', `${source.lines.length - 1} lines; at most ${most.fileLines}`);
   }
+  // Code is wrapped by the formatter; what is longer in a test is text that it quotes as it is (SQL, scripts).
+  const isQuoting = source.path.endsWith('.test.ts');
   source.lines.forEach((line, at) => {
-    if (line.length > most.lineCharacters) {
+    if (line.length > most.lineCharacters && !isQuoting) {
       report(at + 1, 'line length', `${line.length} characters; at most ${most.lineCharacters}`);
     }
   });
@@ -38,7 +40,8 @@ function checkFunction(node: ts.Node, { tree, isForTests }: Source, report: Repo
     report(first, 'function length', `${name} has ${lines} lines; at most ${most.functionLines}`);
   }
   const parameters = node.parameters.filter((parameter) => nameOf(parameter) !== 'this');
-  // Parameters without types are those of a signature given elsewhere; rows of `test.each` come as parameters.
+  // Parameters without types are those of a signature given elsewhere; rows of `test.each` come as
+  // parameters.
   const isOwn = parameters.some((parameter) => parameter.type !== undefined);
   if (parameters.length > most.parameters && isOwn && !isForTests) {
     report(
