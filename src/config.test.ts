@@ -5,7 +5,12 @@ import { readConfig, settings } from './config.ts';
 describe('configuration', () => {
   test('an empty environment gives working defaults', () => {
     const config = readConfig({});
-    expect(config).toMatchObject({ host: '127.0.0.1', port: 8080, logLevel: 'info', adminPassword: undefined });
+    expect(config).toMatchObject({
+      host: '127.0.0.1',
+      port: 8080,
+      logLevel: 'info',
+      adminPassword: undefined,
+    });
     expect(config.home).toBe(resolve('./.tenon'));
     expect(config.nodePath).toBe(process.execPath);
     expect(config.runnersMax).toBeGreaterThanOrEqual(config.runnersMin);

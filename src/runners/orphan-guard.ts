@@ -1,4 +1,5 @@
-// Kills what runs scripts when the server was killed: a runner in an endless loop never sees its channel close.
+// Kills what runs scripts when the server was killed: a runner in an endless loop never sees its channel
+// close.
 // Invariant: outlives the server by the time of one signal, and knows only processes that are still ours.
 import { type ChildProcess, spawn } from 'node:child_process';
 

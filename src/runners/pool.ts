@@ -1,6 +1,7 @@
-// Warm processes of one language: which run goes to which of them, when one more is started, and when one dies.
-// Invariant: every run is settled once; at most one run of a process has started, and it is the one that pays when
-// the process dies. Runs are packed onto few processes (two instead of one cost 20 % more CPU).
+// Warm processes of one language: which run goes to which of them, when one more is started, and when one
+// dies.
+// Invariant: every run is settled once; at most one run of a process has started, and it is the one that pays
+// when the process dies. Runs are packed onto few processes (two instead of one cost 20 % more CPU).
 import { randomFillSync } from 'node:crypto';
 import { limits } from '../core/limits.ts';
 import type { Observe } from '../core/observe.ts';
@@ -231,7 +232,8 @@ export class RunnerPool implements Runner {
     this.#drain();
   }
 
-  // Only processes that never became ready count: a script that kills its process says nothing about the next.
+  // Only processes that never became ready count: a script that kills its process says nothing about the
+  // next.
   #failed(pid: number | undefined, reason: string): void {
     this.#options.observe({ kind: 'runner.failed', language: this.language, pid: pid ?? 0, reason });
     if (pid === undefined) return;
@@ -313,8 +315,8 @@ export class RunnerPool implements Runner {
     this.#drain();
   }
 
-  // Those behind a slow run go elsewhere. One may start here all the same before its recall arrives: quick runs touch
-  // nothing but their event, so the answer that comes second is dropped and nobody can tell.
+  // Those behind a slow run go elsewhere. One may start here all the same before its recall arrives: quick
+  // runs touch nothing but their event, so the answer that comes second is dropped and nobody can tell.
   #spill(process: RunnerProcess): void {
     const moved = process.handed.slice(1).filter((handed) => !handed.isRecalled);
     for (const handed of moved) process.recall(handed);
@@ -335,7 +337,8 @@ export class RunnerPool implements Runner {
   }
 }
 
-// What cannot be read counts as a crash of this run; the process, which sent it, is killed by whoever catches.
+// What cannot be read counts as a crash of this run; the process, which sent it, is killed by whoever
+// catches.
 function readResult(task: Task, fields: FrameFields): ReturnType<typeof readOutcome> {
   try {
     return readOutcome(fields, task.invocation.program);

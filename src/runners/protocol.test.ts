@@ -9,8 +9,8 @@ interface Frame {
 
 function collect(max = 1_000): { frames: Frame[]; reader: FrameReader } {
   const frames: Frame[] = [];
-  const reader = new FrameReader(max, (kind, buffer, start, end) => {
-    frames.push({ kind, body: buffer.toString('latin1', start, end) });
+  const reader = new FrameReader(max, (kind, fields) => {
+    frames.push({ kind, body: fields.copied().buffer.toString('latin1') });
   });
   return { frames, reader };
 }

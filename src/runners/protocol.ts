@@ -1,6 +1,7 @@
-// Frames between the server and a runner: `u32 length, u8 kind, body`, little-endian, texts as `u32 bytes, UTF-8`.
-// Invariant: whatever a runner sends is checked against its length before it is read; a frame that does not fit is
-// refused whole. Hosts in other languages implement exactly this file.
+// Frames between the server and a runner: `u32 length, u8 kind, body`, little-endian, texts as `u32 bytes,
+// UTF-8`.
+// Invariant: whatever a runner sends is checked against its length before it is read; a frame that does not
+// fit is refused whole. Hosts in other languages implement exactly this file.
 
 /** Kinds of frames; below 16 from the server, from 16 on from the runner. */
 export const kinds = {
@@ -12,11 +13,15 @@ export const kinds = {
   run: 3,
   /** `id, u32 call, u16 status, text headers (JSON), text body`: the answer to a call. */
   reply: 4,
-  /** `id`: this run is done elsewhere; answer `dropped` instead of running it, unless it was answered already. */
+  /**
+   * `id`: this run is done elsewhere; answer `dropped` instead of running it, unless it was answered already.
+   */
   recall: 5,
   /** Empty: the runner takes runs now. */
   ready: 16,
-  /** `id, u8 ending, u8 flags, i32 code, text error, text log, text returned, 7 texts` as in `changeNames`. */
+  /**
+   * `id, u8 ending, u8 flags, i32 code, text error, text log, text returned, 7 texts` as in `changeNames`.
+   */
   result: 17,
   /** `id, u32 call, text method, text path, text options (JSON), text payload`. */
   call: 18,
@@ -27,7 +32,9 @@ export const kinds = {
 /** How a run ended, in a result. */
 export const endings = { finished: 0, threw: 1, exited: 2 } as const;
 
-/** Flags of a load: the body awaits; the text is known to end at once and to touch nothing outside its event. */
+/**
+ * Flags of a load: the body awaits; the text is known to end at once and to touch nothing outside its event.
+ */
 export const loadFlags = { isAsync: 1, isQuick: 2 } as const;
 
 /** Flags of a run: collect changes. */
@@ -178,6 +185,17 @@ export class FrameFields {
     this.#end = end;
   }
 
+  /** What the fields lie in; `skipText` gives places in it. */
+  get buffer(): Buffer {
+    return this.#buffer;
+  }
+
+  /** The fields that were not read yet, in a buffer of their own. */
+  copied(): FrameFields {
+    const copy = Buffer.from(this.#buffer.subarray(this.#at, this.#end));
+    return new FrameFields(copy, 0, copy.length);
+  }
+
   id(): string {
     const at = this.#advance(idBytes);
     return this.#buffer.toString('latin1', at, at + idBytes);
@@ -233,8 +251,8 @@ export class FrameFields {
   }
 }
 
-/** Takes one frame: its kind, and where its body lies in a buffer that is only lent for the call. */
-export type TakeFrame = (kind: number, buffer: Buffer, start: number, end: number) => void;
+/** Takes one frame. Its fields lie in a buffer that is only lent for the call. */
+export type TakeFrame = (kind: number, fields: FrameFields) => void;
 
 /** Cuts a stream of bytes into frames; keeps what is incomplete. */
 export class FrameReader {
@@ -271,7 +289,7 @@ export class FrameReader {
     while (at + headBytes <= bytes.length) {
       const end = at + 4 + this.#checked(bytes.readUInt32LE(at));
       if (end > bytes.length) break;
-      this.#take(bytes.readUInt8(at + 4), bytes, at + headBytes, end);
+      this.#take(bytes.readUInt8(at + 4), new FrameFields(bytes, at + headBytes, end));
       at = end;
     }
     return at;

@@ -1,5 +1,6 @@
 // One warm process of a runner: its channel, the runs handed to it in order, and how it dies.
-// Invariant: the oldest unanswered run is the one that has started; whatever breaks the protocol ends the process.
+// Invariant: the oldest unanswered run is the one that has started; whatever breaks the protocol ends the
+// process.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { setPriority, tmpdir } from 'node:os';
@@ -8,7 +9,7 @@ import type { Duplex, Readable } from 'node:stream';
 import { limits } from '../core/limits.ts';
 import type { Program } from '../core/runner.ts';
 import {
-  FrameFields,
+  type FrameFields,
   FrameReader,
   FrameWriter,
   kinds,
@@ -178,7 +179,7 @@ export class RunnerProcess {
   #listen(): void {
     const channel = this.#child.stdio[3] as Duplex;
     this.#channel = channel;
-    const reader = new FrameReader(limits.frameBytes, (...frame) => this.#take(...frame));
+    const reader = new FrameReader(limits.frameBytes, (kind, fields) => this.#take(kind, fields));
     channel.on('data', (chunk: Buffer) => {
       try {
         if (!this.#isClosed) reader.push(chunk);
@@ -191,9 +192,8 @@ export class RunnerProcess {
     for (const output of [this.#child.stdout, this.#child.stderr]) this.#hear(output);
   }
 
-  #take(kind: number, buffer: Buffer, start: number, end: number): void {
+  #take(kind: number, fields: FrameFields): void {
     if (this.#isClosed) return;
-    const fields = new FrameFields(buffer, start, end);
     if (kind === kinds.result) this.#result(fields);
     else if (kind === kinds.call) this.#call(fields);
     else if (kind === kinds.dropped) this.#dropped(fields);

@@ -18,7 +18,10 @@ export interface CallAnswer {
 /** One run. */
 export class Task {
   readonly invocation: Invocation;
-  /** Known to end at once and to touch nothing but its event: may be handed over behind others, and done again. */
+  /**
+   * Known to end at once and to touch nothing but its event: may be handed over behind others, and done
+   * again.
+   */
   readonly isQuick: boolean;
   readonly queuedAt = performance.now();
   isSettled = false;
@@ -41,7 +44,9 @@ export class Task {
     this.#resolve(outcome);
   }
 
-  /** Passes a call on to the platform and its answer to `reply`. Throws ProtocolError for a flood of calls. */
+  /**
+   * Passes a call on to the platform and its answer to `reply`. Throws ProtocolError for a flood of calls.
+   */
   call(call: CallFrame, reply: (answer: CallAnswer) => void): void {
     this.#made++;
     if (this.#made > limits.innerCalls) {

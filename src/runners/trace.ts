@@ -8,7 +8,10 @@ type Place = Pick<ThrownError, 'line' | 'column' | 'stack'>;
 // The name under which hosts compile a script, with the place behind it.
 const ours = /tenon-script-\d+:(\d+)(?::(\d+))?/;
 
-/** Line and column (from 1) in the script as it was written, and its stack; `told` is what the host knew itself. */
+/**
+ * Line and column (from 1) in the script as it was written, and its stack; `told` is what the host knew
+ * itself.
+ */
 export function placeOf(stack: string, program: Program, told: { line: unknown; column: unknown }): Place {
   const match = ours.exec(stack);
   const line = numberOf(told.line) ?? numberOf(match?.[1]);

@@ -29,8 +29,9 @@ function page(title: string, text: string, [head = [], ...rows]: readonly (reado
 }
 
 function errorsPage(): string {
+  const shape = '`{"error": {"code", "context", "message", "status_code"}}`';
   const text =
-    'Every failed call is answered with `{"error": {"code", "context", "message", "status_code"}}`. ' +
+    `Every failed call is answered with ${shape}. ` +
     'The codes below are those of the log; `error.code` is the status unless a script or the table says otherwise.';
   const rows = Object.entries(catalog).map(([code, status]) => {
     return [code, String(status), ...errorMeanings[code as ErrorCode]];

@@ -15,7 +15,7 @@ export function shapeProblems(source: Source): Problem[] {
   if (source.lines.length - 1 > most.fileLines) {
     report(1, 'file length', `${source.lines.length - 1} lines; at most ${most.fileLines}`);
   }
-  // Code is wrapped by the formatter; what is longer in a test is text that it quotes as it is (SQL, scripts).
+  // Code is wrapped by the formatter; what is longer in a test is text that it quotes (SQL, scripts).
   const isQuoting = source.path.endsWith('.test.ts');
   source.lines.forEach((line, at) => {
     if (line.length > most.lineCharacters && !isQuoting) {

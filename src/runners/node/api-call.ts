@@ -1,4 +1,5 @@
-// `platform.api`: calls that go over the runner's channel and come back as DreamFactory's Node scripts expect them.
+// `platform.api`: calls that go over the runner's channel and come back as DreamFactory's Node scripts expect
+// them.
 // Invariant: an answer of any status is an answer; nothing here throws because of what the platform said.
 import { STATUS_CODES } from 'node:http';
 
@@ -16,7 +17,9 @@ export type SendCall = (request: ApiRequest, call: ApiCall) => void;
 
 type Callback = (body: string, response: ApiResponse) => void;
 
-/** The second argument of a callback, and what `await` gives: an IncomingMessage as far as scripts use one. */
+/**
+ * The second argument of a callback, and what `await` gives: an IncomingMessage as far as scripts use one.
+ */
 export class ApiResponse {
   readonly statusCode: number;
   readonly statusMessage: string;
@@ -158,7 +161,8 @@ export function platformApi(send: SendCall): Record<string, (...given: unknown[]
   };
 }
 
-// Text is sent as it is; `null` is a body, except where a body is unusual (recorded: a DELETE with '' or null has none).
+// Text is sent as it is; `null` is a body, except where a body is unusual (recorded: a DELETE with '' or null
+// has none).
 function payloadText(verb: string, payload: unknown): string | undefined {
   if (payload === undefined || payload === '') return undefined;
   if (payload === null) return verb === 'GET' || verb === 'DELETE' ? undefined : 'null';

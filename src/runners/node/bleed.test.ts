@@ -1,4 +1,5 @@
-// Nothing that one run leaves is seen by the next: pairs of a script that leaves something and one that looks.
+// Nothing that one run leaves is seen by the next: pairs of a script that leaves something and one that
+// looks.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Runner } from '../../core/runner.ts';
 import { invocationOf, programOf, returnedBy } from '../suite.ts';

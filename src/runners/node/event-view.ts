@@ -46,9 +46,9 @@ export class EventView {
   /** What setReturn was given last. */
   returned: unknown;
 
-  /** `fields` stands at the first of the eight texts; `frame` must stay as it is until the run is over. */
-  constructor(frame: Buffer, fields: FrameFields) {
-    this.#frame = frame;
+  /** `fields` stands at the first of the eight texts; its buffer must stay as it is until the run is over. */
+  constructor(fields: FrameFields) {
+    this.#frame = fields.buffer;
     for (let i = 0; i < sectionNames.length; i++) this.#starts.push(fields.skipText());
   }
 
@@ -137,8 +137,8 @@ export class EventView {
     this.onHandOver?.();
   };
 
-  #setResponse = (content: unknown, statusCode: unknown = 200, contentType: unknown = 'application/json') => {
-    const given = { status_code: statusCode, content_type: contentType, content };
+  #setResponse = (content: unknown, status: unknown = 200, type: unknown = 'application/json'): void => {
+    const given = { status_code: status, content_type: type, content };
     const current = this.event.response;
     if (typeof current === 'object' && current !== null) Object.assign(current, given);
     else this.event.response = given;
@@ -211,8 +211,8 @@ export class EventView {
     if (response.headers === lazy) response.headers = parseMap(jsonOf(meta.headers) ?? '');
   }
 
-  // Parts of a request that was replaced by one without them stay as they are: `setRequest({parameters})` is about
-  // parameters. A part deleted from the request itself is gone.
+  // Parts of a request that was replaced by one without them stay as they are: `setRequest({parameters})` is
+  // about parameters. A part deleted from the request itself is gone.
   #sent(event: Members): (string | null | undefined)[] {
     const value = event.request;
     if (typeof value !== 'object' || value === null) return [undefined, undefined, undefined, undefined];

@@ -1,11 +1,12 @@
 // Our program in a Node runner: takes frames on descriptor 3, runs scripts one after the other, answers each.
-// Invariant: an answer leaves before the next run starts, so that after a kill the first unanswered run is the one
-// that was running. When descriptor 3 closes, the server is gone and this process ends.
+// Invariant: an answer leaves before the next run starts, so that after a kill the first unanswered run is
+// the one that was running. When descriptor 3 closes, the server is gone and this process ends.
 import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setImmediate as setOwnImmediate } from 'node:timers';
 import {
-  FrameFields,
+  endings,
+  type FrameFields,
   FrameReader,
   FrameWriter,
   kinds,
@@ -37,9 +38,9 @@ class Host {
   #settings: Settings = { config: '{}', logBytes: 0, resultBytes: 0, frameBytes: 0 };
   #programs = new Map<number, ScriptProgram>();
   #out = new FrameWriter();
-  #reader = new FrameReader(0x7f_ff_ff_ff, (...frame) => this.#take(...frame));
+  #reader = new FrameReader(0x7f_ff_ff_ff, (kind, fields) => this.#take(kind, fields));
   #socket: Socket;
-  #later: { id: string; frame: Buffer }[] = [];
+  #later: { id: string; fields: FrameFields }[] = [];
   #isLagging = false;
   #current: ScriptRun | undefined;
   #baseline: Baseline;
@@ -78,7 +79,7 @@ class Host {
   ended(run: ScriptRun, ended: Ended): void {
     this.#socket.ref();
     this.#current = undefined;
-    const isReusable = this.#isClean(run.program) && ended.ending !== 2;
+    const isReusable = this.#isClean(run.program) && ended.ending !== endings.exited;
     this.#runs++;
     this.#writeResult(run, ended, isReusable);
     run.view.close();
@@ -103,7 +104,8 @@ class Host {
     process.on('beforeExit', () => this.#drained());
   }
 
-  // Timers that outlive their run are cleared with it; those that are open keep it going (through the event loop).
+  // Timers that outlive their run are cleared with it; those that are open keep it going (through the event
+  // loop).
   #trackTimers(): void {
     const { setTimeout, setInterval, setImmediate } = globalThis;
     const timer = (made: NodeJS.Timeout) => {
@@ -133,9 +135,8 @@ class Host {
     return true;
   }
 
-  #take(kind: number, buffer: Buffer, start: number, end: number): void {
-    const fields = new FrameFields(buffer, start, end);
-    if (kind === kinds.run) this.#takeRun(buffer, start, end);
+  #take(kind: number, fields: FrameFields): void {
+    if (kind === kinds.run) this.#takeRun(fields);
     else if (kind === kinds.reply) this.#reply(fields);
     else if (kind === kinds.load) this.#load(fields);
     else if (kind === kinds.recall) this.#recall(fields.id());
@@ -156,14 +157,12 @@ class Host {
     this.#programs.set(index, new ScriptProgram({ index, name, code, isAsync, isQuick }));
   }
 
-  #takeRun(buffer: Buffer, start: number, end: number): void {
-    if (!this.#isLagging && this.#current === undefined && this.#later.length === 0) {
-      this.#run(buffer, start, end);
-      return;
-    }
+  #takeRun(fields: FrameFields): void {
+    const id = fields.id();
+    const isFree = !this.#isLagging && this.#current === undefined && this.#later.length === 0;
+    if (isFree) this.#run(id, fields);
     // The buffer is only lent for this call.
-    const frame = Buffer.from(buffer.subarray(start, end));
-    this.#later.push({ id: new FrameFields(frame, 0, frame.length).id(), frame });
+    else this.#later.push({ id, fields: fields.copied() });
   }
 
   #recall(id: string): void {
@@ -178,22 +177,15 @@ class Host {
     while (!this.#isLagging && this.#current === undefined) {
       const next = this.#later.shift();
       if (next === undefined) return;
-      this.#run(next.frame, 0, next.frame.length);
+      this.#run(next.id, next.fields);
     }
   };
 
-  #run(lent: Buffer, from: number, to: number): void {
-    let fields = new FrameFields(lent, from, to);
-    const id = fields.id();
-    const program = this.#programs.get(fields.u32());
-    const wantsChanges = (fields.u8() & runFlags.wantsChanges) !== 0;
+  #run(id: string, lent: FrameFields): void {
+    const program = this.#programs.get(lent.u32());
+    const wantsChanges = (lent.u8() & runFlags.wantsChanges) !== 0;
     if (program === undefined) this.#reallyExit(70);
-    let frame = lent;
-    if (!program.isQuick) {
-      frame = Buffer.from(lent.subarray(from + 21, to));
-      fields = new FrameFields(frame, 0, frame.length);
-    }
-    const view = new EventView(frame, fields);
+    const view = new EventView(program.isQuick ? lent : lent.copied());
     const { logBytes } = this.#settings;
     const run = new ScriptRun({ id, program, view, host: this, wantsChanges, logBytes });
     this.#current = run;
@@ -258,11 +250,8 @@ class Host {
     out.cancel();
     const message = `The result of the script is larger than ${resultBytes} bytes.`;
     const tooLarge = { message, code: 'script.output_too_large' };
-    this.#writeResult(
-      run,
-      { ...ended, ending: 1, error: tooLarge, changes: unchanged, returned: undefined },
-      isReusable,
-    );
+    const instead = { ending: endings.threw, error: tooLarge, changes: unchanged, returned: undefined };
+    this.#writeResult(run, { ...instead, code: 0 }, isReusable);
   }
 
   // Straight to the descriptor: half of what a stream costs per frame. A full pipe falls back to the stream.

@@ -1,14 +1,20 @@
 // Nothing of one run may be visible to the next: finds what a script left in the process.
 // Invariant: what cannot be put back with certainty makes the process unusable instead.
 
-// What a text must hold to reach a built-in object, by any way we know: names that lead to prototypes and modules,
-// assignments to capitalised names (`Math.x =`, `Array =`) and to the global functions, and escapes that hide names.
-const names =
-  /\b(prototype|constructor|process|require|module|exports|import|globalThis|global|eval|Function|arguments|with|Reflect|defineProperty|defineProperties|setPrototypeOf|assign|this|fetch|Proxy)\b|__/;
-const assignments =
-  /\b([A-Z]\w*|parse\w+|is\w+|\w*codeURI\w*|\w*escape|atob|btoa|clear\w+|set\w+|queueMicrotask|crypto|performance|structuredClone)\s*((\.|\?\.)\s*\w+\s*|\[[^\]]*\]\s*)*([-+*/%&|^?<>]{0,3}=(?![=>])|\+\+|--)/;
-const others =
-  /\\[ux]|\bdelete\s+[A-Z]|(\+\+|--)\s*[A-Z]|[[{,:]\s*[A-Z]\w*\s*[.[\]},][^;]*[\]}]\s*(=(?![=>])|of\b|in\b)/;
+// What a text must hold to reach a built-in object, by any way we know: names that lead to prototypes and
+// modules, assignments to capitalised names (`Math.x =`, `Array =`) and to the global functions, and escapes
+// that hide names.
+const names = anyWord(
+  'prototype constructor process require module exports import globalThis global eval Function arguments with ' +
+    'Reflect defineProperty defineProperties setPrototypeOf assign this fetch Proxy',
+);
+const change = String.raw`\s*((\.|\?\.)\s*\w+\s*|\[[^\]]*\]\s*)*([-+*/%&|^?<>]{0,3}=(?![=>])|\+\+|--)`;
+const builtIn =
+  String.raw`\b([A-Z]\w*|parse\w+|is\w+|\w*codeURI\w*|\w*escape|atob|btoa|clear\w+|set\w+|queueMicrotask|` +
+  String.raw`crypto|performance|structuredClone)`;
+const assignments = new RegExp(builtIn + change);
+const taken = String.raw`[[{,:]\s*[A-Z]\w*\s*[.[\]},][^;]*[\]}]\s*(=(?![=>])|of\b|in\b)`;
+const others = new RegExp(String.raw`__|\\[ux]|\bdelete\s+[A-Z]|(\+\+|--)\s*[A-Z]|${taken}`);
 
 /** Whether a script with this text is checked in full after each run, and not only for new names. */
 export function isSuspicious(code: string): boolean {
@@ -37,7 +43,9 @@ export class Baseline {
     if (!this.#records.has(watched)) this.#records.set(watched, contentOf(watched));
   }
 
-  /** Removes new global names; false: the process must not be used again. 0.7 µs when there is nothing to do. */
+  /**
+   * Removes new global names; false: the process must not be used again. 0.7 µs when there is nothing to do.
+   */
   restore(isThorough: boolean): boolean {
     // RegExp.$1 and its kin remember the last match of whoever ran last.
     emptyMatch.test('');
@@ -73,7 +81,8 @@ function visibleNames(): number {
   return count;
 }
 
-// Values and accessors by key. Lazy globals of Node (`fetch`, `crypto`) are accessors, so looking does not load them.
+// Values and accessors by key. Lazy globals of Node (`fetch`, `crypto`) are accessors, so looking does not
+// load them.
 function contentOf(watched: object): Map<PropertyKey, unknown> {
   const content = new Map<PropertyKey, unknown>();
   content.set(parentKey, Object.getPrototypeOf(watched));
@@ -140,4 +149,8 @@ function listenersOf(): string {
     .map((name) => `${String(name)}:${process.listenerCount(name)}`)
     .sort()
     .join();
+}
+
+function anyWord(words: string): RegExp {
+  return new RegExp(`\\b(${words.split(' ').join('|')})\\b`);
 }

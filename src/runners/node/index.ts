@@ -51,9 +51,16 @@ export function createNodeRunner(options: NodeRunnerOptions): Runner {
   });
 }
 
-// Words that lead out of the event: to other modules, to code made at run time, to anything that comes later.
-const leadsOut =
-  /\b(require|process|import|global|globalThis|constructor|eval|Function|arguments|with|async|await|Promise|then|fetch|set(Timeout|Interval|Immediate)|queueMicrotask|Atomics|WebAssembly|crypto|performance|navigator|Blob|Response|Request|api|[A-Z]\w*(Worker|Channel|Socket|Source|Stream|Signal|Controller|Registry|Observer))\b|\b_?platform\b(?!\s*\.\s*(session|config|store)\b)|\\[ux]/;
+// What leads out of the event: to other modules, to code made at run time, to anything that comes later.
+const words =
+  'require process import global globalThis constructor eval Function arguments with async await Promise then ' +
+  'fetch setTimeout setInterval setImmediate queueMicrotask Atomics WebAssembly crypto performance navigator ' +
+  'Blob Response Request api';
+const kinds = 'Worker|Channel|Socket|Source|Stream|Signal|Controller|Registry|Observer';
+const platform = String.raw`\b_?platform\b(?!\s*\.\s*(session|config|store)\b)`;
+const leadsOut = new RegExp(
+  String.raw`\b(${words.replaceAll(' ', '|')}|[A-Z]\w*(${kinds}))\b|${platform}|\\[ux]`,
+);
 
 function endsAtOnce(program: Program): boolean {
   return !leadsOut.test(program.code);

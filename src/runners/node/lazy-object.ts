@@ -1,5 +1,6 @@
 // Objects whose members are made when they are first looked at, and are plain data from then on.
-// Invariant: keys, order, `in`, delete and assignment are those of a plain object; only reading a member makes it.
+// Invariant: keys, order, `in`, delete and assignment are those of a plain object; only reading a member
+// makes it.
 
 /** Stands for a member that was not looked at yet; never seen by scripts. */
 export const lazy: unique symbol = Symbol('lazy');
@@ -10,7 +11,8 @@ export type Members = Record<PropertyKey, unknown>;
 /** Puts the value of a lazy member into its place. */
 export type Fill = (members: Members, key: PropertyKey) => void;
 
-// Accessors in an object literal were tried: 1,100 ns per object against 50 ns of a proxy with a shared class.
+// Accessors in an object literal were tried: 1,100 ns per object against 50 ns of a proxy with a shared
+// class.
 class LazyHandler implements ProxyHandler<Members> {
   readonly fill: Fill;
 

@@ -25,7 +25,9 @@ export class RunLog {
     if (this.#left <= 0) this.lines.push(['warn', 'Further output of this run was dropped.']);
   }
 
-  /** Node's own console over this log. Counters, timers and indentation live here, so each run has its own. */
+  /**
+   * Node's own console over this log. Counters, timers and indentation live here, so each run has its own.
+   */
   get printer(): Console {
     if (this.#printer === undefined) {
       const write = (chunk: Buffer, _encoding: string, done: () => void) => {
