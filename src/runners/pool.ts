@@ -85,7 +85,7 @@ export class RunnerPool implements Runner {
     }
     if (this.#waiting.isFirst(task) && this.#offer(task)) return;
     if (this.#waiting.length >= limits.runnerQueue) {
-      const message = `${limits.runnerQueue} runs of ${this.language} scripts are waiting already. Try again later.`;
+      const message = `${limits.runnerQueue} runs of ${this.language} scripts are waiting. Try again later.`;
       task.settle({ kind: 'saturated', message });
       return;
     }

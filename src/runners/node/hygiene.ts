@@ -5,15 +5,16 @@
 // modules, assignments to capitalised names (`Math.x =`, `Array =`) and to the global functions, and escapes
 // that hide names.
 const names = anyWord(
-  'prototype constructor process require module exports import globalThis global eval Function arguments with ' +
-    'Reflect defineProperty defineProperties setPrototypeOf assign this fetch Proxy',
+  'prototype constructor process require module exports import globalThis global eval Function arguments ' +
+    'with Reflect defineProperty defineProperties setPrototypeOf assign this fetch Proxy',
 );
-const change = String.raw`\s*((\.|\?\.)\s*\w+\s*|\[[^\]]*\]\s*)*([-+*/%&|^?<>]{0,3}=(?![=>])|\+\+|--)`;
+const member = String.raw`((\.|\?\.)\s*\w+\s*|\[[^\]]*\]\s*)*`;
+const change = String.raw`\s*${member}([-+*/%&|^?<>]{0,3}=(?![=>])|\+\+|--)`;
 const builtIn =
   String.raw`\b([A-Z]\w*|parse\w+|is\w+|\w*codeURI\w*|\w*escape|atob|btoa|clear\w+|set\w+|queueMicrotask|` +
-  String.raw`crypto|performance|structuredClone)`;
+  'crypto|performance|structuredClone)';
 const assignments = new RegExp(builtIn + change);
-const taken = String.raw`[[{,:]\s*[A-Z]\w*\s*[.[\]},][^;]*[\]}]\s*(=(?![=>])|of\b|in\b)`;
+const taken = String.raw`[[{,:]\s*[A-Z]\w*\s*[.[\]},][^;]{0,200}[\]}]\s*(=(?![=>])|of\b|in\b)`;
 const others = new RegExp(String.raw`__|\\[ux]|\bdelete\s+[A-Z]|(\+\+|--)\s*[A-Z]|${taken}`);
 
 /** Whether a script with this text is checked in full after each run, and not only for new names. */

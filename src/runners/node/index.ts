@@ -53,9 +53,9 @@ export function createNodeRunner(options: NodeRunnerOptions): Runner {
 
 // What leads out of the event: to other modules, to code made at run time, to anything that comes later.
 const words =
-  'require process import global globalThis constructor eval Function arguments with async await Promise then ' +
-  'fetch setTimeout setInterval setImmediate queueMicrotask Atomics WebAssembly crypto performance navigator ' +
-  'Blob Response Request api';
+  'require process import global globalThis constructor eval Function arguments with async await Promise ' +
+  'then fetch setTimeout setInterval setImmediate queueMicrotask Atomics WebAssembly crypto performance ' +
+  'navigator Blob Response Request api';
 const kinds = 'Worker|Channel|Socket|Source|Stream|Signal|Controller|Registry|Observer';
 const platform = String.raw`\b_?platform\b(?!\s*\.\s*(session|config|store)\b)`;
 const leadsOut = new RegExp(
