@@ -1,7 +1,7 @@
 // Our program in a Node runner: takes frames on descriptor 3, runs scripts one after the other, answers each.
 // Invariant: an answer leaves before the next run starts, so that after a kill the first unanswered run is
 // the one that was running. When descriptor 3 closes, the server is gone and this process ends.
-import { writeSync } from 'node:fs';
+import { rmSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setImmediate as setOwnImmediate } from 'node:timers';
 import {
@@ -56,8 +56,14 @@ class Host {
     };
     this.#reallyExit = (process as unknown as { reallyExit(code: number): never }).reallyExit.bind(process);
     this.#socket = new Socket({ fd: channel, readable: true, writable: true, onread });
-    this.#socket.on('close', () => this.#reallyExit(0));
-    this.#socket.on('error', () => this.#reallyExit(0));
+    const folder = process.cwd();
+    const leave = () => {
+      // The server is gone and cannot tidy up after us.
+      rmSync(folder, { recursive: true, force: true });
+      this.#reallyExit(0);
+    };
+    this.#socket.on('close', leave);
+    this.#socket.on('error', leave);
     this.#prepare();
     this.#baseline = new Baseline();
     this.require = scriptRequire((module) => this.#baseline.watch(module));
