@@ -1,7 +1,7 @@
 // Our program in a Node runner: takes frames on descriptor 3, runs scripts one after the other, answers each.
 // Invariant: an answer leaves before the next run starts, so that after a kill the first unanswered run is
 // the one that was running. When descriptor 3 closes, the server is gone and this process ends.
-import { rmSync, writeSync } from 'node:fs';
+import { rmdirSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setImmediate as setOwnImmediate } from 'node:timers';
 import {
@@ -58,8 +58,12 @@ class Host {
     this.#socket = new Socket({ fd: channel, readable: true, writable: true, onread });
     const folder = process.cwd();
     const leave = () => {
-      // The server is gone and cannot tidy up after us.
-      rmSync(folder, { recursive: true, force: true });
+      try {
+        // The server is gone and cannot tidy up after us. Only ever an empty folder.
+        rmdirSync(folder);
+      } catch {
+        // Scripts left files there, or the server was faster.
+      }
       this.#reallyExit(0);
     };
     this.#socket.on('close', leave);
