@@ -32,7 +32,8 @@ function errorsPage(): string {
   const shape = '`{"error": {"code", "context", "message", "status_code"}}`';
   const text =
     `Every failed call is answered with ${shape}. ` +
-    'The codes below are those of the log; `error.code` is the status unless a script or the table says otherwise.';
+    'The codes below are those of the log; ' +
+    '`error.code` is the status unless a script or the table says otherwise.';
   const rows = Object.entries(catalog).map(([code, status]) => {
     return [code, String(status), ...errorMeanings[code as ErrorCode]];
   });
