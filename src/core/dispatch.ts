@@ -7,7 +7,7 @@ import { Body } from './body.ts';
 import { asPlatformError, envelope, PlatformError } from './errors.ts';
 import { limits } from './limits.ts';
 import type { Observe } from './observe.ts';
-import type { InnerCall, Message, Operation, Result } from './operation.ts';
+import type { InnerCall, Operation, Result } from './operation.ts';
 import type { Exchange, ScriptDirectory, ScriptPlan } from './script.ts';
 import type { CallContext, Location, Service, ServiceDirectory } from './service.ts';
 
@@ -51,33 +51,32 @@ export class Dispatcher {
     }
   }
 
-  async #withScripts(step: Step): Promise<Result> {
-    const { operation, plan } = step;
+  async #withScripts({ operation, service, location, plan }: Step): Promise<Result> {
     const exchange: Exchange = {
       operation,
       request: operation.request,
       result: undefined,
+      headersText: undefined,
       call: (call) => this.dispatch(innerOperation(operation, call, 'script')),
     };
-    await this.#attempt(exchange, async () => {
-      if (plan.hasBefore) await plan.before(exchange);
-      exchange.result ??= await this.#handle(step, exchange.request);
-    });
-    if (plan.hasAfter) await this.#attempt(exchange, () => plan.after(exchange));
-    return exchange.result ?? errorResult(undefined);
-  }
-
-  #handle({ operation, service, location }: Step, request: Message): Promise<Result> | Result {
-    const asked = request === operation.request ? operation : { ...operation, request };
-    return service.handle(asked, location, this.#context(asked));
-  }
-
-  async #attempt(exchange: Exchange, work: () => Promise<void>): Promise<void> {
     try {
-      await work();
+      if (plan.hasBefore) await plan.before(exchange);
+      if (exchange.result === undefined) {
+        const { request } = exchange;
+        const asked = request === operation.request ? operation : { ...operation, request };
+        const result = service.handle(asked, location, this.#context(asked));
+        // An embedded database answers at once; waiting for it would cost a turn of the microtask queue.
+        exchange.result = result instanceof Promise ? await result : result;
+      }
     } catch (thrown) {
-      exchange.result = this.#failed(exchange.operation, thrown);
+      exchange.result = this.#failed(operation, thrown);
     }
+    try {
+      if (plan.hasAfter) await plan.after(exchange);
+    } catch (thrown) {
+      exchange.result = this.#failed(operation, thrown);
+    }
+    return exchange.result;
   }
 
   #context(operation: Operation): CallContext {

@@ -1,7 +1,7 @@
 // What a script is, where it plugs in, and the exchange that it sees and changes.
 // Invariant: the path knows scripts only through this port; what a slot means is written in scripts/types.
 import type { EventName } from './event.ts';
-import type { InnerCall, Message, Operation, Result } from './operation.ts';
+import type { Headers, InnerCall, Message, Operation, Result } from './operation.ts';
 
 /** A script as it is stored: DreamFactory's event script with our fields beside it. */
 export interface Script {
@@ -23,6 +23,8 @@ export interface Exchange {
   request: Message;
   /** Undefined until a before script, the handler or an error has made one. */
   result: Result | undefined;
+  /** JSON of `request.headers`, once somebody wrote it; belongs to whoever makes sections. */
+  headersText: { readonly of: Headers; readonly text: string } | undefined;
   /** Calls the platform for a running script: same principal, requestor script, one level deeper. */
   call(call: InnerCall): Promise<Result>;
 }

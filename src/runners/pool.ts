@@ -91,7 +91,7 @@ export class RunnerPool implements Runner {
     }
     this.#waiting.add(task);
     // Shared runs wait a moment first: most jams are over before a process could have started.
-    if (!task.isQuick || this.#processes.length === 0) this.#grow(task);
+    if (!task.isShared || this.#processes.length === 0) this.#grow(task);
     if (this.#processes.length === 0 && !this.#isStopped) this.#refuseWaiting();
     this.#arm();
   }
@@ -103,7 +103,7 @@ export class RunnerPool implements Runner {
   }
 
   #offer(task: Task): boolean {
-    const process = task.isQuick ? this.#pickShared() : this.#pickOwn(task.invocation.depth);
+    const process = task.isShared ? this.#pickShared() : this.#pickOwn(task.invocation.depth);
     if (process === undefined) return false;
     process.hand({ task, id: this.#ids.next(), isRecalled: false, startedAt: 0 });
     this.#arm();
@@ -122,7 +122,7 @@ export class RunnerPool implements Runner {
     const first = process.handed[0];
     if (!process.isReady || process.runs >= this.#options.runsPerProcess) return false;
     if (first === undefined) return true;
-    if (!first.task.isQuick || process.handed.length >= limits.runnerPipeline) return false;
+    if (!first.task.isShared || process.handed.length >= limits.runnerPipeline) return false;
     return performance.now() - first.startedAt < limits.runnerLateMs;
   }
 
@@ -143,14 +143,14 @@ export class RunnerPool implements Runner {
     let count = 0;
     for (const process of this.#processes) {
       const task = process.handed[0]?.task;
-      if (task !== undefined && !task.isQuick && task.invocation.depth <= depth) count++;
+      if (task !== undefined && !task.isShared && task.invocation.depth <= depth) count++;
     }
     return count;
   }
 
   #grow(task: Task): void {
     const starting = this.#processes.filter((process) => !process.isReady).length;
-    const wanted = task.isQuick ? 1 : this.#waiting.exclusive;
+    const wanted = task.isShared ? 1 : this.#waiting.exclusive;
     if (starting >= wanted) return;
     const depth = Math.min(task.invocation.depth, limits.callDepth);
     if (this.#processes.length < this.#options.max * (depth + 1)) this.#start();
@@ -223,8 +223,7 @@ export class RunnerPool implements Runner {
       if (this.#dying.size === 0) this.#onEmpty?.();
       return;
     }
-    const first = process.handed[0];
-    if (first !== undefined && !first.isRecalled) first.task.settle({ kind: 'crashed', reason, log: [] });
+    this.#blame(process, { kind: 'crashed', reason, log: [] });
     this.#dismiss(process, reason);
     this.#dying.delete(process);
     this.#failed(process.isReady ? undefined : process.pid, reason);
@@ -296,23 +295,33 @@ export class RunnerPool implements Runner {
   #checkRun(process: RunnerProcess, first: Handed, now: number): void {
     const ms = now - first.startedAt;
     const { timeoutMs } = first.task.invocation;
-    if (ms > timeoutMs) {
-      if (!first.isRecalled) first.task.settle({ kind: 'timeout', ms: timeoutMs, log: [] });
-      this.#dismiss(process, `a run took longer than ${timeoutMs} ms`);
+    const most = isDoubtful(process) ? Math.min(timeoutMs, limits.runnerStuckMs) : timeoutMs;
+    if (ms > most) {
+      this.#blame(process, { kind: 'timeout', ms: timeoutMs, log: [] });
+      this.#dismiss(process, `a run took longer than ${most} ms`);
       this.#replace();
       this.#drain();
       return;
     }
     if (ms > limits.runnerLateMs && process.handed.length > 1) this.#spill(process);
-    if (ms > 20 && process.memory() > this.#options.memoryMb * 1_048_576) this.#outOfMemory(process, first);
+    if (ms > 20 && process.memory() > this.#options.memoryMb * 1_048_576) this.#outOfMemory(process);
   }
 
-  #outOfMemory(process: RunnerProcess, first: Handed): void {
+  #outOfMemory(process: RunnerProcess): void {
     const reason = `it took more than ${this.#options.memoryMb} MB of memory`;
-    if (!first.isRecalled) first.task.settle({ kind: 'crashed', reason, log: [] });
+    this.#blame(process, { kind: 'crashed', reason, log: [] });
     this.#dismiss(process, reason);
     this.#replace();
     this.#drain();
+  }
+
+  // The oldest unanswered run has started, and pays. Answers of shared runs leave together, though: among several of
+  // these any may be the one, so each is done again in a process of its own, where there is no doubt.
+  #blame(process: RunnerProcess, outcome: Outcome): void {
+    const first = process.handed[0];
+    if (isDoubtful(process)) {
+      for (const { task, isRecalled } of process.handed) if (!isRecalled) task.isShared = false;
+    } else if (first !== undefined && !first.isRecalled) first.task.settle(outcome);
   }
 
   // Those behind a slow run go elsewhere. One may start here all the same before its recall arrives: quick
@@ -348,8 +357,12 @@ function readResult(task: Task, fields: FrameFields): ReturnType<typeof readOutc
   }
 }
 
+function isDoubtful(process: RunnerProcess): boolean {
+  return process.handed.length > 1 && isShared(process);
+}
+
 function isShared(process: RunnerProcess): boolean {
-  return process.handed[0]?.task.isQuick === true;
+  return process.handed[0]?.task.isShared === true;
 }
 
 // Random bytes are cheap by the page and dear by the piece.

@@ -16,7 +16,6 @@ import {
   loadFlags,
   ProtocolError,
   runFlags,
-  sectionNames,
 } from './protocol.ts';
 import type { Task } from './task.ts';
 
@@ -110,7 +109,9 @@ export class RunnerProcess {
     const index = this.#load(program, handed.task.isQuick);
     const out = this.#out.begin(kinds.run).id(handed.id).u32(index);
     out.u8(wantsChanges === false ? 0 : runFlags.wantsChanges);
-    for (const name of sectionNames) out.text(sections[name]);
+    // In the order of `sectionNames`, written out because reading members by name costs more than the writing.
+    out.text(sections.meta).text(sections.parameters).text(sections.headers).text(sections.content);
+    out.text(sections.payload).text(sections.session).text(sections.response).text(sections.responseContent);
     out.end();
     if (this.handed.push(handed) === 1) handed.startedAt = performance.now();
     this.runs++;

@@ -23,6 +23,8 @@ export class Task {
    * again.
    */
   readonly isQuick: boolean;
+  /** Quick, and not yet under suspicion: one that may have stopped a process goes on alone. */
+  isShared: boolean;
   readonly queuedAt = performance.now();
   isSettled = false;
   #resolve: (outcome: Outcome) => void;
@@ -33,6 +35,7 @@ export class Task {
   constructor(invocation: Invocation, isQuick: boolean, resolve: (outcome: Outcome) => void) {
     this.invocation = invocation;
     this.isQuick = isQuick;
+    this.isShared = isQuick;
     this.#resolve = resolve;
   }
 

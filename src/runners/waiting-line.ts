@@ -65,8 +65,8 @@ export class WaitingLine {
   }
 
   #laneOf(task: Task): Task[] {
-    if (task.invocation.depth > 0) return task.isQuick ? this.#nestedQuick : this.#nested;
-    return task.isQuick ? this.#quick : this.#others;
+    if (task.invocation.depth > 0) return task.isShared ? this.#nestedQuick : this.#nested;
+    return task.isShared ? this.#quick : this.#others;
   }
 }
 

@@ -10,6 +10,7 @@ import { LoadedScript, ScriptRuns } from './run.ts';
 import { timeoutOf } from './script-types.ts';
 import type { Compiler } from './source.ts';
 import { type Bound, EventPlan } from './types/event.ts';
+import { KnownParameters } from './types/event-outcome.ts';
 import { EventView } from './types/event-view.ts';
 
 /** What the directory is made of. Runners by language, e.g. `nodejs`. */
@@ -25,6 +26,7 @@ export class EventScripts implements ScriptDirectory {
   readonly #runs: ScriptRuns;
   readonly #view = new EventView({ sessions: new SessionTexts() });
   #scripts = new Map<string, readonly LoadedScript[]>();
+  readonly #parameters = new KnownParameters();
   #generation = 0;
 
   constructor(parts: EventScriptsParts) {
@@ -65,7 +67,11 @@ export class EventScripts implements ScriptDirectory {
   #bound(events: readonly EventName[], stage: Stage): Bound[] {
     return events.flatMap((event) => {
       const scripts = this.#scripts.get(stage === '' ? event.name : `${event.name}.${stage}`) ?? [];
-      return scripts.map((loaded) => ({ place: { event, stage }, loaded }));
+      return scripts.map((loaded) => {
+        const { name, allowModification } = loaded.script;
+        const author = { name, allowModification, parameters: this.#parameters };
+        return { place: { event, stage }, loaded, author };
+      });
     });
   }
 }

@@ -53,6 +53,7 @@ export function exchangeOf(
     operation,
     request: operation.request,
     result,
+    headersText: undefined,
     calls,
     call: async (call) => {
       calls.push(call);

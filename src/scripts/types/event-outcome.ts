@@ -1,8 +1,10 @@
 // What a finished event script does to its exchange (spec §1.3 and §2.2, with the recommended choices).
 // Invariant: only message parts change; a script without allow_event_modification changes nothing but may
 // refuse.
+import { LRUCache } from 'lru-cache';
 import { Body, writeJson } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
 import type { Headers, Message, Parameters } from '../../core/operation.ts';
 import type { Changes } from '../../core/runner.ts';
 import type { Exchange } from '../../core/script.ts';
@@ -19,6 +21,24 @@ export interface Ending {
 export interface Author {
   readonly name: string;
   readonly allowModification: boolean;
+  /** Parameters that scripts set before, by their text. */
+  readonly parameters?: KnownParameters;
+}
+
+/**
+ * Parameters by their text, so that a script which always sets the same gives the service the same object: what
+ * is made of parameters (parsed filters, plans) is kept by the object.
+ */
+export class KnownParameters {
+  readonly #known = new LRUCache<string, Parameters>({ max: limits.changedParameters });
+
+  get(text: string): Parameters | undefined {
+    return this.#known.get(text);
+  }
+
+  set(text: string, parameters: Parameters): void {
+    if (text.length <= limits.uriBytes) this.#known.set(text, parameters);
+  }
 }
 
 /** Applies the ending of a before script: the request is edited, or a response answers the call. */
@@ -26,12 +46,11 @@ export function applyBefore(exchange: Exchange, { returned, changes }: Ending, a
   const value = returnedFields(returned, author);
   if (!author.allowModification) return;
   if (value !== undefined && ('request' in value || 'response' in value)) {
-    if (isFields(value.request))
-      exchange.request = editedByReturn(exchange.request, value.request, author.name);
+    if (isFields(value.request)) exchange.request = editedByReturn(exchange.request, value.request, author);
     respond(exchange, value.response, author.name);
     return;
   }
-  exchange.request = edited(exchange.request, changes, author.name);
+  exchange.request = edited(exchange.request, changes, author);
   if (isSomething(changes.responseValue)) {
     exchange.result = { status: 200, headers: {}, body: Body.ofText(changes.responseValue) };
     return;
@@ -110,7 +129,8 @@ function isEmpty({ fields, content }: WrittenResponse): boolean {
   return content === undefined && Object.keys(fields).length === 0;
 }
 
-function edited(request: Message, changes: Changes, script: string): Message {
+function edited(request: Message, changes: Changes, author: Author): Message {
+  const { name: script } = author;
   const { parameters, headers, payload, content } = changes;
   const isUntouched =
     typeof parameters !== 'string' &&
@@ -123,10 +143,7 @@ function edited(request: Message, changes: Changes, script: string): Message {
       ? headersOf(readValue(headers, script, 'event.request.headers'), script)
       : request.headers;
   return {
-    parameters:
-      typeof parameters === 'string'
-        ? parametersOf(readValue(parameters, script, 'event.request.parameters'), script)
-        : request.parameters,
+    parameters: typeof parameters === 'string' ? readParameters(parameters, author) : request.parameters,
     headers: nextHeaders,
     body: editedBody(request, { headers: nextHeaders, payload, content }),
   };
@@ -152,14 +169,20 @@ function mediaTypeOf(headers: Headers, request: Message): string {
   return declared || request.body?.mediaType || 'application/json';
 }
 
-function parametersOf(value: unknown, script: string): Parameters {
-  if (isFields(value)) return value as Parameters;
-  if (Array.isArray(value) && value.length === 0) return {};
+function readParameters(text: string, { name: script, parameters }: Author): Parameters {
+  const known = parameters?.get(text);
+  if (known !== undefined) return known;
+  const value = readValue(text, script, 'event.request.parameters');
+  if (isFields(value) || (Array.isArray(value) && value.length === 0)) {
+    const read = (isFields(value) ? value : {}) as Parameters;
+    parameters?.set(text, read);
+    return read;
+  }
   throw scriptError(script, 'set event.request.parameters to something that is not a map of names to values');
 }
 
 // A returned request is whole: what differs from the current one is what the script changed.
-function editedByReturn(request: Message, given: Fields, script: string): Message {
+function editedByReturn(request: Message, given: Fields, author: Author): Message {
   const json = (value: unknown) => (value === undefined || value === null ? undefined : writeJson(value));
   const payload = json(given.payload);
   const content = json(given.content);
@@ -170,7 +193,7 @@ function editedByReturn(request: Message, given: Fields, script: string): Messag
     ...(payload === undefined || payload === payloadText(request) ? {} : { payload }),
     ...(isSameContent ? {} : { content }),
   };
-  return edited(request, changes, script);
+  return edited(request, changes, author);
 }
 
 function payloadText({ body }: Message): string {

@@ -20,7 +20,8 @@ const plainAnswer = '{"status_code":200,"content_type":null,"format":201,"header
 /** Makes section texts; keeps what is the same for many requests. */
 export class EventView {
   readonly #sessions: SessionTexts;
-  readonly #texts = new WeakMap<Parameters | Headers, string>();
+  readonly #texts = new WeakMap<Parameters, string>();
+  readonly #places = new WeakMap<Place, string>();
   readonly #tableTexts = new WeakMap<Parameters, string>();
 
   constructor({ sessions }: { readonly sessions: SessionTexts }) {
@@ -35,9 +36,9 @@ export class EventView {
     const { body, headers } = request;
     const answer = place.stage === 'pre_process' ? undefined : result;
     return {
-      meta: meta(operation, place, headers['content-type'] ?? 'application/json'),
+      meta: this.#meta(operation, place, headers['content-type'] ?? 'application/json'),
       parameters: this.#parameters(exchange),
-      headers: this.#textOf(headers),
+      headers: headersText(exchange),
       content: body?.text ?? '',
       payload: payload(body, headers),
       session: this.#sessions.of(operation.principal),
@@ -58,7 +59,25 @@ export class EventView {
     return text;
   }
 
-  #textOf(map: Parameters | Headers): string {
+  // What is the same for all runs of a place is written once, the rest put behind it.
+  #meta({ path, uri, action, service, apiVersion }: Operation, place: Place, contentType: string): string {
+    let fixed = this.#places.get(place);
+    if (fixed === undefined) {
+      fixed = `{"event":${JSON.stringify(place.event.name)},"stage":${JSON.stringify(place.stage)}`;
+      this.#places.set(place, fixed);
+    }
+    const query = uri.indexOf('?');
+    const whole = path.join('/');
+    const resource = JSON.stringify(eventResource(place.event, path));
+    const asked = JSON.stringify(query < 0 ? whole : whole + uri.slice(query));
+    return (
+      `${fixed},"resource":${resource},"method":"${action}","uri":${JSON.stringify(uri)},` +
+      `"service":${JSON.stringify(service)},"requestResource":${asked},` +
+      `"apiVersion":${JSON.stringify(apiVersion)},"contentType":${JSON.stringify(contentType)}}`
+    );
+  }
+
+  #textOf(map: Parameters): string {
     let text = this.#texts.get(map);
     if (text === undefined) {
       text = JSON.stringify(map);
@@ -68,20 +87,13 @@ export class EventView {
   }
 }
 
-function meta(operation: Operation, { event, stage }: Place, contentType: string): string {
-  const { path, uri } = operation;
-  const query = uri.indexOf('?');
-  return JSON.stringify({
-    event: event.name,
-    stage,
-    resource: eventResource(event, path),
-    method: operation.action,
-    uri,
-    service: operation.service,
-    requestResource: query < 0 ? path.join('/') : path.join('/') + uri.slice(query),
-    apiVersion: operation.apiVersion,
-    contentType,
-  });
+// Written once per exchange: not in a WeakMap, whose entries cost the collector more than the text does.
+function headersText(exchange: Exchange): string {
+  const { headers } = exchange.request;
+  if (exchange.headersText?.of !== headers) {
+    exchange.headersText = { of: headers, text: JSON.stringify(headers) };
+  }
+  return exchange.headersText.text;
 }
 
 // JSON is derived from the content by whoever looks at it; what is no JSON by its type is given as a value.

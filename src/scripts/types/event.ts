@@ -3,13 +3,14 @@
 import type { Exchange, ScriptPlan } from '../../core/script.ts';
 import { CallBridge } from '../bridge.ts';
 import type { Finished, LoadedScript, ScriptRuns } from '../run.ts';
-import { applyAfter, applyBefore } from './event-outcome.ts';
+import { type Author, applyAfter, applyBefore } from './event-outcome.ts';
 import type { EventView, Place } from './event-view.ts';
 
 /** A script in its place. */
 export interface Bound {
   readonly place: Place;
   readonly loaded: LoadedScript;
+  readonly author: Author;
 }
 
 /** What the plan of a location is made of. Scripts in firing order. */
@@ -33,12 +34,17 @@ export class EventPlan implements ScriptPlan {
     this.hasAfter = parts.after.length + parts.final.length > 0;
   }
 
-  async before(exchange: Exchange): Promise<void> {
-    await this.#stage(exchange, this.#parts.before, applyBefore);
+  before(exchange: Exchange): Promise<void> {
+    return this.#stage(exchange, this.#parts.before, applyBefore);
   }
 
-  async after(exchange: Exchange): Promise<void> {
-    await this.#stage(exchange, this.#parts.after, applyAfter);
+  after(exchange: Exchange): Promise<void> {
+    const { after, final } = this.#parts;
+    const changed = this.#stage(exchange, after, applyAfter);
+    return final.length === 0 ? changed : changed.then(() => this.#finish(exchange));
+  }
+
+  async #finish(exchange: Exchange): Promise<void> {
     for (const bound of this.#parts.final) {
       // The answer is decided; a failure has been observed and changes it no more than a result would.
       await this.#run(exchange, bound).catch(() => undefined);
@@ -50,7 +56,7 @@ export class EventPlan implements ScriptPlan {
     for (const bound of scripts) {
       if (bound.place.event.name === stopped) continue;
       const finished = await this.#run(exchange, bound);
-      apply(exchange, finished, bound.loaded.script);
+      apply(exchange, finished, bound.author);
       if (finished.changes.stopPropagation === true) stopped = bound.place.event.name;
     }
   }
