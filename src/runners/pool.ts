@@ -315,8 +315,9 @@ export class RunnerPool implements Runner {
     this.#drain();
   }
 
-  // The oldest unanswered run has started, and pays. Answers of shared runs leave together, though: among several of
-  // these any may be the one, so each is done again in a process of its own, where there is no doubt.
+  // The oldest unanswered run has started, and pays. Answers of shared runs leave together, though: among
+  // several of these any may be the one, so each is done again in a process of its own, where there is no
+  // doubt.
   #blame(process: RunnerProcess, outcome: Outcome): void {
     const first = process.handed[0];
     if (isDoubtful(process)) {

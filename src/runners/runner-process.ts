@@ -109,7 +109,8 @@ export class RunnerProcess {
     const index = this.#load(program, handed.task.isQuick);
     const out = this.#out.begin(kinds.run).id(handed.id).u32(index);
     out.u8(wantsChanges === false ? 0 : runFlags.wantsChanges);
-    // In the order of `sectionNames`, written out because reading members by name costs more than the writing.
+    // In the order of `sectionNames`, written out because reading members by name costs more than the
+    // writing.
     out.text(sections.meta).text(sections.parameters).text(sections.headers).text(sections.content);
     out.text(sections.payload).text(sections.session).text(sections.response).text(sections.responseContent);
     out.end();

@@ -26,8 +26,8 @@ export interface Author {
 }
 
 /**
- * Parameters by their text, so that a script which always sets the same gives the service the same object: what
- * is made of parameters (parsed filters, plans) is kept by the object.
+ * Parameters by their text, so that a script which always sets the same gives the service the same object:
+ * what is made of parameters (parsed filters, plans) is kept by the object.
  */
 export class KnownParameters {
   readonly #known = new LRUCache<string, Parameters>({ max: limits.changedParameters });
