@@ -2,7 +2,7 @@
 // docs page.
 // Invariant: every setting is checked at start; a bad value names its variable and what is accepted.
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { PlatformError } from './core/errors.ts';
 import { limits } from './core/limits.ts';
 
@@ -143,6 +143,11 @@ export function readConfig(
 
 function refused(variable: string, accepted: string): PlatformError {
   return new PlatformError('config.invalid', `${variable} must be ${accepted}.`);
+}
+
+/** The file of the system database. */
+export function systemDatabaseFile({ home, databaseUrl }: Pick<Config, 'home' | 'databaseUrl'>): string {
+  return databaseUrl === undefined ? join(home, 'system.sqlite') : databaseUrl.replace(/^sqlite:(\/\/)?/, '');
 }
 
 function text(value: string): string {

@@ -1,9 +1,7 @@
 // The composition root: the only file that knows every part. Invariant: parts get each other by constructor,
 // are started from the ground up and ended in the reverse order.
-import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Config } from './config.ts';
+import { type Config, systemDatabaseFile } from './config.ts';
 import { administratorsOnly } from './core/access.ts';
 import { Dispatcher } from './core/dispatch.ts';
 import { limits } from './core/limits.ts';
@@ -19,6 +17,7 @@ import { platformConfig } from './scripts/platform.ts';
 import { scriptTypes, validateScript } from './scripts/script-types.ts';
 import { Compiler } from './scripts/source.ts';
 import { BasicLogins } from './security/basic-logins.ts';
+import { createFirstAdministrator } from './security/first-administrator.ts';
 import { loadMasterKey } from './security/master-key.ts';
 import { Passwords } from './security/passwords.ts';
 import { Secrets } from './security/secrets.ts';
@@ -67,7 +66,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const observe = observerOf(options);
   mkdirSync(config.home, { recursive: true, mode: 0o700 });
   const key = loadMasterKey({ given: config.masterKey, home: config.home });
-  const store = await createSqliteStore({ file: systemDatabase(config) });
+  const store = await createSqliteStore({ file: systemDatabaseFile(config) });
   const closers: (() => Promise<void>)[] = [() => store.close()];
   try {
     const house = await furnish({ options, store, key, observe });
@@ -108,7 +107,9 @@ async function furnish({ options, store, key, observe }: Ground) {
   const desk = scriptDesk(scripts);
   const parts = { store, services, scripts: desk, sessions, passwords, throttle, observe };
   services.install(systemServiceType(createSystemService(parts)));
-  await createFirstAdmin({ options, store, passwords });
+  const { adminEmail: email, adminPassword: password } = config;
+  const made = await createFirstAdministrator({ store, passwords, email, password });
+  if (made !== undefined) (options.announce ?? announceOnce)(made);
   await createInitialServices(options.services ?? [], { store, services });
   const watch = new ConfigurationWatch({ store, services, scripts, observe });
   await watch.start();
@@ -197,33 +198,6 @@ function scriptDesk(scripts: EventScripts): ScriptDesk {
   };
 }
 
-/** On an empty system: the administrator of the environment, or one with a password that is told once. */
-async function createFirstAdmin(ground: {
-  options: ServerOptions;
-  store: Store;
-  passwords: Passwords;
-}): Promise<void> {
-  const { options, store, passwords } = ground;
-  if ((await store.users.countAdmins()) > 0) return;
-  const email = options.config.adminEmail ?? 'admin@example.com';
-  const password = options.config.adminPassword ?? randomBytes(15).toString('base64url');
-  await store.users.create(
-    {
-      name: 'Administrator',
-      username: email,
-      firstName: 'System',
-      lastName: 'Administrator',
-      email,
-      passwordHash: await passwords.hash(password),
-      isActive: true,
-      isSysAdmin: true,
-      lastLoginDate: null,
-    },
-    null,
-  );
-  if (options.config.adminPassword === undefined) (options.announce ?? announceOnce)({ email, password });
-}
-
 function announceOnce({ email, password }: { email: string; password: string }): void {
   console.log(`First start: administrator ${email}, one-time password ${password}`);
   console.log('  It is not shown again; change it with POST /api/v2/system/admin/password.');
@@ -252,10 +226,6 @@ function observerOf({ config, observe }: ServerOptions): Observe {
 
 function platform(): Record<string, unknown> {
   return platformConfig({ version, maxRecords: limits.records });
-}
-
-function systemDatabase({ home, databaseUrl }: Config): string {
-  return databaseUrl === undefined ? join(home, 'system.sqlite') : databaseUrl.replace(/^sqlite:/, '');
 }
 
 async function stopRunners(runners: ReadonlyMap<string, Runner>): Promise<void> {

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { type Config, settings } from '../config.ts';
+import { type Config, settings, systemDatabaseFile } from '../config.ts';
 import { limits } from '../core/limits.ts';
 import { loadMasterKey } from '../security/master-key.ts';
 import { createSqliteStore } from '../store/sqlite.ts';
@@ -93,7 +93,7 @@ function isWritable(path: string): boolean {
 
 // Opening brings the schema up to date, which is for the server to do: so a copy is opened.
 async function checkDatabase(config: Config): Promise<Finding> {
-  const file = systemDatabase(config);
+  const file = systemDatabaseFile(config);
   const folder = mkdtempSync(join(tmpdir(), 'tenon-doctor-'));
   try {
     const copy = join(folder, 'system.sqlite');
@@ -124,14 +124,10 @@ async function copyDatabase(from: string, to: string): Promise<void> {
   }
 }
 
-function systemDatabase({ home, databaseUrl }: Config): string {
-  return databaseUrl === undefined ? join(home, 'system.sqlite') : databaseUrl.replace(/^sqlite:/, '');
-}
-
 function checkMasterKey(config: Config): Finding {
   const { masterKey, home } = config;
   if (masterKey === undefined && !existsSync(join(home, 'master.key'))) {
-    if (!existsSync(systemDatabase(config))) return ok('will be made at the first start');
+    if (!existsSync(systemDatabaseFile(config))) return ok('will be made at the first start');
     return {
       status: 'fail',
       message: 'the system database is there, but its master key is not',

@@ -473,10 +473,8 @@ describe('platform.api', () => {
   });
 
   it('has at most 16 calls of a run under way at once', async () => {
-    let most = 0;
-    let served = 0;
+    let [most, served] = [0, 0];
     const open: (() => void)[] = [];
-    // None is answered before as many as may be are open, or all that are left.
     const call = async () => {
       most = Math.max(most, open.length + 1);
       await new Promise<void>((resolve) => {

@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest';
+import { createSqliteStore } from '../store/sqlite.ts';
+import { createFirstAdministrator } from './first-administrator.ts';
+import { Passwords } from './passwords.ts';
+
+const passwords = new Passwords();
+
+async function start(given: { email?: string; password?: string } = {}) {
+  const store = await createSqliteStore({ file: ':memory:' });
+  const create = () =>
+    createFirstAdministrator({ store, passwords, email: given.email, password: given.password });
+  return { store, create };
+}
+
+describe('the first administrator', () => {
+  test('has a password that is made up and told once', async () => {
+    const { store, create } = await start();
+    const told = await create();
+    expect(told?.password.length).toBeGreaterThanOrEqual(20);
+    const user = await store.users.findByEmail(told?.email ?? '');
+    expect(user).toMatchObject({ isSysAdmin: true, isActive: true });
+    expect(await passwords.verify(user?.passwordHash, told?.password ?? '')).toBe(true);
+    expect(await create()).toBeUndefined();
+    expect(await store.users.countAdmins()).toBe(1);
+    await store.close();
+  });
+
+  test('has the account that the operator gave, and nothing is told', async () => {
+    const { store, create } = await start({ email: 'ops@example.org', password: 'a good password' });
+    expect(await create()).toBeUndefined();
+    const user = await store.users.findByEmail('ops@example.org');
+    expect(await passwords.verify(user?.passwordHash, 'a good password')).toBe(true);
+    await store.close();
+  });
+
+  test('is refused with a password that is too short', async () => {
+    const { store, create } = await start({ password: 'short' });
+    await expect(create()).rejects.toThrow(/'password' must have 8 to/);
+    expect(await store.users.countAdmins()).toBe(0);
+    await store.close();
+  });
+});
