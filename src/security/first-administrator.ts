@@ -1,5 +1,5 @@
-// The administrator of an empty system. Invariant: there is no default password: it comes from the operator or is made
-// up, and then told exactly once.
+// The administrator of an empty system. Invariant: there is no default password: it comes from the operator
+// or is made up, and then told exactly once.
 import { randomBytes } from 'node:crypto';
 import type { Store } from '../core/store.ts';
 import type { Passwords } from './passwords.ts';
