@@ -43,4 +43,10 @@ await Promise.all([
     minifySyntax: true,
   }),
   build({ ...shared, entryPoints: ['src/runners/node/host.ts'], outfile: 'dist/runners/node/host.js' }),
+  build({
+    ...shared,
+    entryPoints: ['src/scripts/compiler-thread.ts'],
+    outfile: 'dist/scripts/compiler-thread.js',
+    external,
+  }),
 ]);

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import { limits } from '../core/limits.ts';
 import type { Outcome, Program, Runner } from '../core/runner.ts';
 import { createRunners } from '../runners/index.ts';
-import { Compiler } from '../scripts/source.ts';
+import { Compiler } from '../scripts/compiler.ts';
 import type { Finding } from './checks.ts';
 
 const script = {

@@ -81,6 +81,8 @@ export const limitTable = {
   scriptLogBytes: limit(1_048_576, 'bytes per run', 'console output is for people'),
   scriptResultBytes: limit(10_485_760, 'bytes per run', 'the largest answer that a script may make'),
   scriptHeapMb: limit(128, 'MB', 'a runner that needs more is killed and replaced'),
+  compileMs: limit(10_000, 'ms', 'a script that TypeScript reads longer was made to be slow'),
+  compilerIdleMs: limit(10_000, 'ms', 'the compiler holds 60 MB that most servers need once'),
   changedParameters: limit(1_000, 'texts', 'parameters as scripts set them; the least used goes first'),
   runnersMin: limit(1, 'processes per language', 'one warm spare costs 11–15 MB'),
   runnersMax: limit(8, 'processes per language', 'bounded memory; more runs wait in line'),

@@ -7,9 +7,9 @@ import type { Observation } from '../core/observe.ts';
 import type { Invocation, Outcome, ThrownError } from '../core/runner.ts';
 import type { ScriptPlan } from '../core/script.ts';
 import type { EventScriptRecord } from '../core/store.ts';
+import { Compiler } from './compiler.ts';
 import { EventScripts } from './directory.ts';
 import { exchangeOf, operationOf, plannedRunner, quietly } from './exchange-fixture.ts';
-import { Compiler } from './source.ts';
 
 const events: readonly EventName[] = [
   { name: 'hr._table.{table_name}.get', drop: 1 },

@@ -5,8 +5,9 @@ import { PlatformError } from '../core/errors.ts';
 import type { LogLine, Observe } from '../core/observe.ts';
 import type { Bridge, Changes, Outcome, Runner, Sections, ThrownError } from '../core/runner.ts';
 import type { Script } from '../core/script.ts';
+import type { Compiler } from './compiler.ts';
 import { runnerOf } from './script-types.ts';
-import type { Compiled, Compiler } from './source.ts';
+import type { Compiled } from './source.ts';
 
 /** What runs need. Runners by language, e.g. `nodejs`. */
 export interface ScriptRunsParts {
@@ -47,9 +48,11 @@ export class LoadedScript {
     return this.#compiled ?? this.#compile();
   }
 
+  // A failure is asked for again: it may have been that of the compiler, and those of scripts it knows.
   async #compile(): Promise<Compiled> {
-    this.#compiled = await this.#compiler.compile(this.script);
-    return this.#compiled;
+    const compiled = await this.#compiler.compile(this.script);
+    if (compiled.ok) this.#compiled = compiled;
+    return compiled;
   }
 }
 

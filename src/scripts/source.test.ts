@@ -1,7 +1,7 @@
 import { SourceMap } from 'node:module';
 import { describe, expect, test } from 'vitest';
 import type { Program } from '../core/runner.ts';
-import { Compiler, compileSource } from './source.ts';
+import { compileSource } from './source.ts';
 
 async function programOf(content: string, language = 'nodejs'): Promise<Program> {
   const compiled = await compileSource({ name: 'db.get.pre_process', language, content });
@@ -125,18 +125,5 @@ describe('compiled TypeScript', () => {
     expect(line).toBeLessThan(6);
     const entry = new SourceMap(JSON.parse(program.sourceMap ?? '')).findEntry(line, 6);
     expect(entry).toMatchObject({ originalLine: 6, originalColumn: 6 });
-  });
-});
-
-describe('Compiler', () => {
-  test('compiles the same text once, and again in another language', async () => {
-    const compiler = new Compiler();
-    const first = await compiler.compile({ name: 'a', language: 'nodejs', content: 'return 1;' });
-    const same = await compiler.compile({ name: 'a', language: 'nodejs', content: 'return 1;' });
-    const named = await compiler.compile({ name: 'b', language: 'nodejs', content: 'return 1;' });
-    const other = await compiler.compile({ name: 'a', language: 'typescript', content: 'return 1;' });
-    expect(same).toBe(first);
-    expect(named).toMatchObject({ program: { name: 'b', hash: first.ok ? first.program.hash : '' } });
-    expect(other.ok && first.ok && other.program.hash !== first.program.hash).toBe(true);
   });
 });

@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import { SourceMap } from 'node:module';
 import { compileFunction, Script } from 'node:vm';
 import type ts from 'typescript';
-import { limits } from '../core/limits.ts';
 import type { Program } from '../core/runner.ts';
 import { leavesTraces } from './warmth.ts';
 
@@ -23,26 +22,6 @@ export type Compiled =
 type Failure = Extract<Compiled, { ok: false }>;
 type Place = Pick<Failure, 'line' | 'column'>;
 type Emitted = { readonly ok: true; readonly code: string; readonly sourceMap?: string } | Failure;
-
-/** Compiles scripts once per language and text. TypeScript itself is loaded with the first script. */
-export class Compiler {
-  readonly #compiled = new Map<string, Promise<Compiled>>();
-
-  /** The same text under another name is compiled once, but keeps its own name. */
-  async compile(source: Source): Promise<Compiled> {
-    const key = hashOf(source);
-    let made = this.#compiled.get(key);
-    if (made === undefined) {
-      made = compileSource(source);
-      this.#compiled.set(key, made);
-      const [oldest] = this.#compiled.keys();
-      if (this.#compiled.size > limits.compiledScripts && oldest !== undefined) this.#compiled.delete(oldest);
-    }
-    const compiled = await made;
-    if (!compiled.ok || compiled.program.name === source.name) return compiled;
-    return { ok: true, program: { ...compiled.program, name: source.name } };
-  }
-}
 
 /** Compiles one script; use `Compiler` where the same text may come again. */
 export async function compileSource(source: Source): Promise<Compiled> {
@@ -69,7 +48,8 @@ export async function compileSource(source: Source): Promise<Compiled> {
   };
 }
 
-function hashOf({ language, content }: Source): string {
+/** Names the text of a script: the same for the same language and text. */
+export function hashOf({ language, content }: Source): string {
   return createHash('sha256').update(`${language}\n${content}`).digest('hex');
 }
 

@@ -45,6 +45,7 @@ const table: readonly Row[] = [
 
 /** Programs that are started, not imported. */
 const entryPoints = [
+  /^src\/scripts\/compiler-thread\.ts$/,
   /^src\/cli\.ts$/,
   /^src\/runners\/[^/]+\/host\.ts$/,
   /^tools\/[^/]+\.(ts|mjs)$/,
