@@ -478,8 +478,7 @@ describe('platform.api', () => {
     const call = async () => {
       most = Math.max(most, open.length + 1);
       await new Promise<void>((resolve) => {
-        open.push(resolve);
-        if (open.length < Math.min(16, 100 - served)) return;
+        if (open.push(resolve) < Math.min(16, 100 - served)) return;
         served += open.length;
         for (const release of open.splice(0)) release();
       });
