@@ -4,7 +4,7 @@ import { PlatformError } from '../../core/errors.ts';
 import type { Message, Result } from '../../core/operation.ts';
 import type { Changes } from '../../core/runner.ts';
 import { exchangeOf, operationOf } from '../exchange-fixture.ts';
-import { applyAfter, applyBefore } from './event-outcome.ts';
+import { applyAfter, applyBefore, KnownParameters } from './event-outcome.ts';
 
 const author = { name: 'hr.get.pre_process', allowModification: true };
 const looker = { ...author, allowModification: false };
@@ -140,6 +140,13 @@ describe('before: request edits', () => {
       map: { a: null },
     });
     expect(asked({ changes: { parameters: '[]' } }).request.parameters).toEqual({});
+  });
+
+  test('parameters of the same text are the same frozen object, by which services know them again', () => {
+    const by = { ...author, parameters: new KnownParameters() };
+    const set = () => asked({ by, changes: { parameters: '{"limit":2}' } }).request.parameters;
+    expect(set()).toBe(set());
+    expect(Object.isFrozen(set())).toBe(true);
   });
 
   test('headers are replaced, with lower-case names and text', () => {

@@ -37,7 +37,8 @@ export class KnownParameters {
   }
 
   set(text: string, parameters: Parameters): void {
-    if (text.length <= limits.uriBytes) this.#known.set(text, parameters);
+    // Frozen like those of a query string: services keep what they understood only of what stays as it is.
+    if (text.length <= limits.uriBytes) this.#known.set(text, Object.freeze(parameters));
   }
 }
 
