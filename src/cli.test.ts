@@ -117,13 +117,15 @@ describe('help and mistakes', () => {
 });
 
 describe('serve', () => {
+  const nobody = { TENON_ADMIN_EMAIL: '', TENON_ADMIN_PASSWORD: '' };
+
   test('serves the sample it made, ends in order on a signal, and serves it again', async () => {
     const first = await serving(['--sample']);
     expect((await fetch(`${first.url}/status`)).status).toBe(200);
     first.child.kill('SIGTERM');
     const end = await first.ended;
     expect(end).toMatchObject({ code: 0, stderr: '' });
-    expect(end.stdout).toMatch(/^Making the sample database: employees …\n.*: 10,000, done\n/);
+    expect(end.stdout).toMatch(/^Making the sample database: employees …\n.*: 10,000, done in \d+\.\d s\n/);
     expect(statSync(home).mode & 0o077).toBe(0);
     expect(readdirSync(home)).toContain('sample.sqlite');
 
@@ -140,6 +142,27 @@ describe('serve', () => {
     expect(Object.keys((await answer.json()) as object)).toContain('hire_date');
     second.child.kill('SIGINT');
     expect((await second.ended).stdout).not.toContain('Making');
+  });
+
+  test('the first start tells a password once, and a command that works with it', async () => {
+    const first = await serving([], nobody);
+    const hint = /try it: +curl -u '([^']+)' '([^']+)'\n/;
+    const [, login = '', url = ''] = await first.says(hint);
+    const authorization = `Basic ${Buffer.from(login).toString('base64')}`;
+    expect(url).toBe(`${first.url}/api/v2`);
+    expect((await fetch(url, { headers: { authorization } })).status).toBe(200);
+    first.child.kill('SIGINT');
+    const end = await first.ended;
+    expect(end).toMatchObject({ code: 0, stderr: '' });
+    expect(end.stdout).toContain(`one-time password ${login.split(':')[1]}\n`);
+    expect(end.stdout).toMatch(/Ctrl-C ends\nStopped\.\n$/);
+
+    const second = await serving([], nobody);
+    await second.says(/Ctrl-C ends\n/);
+    second.child.kill('SIGINT');
+    const { stdout } = await second.ended;
+    expect(stdout).not.toMatch(/password/);
+    expect(hint.exec(stdout)?.[1]).toBe('EMAIL');
   });
 
   test('a port in use is told with the way out', async () => {
@@ -271,7 +294,7 @@ describe('script', () => {
     await run(['script', 'push', '--inactive', 'examples/transform-employees.js'], variables);
     expect(await fields()).toContain('hire_date');
     expect((await run(['script', 'list'], variables)).stdout).toMatch(
-      /get\.post_process {2}nodejs +inactive\n/,
+      /get\.post_process {2}nodejs +[\d-]{10} [\d:]{8} +inactive\n/,
     );
     await run(
       ['script', 'push', 'examples/transform-employees.js', 'examples/validate-employee.js'],
@@ -280,6 +303,21 @@ describe('script', () => {
     expect((await fields()).sort()).toEqual(['birth_date', 'emp_no', 'gender', 'name']);
     const refused = await ask('POST', 'hr/_table/employees', { resource: [{ last_name: 'Holm' }] });
     expect(refused.body.error.message).toContain('Missing first_name.');
+  });
+
+  test('text that cannot be loaded is stored with a warning that says where', async () => {
+    const { url } = await serving();
+    const variables = { ...account, TENON_SERVER: url };
+    const bad = join(home, 'bad.ts');
+    writeFileSync(bad, '// @event hr._table.employees.get.post_process\nconst a: = 1;\n');
+    const pushed = await run(['script', 'push', bad], variables);
+    expect(pushed).toMatchObject({ code: 0, stdout: `${bad} → hr._table.employees.get.post_process\n` });
+    expect(pushed.stderr).toMatch(
+      /^warning: .*bad\.ts is stored, .*Type expected \(line 2, column 10\)\.\n$/,
+    );
+    expect((await run(['script', 'list'], variables)).stdout).toMatch(
+      /^EVENT +LANGUAGE +CHANGED \(UTC\) +STATE\nhr\._table\S+ +typescript .* active\n$/,
+    );
   });
 
   test('one bad file keeps all from being pushed', async () => {

@@ -67,7 +67,7 @@ export const settings: Settings = {
   adminEmail: {
     variable: 'TENON_ADMIN_EMAIL',
     fallback: '',
-    meaning: 'first administrator of an empty system; empty: admin@localhost',
+    meaning: 'first administrator of an empty system; empty: admin@example.com',
     read: optional,
   },
   adminPassword: {

@@ -191,6 +191,7 @@ function scriptDesk(scripts: EventScripts): ScriptDesk {
       supports_inline_execution: supportsInlineExecution,
     })),
     validate: validateScript,
+    flaw: (record) => scripts.flaw(record),
     reload: (records: readonly EventScriptRecord[]) => {
       scripts.load(records);
       void scripts.warm();
@@ -198,9 +199,10 @@ function scriptDesk(scripts: EventScripts): ScriptDesk {
   };
 }
 
-function announceOnce({ email, password }: { email: string; password: string }): void {
+/** Prints the password that was made up for the first administrator. */
+export function announceOnce({ email, password }: { email: string; password: string }): void {
   console.log(`First start: administrator ${email}, one-time password ${password}`);
-  console.log('  It is not shown again; change it with POST /api/v2/system/admin/password.');
+  console.log('  It is shown only now; change it with POST /api/v2/system/admin/password.');
 }
 
 async function createInitialServices(

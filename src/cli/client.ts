@@ -12,9 +12,11 @@ export interface ClientOptions {
 }
 
 /** What a server answered. */
-interface Answer {
+export interface Answer {
   readonly status: number;
   readonly body: unknown;
+  /** What the server wants to be known although it did what was asked. */
+  readonly warning: string | undefined;
 }
 
 const loginHelp =
@@ -45,16 +47,10 @@ export class Client {
     throw refusal(answer);
   }
 
-  /**
-   * Asks below `/api/v2/` and returns the body of the answer; anything but a success is thrown as
-   * CommandError.
-   */
-  async ask(
-    path: string,
-    call: { readonly method?: string; readonly body?: unknown } = {},
-  ): Promise<unknown> {
+  /** Asks below `/api/v2/`; anything but a success is thrown as CommandError. */
+  async ask(path: string, call: { readonly method?: string; readonly body?: unknown } = {}): Promise<Answer> {
     const answer = await send(this.#base, path, { ...call, token: this.#token });
-    if (answer.status >= 200 && answer.status < 300) return answer.body;
+    if (answer.status >= 200 && answer.status < 300) return answer;
     throw refusal(answer);
   }
 }
@@ -78,7 +74,8 @@ async function send(base: string, path: string, { method = 'GET', body, token }:
   const signal = AbortSignal.timeout(limits.commandTimeoutMs);
   try {
     const response = await fetch(`${base}/api/v2/${path}`, { method, headers, signal, ...text });
-    return { status: response.status, body: parsed(await response.text()) };
+    const warning = response.headers.get('x-tenon-warning') ?? undefined;
+    return { status: response.status, body: parsed(await response.text()), warning };
   } catch (error) {
     throw new CommandError(
       `No server answers at ${base}${causeOf(error)}.`,

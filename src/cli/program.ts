@@ -1,6 +1,7 @@
 // The verbs of the command line and their options. Invariant: a verb's code is loaded when the verb is used,
 // so that `--help` is quick and a start loads nothing it does not need.
 import { Command, Option } from 'commander';
+import { settings } from '../config.ts';
 import { version } from '../version.ts';
 import { describeFailure } from './failure.ts';
 
@@ -20,6 +21,7 @@ function program(): Command {
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [command]', 'show the help of a command')
+    .addHelpText('after', "\nTo try it out: 'tenon serve --sample' makes a database and serves it.")
     .showHelpAfterError("Run it with '--help' to see what it takes.");
   addServe(tenon);
   addDoctor(tenon);
@@ -31,10 +33,7 @@ function addServe(tenon: Command): void {
   serverOptions(tenon.command('serve'))
     .description('start the server')
     .option('--sample', "make the sample database and the service 'hr' over it, unless they are there")
-    .addHelpText(
-      'after',
-      '\nEvery option has a variable: TENON_HOST, TENON_PORT, TENON_HOME, TENON_DATABASE_URL.',
-    )
+    .addHelpText('after', '\nAn option beats its variable. More variables: docs/reference/configuration.md.')
     .action(async (options) => (await import('./serve.ts')).serve(options));
 }
 
@@ -69,10 +68,16 @@ function addScript(tenon: Command): void {
 
 function serverOptions(command: Command): Command {
   return command
-    .option('--host <address>', 'address to listen on')
-    .option('--port <number>', 'TCP port; 0 takes a free one')
-    .option('--home <folder>', 'data folder')
-    .option('--database-url <url>', 'system database; SQLite in the data folder unless given');
+    .option('--host <address>', described('host'))
+    .option('--port <number>', described('port'))
+    .option('--home <folder>', described('home'))
+    .option('--database-url <url>', described('databaseUrl'));
+}
+
+// Not commander's own defaults and variables: the configuration reads both, and refuses bad ones by name.
+function described(name: 'host' | 'port' | 'home' | 'databaseUrl'): string {
+  const { meaning, fallback, variable } = settings[name];
+  return `${meaning} (${fallback === '' ? '' : `default: "${fallback}", `}env: ${variable})`;
 }
 
 function clientOptions(command: Command): Command {
@@ -83,6 +88,12 @@ function clientOptions(command: Command): Command {
         .default('http://127.0.0.1:8080'),
     )
     .addOption(new Option('--token <token>', 'session token of an administrator').env('TENON_TOKEN'))
-    .addOption(new Option('--email <email>', 'log in as this administrator').env('TENON_ADMIN_EMAIL'))
-    .addOption(new Option('--password <password>', 'and this password').env('TENON_ADMIN_PASSWORD'));
+    .addOption(
+      new Option('--email <email>', 'administrator to log in as, where no token is given').env(
+        'TENON_ADMIN_EMAIL',
+      ),
+    )
+    .addOption(
+      new Option('--password <password>', 'password of that administrator').env('TENON_ADMIN_PASSWORD'),
+    );
 }

@@ -14,6 +14,7 @@ export interface ProgressStream {
 export class Progress {
   readonly #stream: ProgressStream;
   readonly #what: string;
+  readonly #began = performance.now();
   #hasStarted = false;
 
   constructor({ stream, what }: { readonly stream: ProgressStream; readonly what: string }) {
@@ -26,12 +27,18 @@ export class Progress {
     if (this.#stream.isTTY === true) {
       const filled = Math.round((done / total) * width);
       const bar = `${'█'.repeat(filled)}${'░'.repeat(width - filled)}`;
-      this.#stream.write(`\r${this.#what} ${bar} ${done.toLocaleString('en')}${done === total ? '\n' : ''}`);
+      const end = done === total ? `, done in ${this.#seconds()}\n` : '';
+      this.#stream.write(`\r${this.#what} ${bar} ${done.toLocaleString('en')}${end}`);
     } else if (!this.#hasStarted) {
       this.#stream.write(`${this.#what} …\n`);
     } else if (done === total) {
-      this.#stream.write(`${this.#what}: ${done.toLocaleString('en')}, done\n`);
+      const count = done.toLocaleString('en');
+      this.#stream.write(`${this.#what}: ${count}, done in ${this.#seconds()}\n`);
     }
     this.#hasStarted = true;
+  }
+
+  #seconds(): string {
+    return `${((performance.now() - this.#began) / 1000).toFixed(1)} s`;
   }
 }

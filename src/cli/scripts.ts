@@ -23,6 +23,8 @@ interface EventScript {
   readonly allow_event_modification: boolean;
 }
 
+type ListedScript = Omit<EventScript, 'content'> & { readonly last_modified_date: string };
+
 const types = new Map([
   ['.js', 'nodejs'],
   ['.mjs', 'nodejs'],
@@ -38,11 +40,14 @@ export async function pushScripts(files: readonly string[], options: PushOptions
   const scripts = files.map((file) => ({ file, script: scriptOf(file, options) }));
   const client = await Client.connect(options);
   for (const { file, script } of scripts) {
-    await client.ask(`system/event_script/${encodeURIComponent(script.name)}`, {
+    const { warning } = await client.ask(`system/event_script/${encodeURIComponent(script.name)}`, {
       method: 'POST',
       body: script,
     });
     console.log(`${file} → ${script.name}${script.is_active ? '' : ' (inactive)'}`);
+    if (warning !== undefined) {
+      console.error(`warning: ${file} is stored, but calls of its event will fail: ${warning}`);
+    }
   }
 }
 
@@ -50,23 +55,24 @@ export async function pushScripts(files: readonly string[], options: PushOptions
 export async function listScripts(options: ClientOptions & { readonly json?: boolean }): Promise<void> {
   const client = await Client.connect(options);
   const fields = 'name,type,is_active,allow_event_modification,last_modified_date';
-  const answer = (await client.ask(`system/event_script?fields=${fields}`)) as { resource?: EventScript[] };
-  const scripts = answer.resource ?? [];
+  const { body } = await client.ask(`system/event_script?fields=${fields}`);
+  const scripts = (body as { resource?: ListedScript[] } | null)?.resource ?? [];
   if (options.json === true) console.log(JSON.stringify(scripts, undefined, 2));
   else if (scripts.length === 0) console.log('No event scripts.');
   else console.log(tableOf(scripts));
 }
 
-function tableOf(scripts: readonly EventScript[]): string {
-  const longest = Math.max(...scripts.map((script) => script.name.length));
-  return scripts
-    .map(({ name, type, is_active, allow_event_modification }) => {
-      const notes = [
-        ...(is_active ? [] : ['inactive']),
-        ...(allow_event_modification ? [] : ['changes are dropped']),
-      ];
-      return `${name.padEnd(longest)}  ${type.padEnd(10)}  ${notes.join(', ')}`.trimEnd();
-    })
+function tableOf(scripts: readonly ListedScript[]): string {
+  const rows = scripts.map(({ name, type, is_active, allow_event_modification, last_modified_date }) => {
+    const state = is_active ? 'active' : 'inactive';
+    const drops = allow_event_modification ? '' : ', changes are dropped';
+    const changed = last_modified_date.slice(0, 'YYYY-MM-DDTHH:MM:SS'.length).replace('T', ' ');
+    return [name, type, changed, `${state}${drops}`];
+  });
+  const table = [['EVENT', 'LANGUAGE', 'CHANGED (UTC)', 'STATE'], ...rows];
+  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  return table
+    .map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
     .join('\n');
 }
 

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import module from 'node:module';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
-import { startServer } from '../main.ts';
+import { announceOnce, startServer } from '../main.ts';
 import { createSample } from '../sample/sample.ts';
 import { version } from '../version.ts';
 import { CommandError } from './failure.ts';
@@ -21,17 +21,29 @@ export interface ServeOptions extends ServerOptions {
 export async function serve(options: ServeOptions): Promise<void> {
   const config = configOf(options);
   const services = options.sample === true ? [sampleService(config)] : [];
-  const server = await startServer({ config, services }).catch((error: unknown) => {
+  let login = 'EMAIL';
+  // Printed at once and not with the hints below: the start may still fail, and it is never told again.
+  const announce = (account: { email: string; password: string }) => {
+    announceOnce(account);
+    login = `${account.email}:${account.password}`;
+  };
+  const server = await startServer({ config, services, announce }).catch((error: unknown) => {
     throw explained(error, config);
   });
   endOnSignal(() => server.close());
   console.log(`Tenon ${version} is listening on ${server.url}`);
-  if (options.sample === true) console.log(`  sample: ${server.url}/api/v2/hr/_table/employees?limit=3`);
+  const path = options.sample === true ? 'api/v2/hr/_table/employees?limit=3' : 'api/v2';
+  console.log(`  data folder:  ${config.home}`);
+  console.log(`  try it:       curl -u ${quoted(login)} ${quoted(`${server.url}/${path}`)}`);
+  console.log('  what next:    README.md has a script on an endpoint and your own database; Ctrl-C ends');
   setTimeout(() => module.flushCompileCache?.(), flushAfterMs).unref();
 }
 
 // Writing the cache blocks for some milliseconds; the first callers should not wait for it.
 const flushAfterMs = 500;
+
+// An end that nobody notices needs no words.
+const noticeAfterMs = 500;
 
 function sampleService(config: Config) {
   const file = join(config.home, 'sample.sqlite');
@@ -41,13 +53,22 @@ function sampleService(config: Config) {
   return { name: 'hr', label: 'Sample: employees', type: 'sqlite', config: { database: file } };
 }
 
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 function endOnSignal(close: () => Promise<void>): void {
   let isEnding = false;
   const end = () => {
     if (isEnding) process.exit(1);
     isEnding = true;
+    const notice = () => console.log('Requests in flight may end first; a second signal ends at once.');
+    setTimeout(notice, noticeAfterMs);
     close().then(
-      () => process.exit(0),
+      () => {
+        console.log('Stopped.');
+        process.exit(0);
+      },
       () => process.exit(1),
     );
   };

@@ -72,6 +72,7 @@ export const limitTable = {
   databaseReadWaitMs: limit(200, 'ms', 'while SQLite itself waits for a lock, the event loop stands still'),
   eventName: limit(160, 'characters', 'twice the 80 of DreamFactory, whose long table names were cut'),
   serviceName: limit(64, 'characters', 'it is a path segment and the start of event names'),
+  warningChars: limit(1_000, 'characters', 'a warning travels in a header, and proxies cut long headers'),
   labelText: limit(255, 'characters', 'names, labels and addresses; the width of their columns'),
   descriptionText: limit(10_000, 'characters', 'a description is a text that a person reads'),
   scriptBytes: limit(1_048_576, 'bytes', 'a script is text that a person wrote'),

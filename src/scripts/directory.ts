@@ -8,7 +8,8 @@ import type { EventScriptRecord } from '../core/store.ts';
 import type { Compiler } from './compiler.ts';
 import { SessionTexts } from './platform.ts';
 import { LoadedScript, ScriptRuns } from './run.ts';
-import { timeoutOf } from './script-types.ts';
+import { runnerOf, timeoutOf } from './script-types.ts';
+import { problemOf } from './source.ts';
 import { type Bound, EventPlan } from './types/event.ts';
 import { KnownParameters } from './types/event-outcome.ts';
 import { EventView } from './types/event-view.ts';
@@ -53,6 +54,13 @@ export class EventScripts implements ScriptDirectory {
   /** Compiles every active script, so that the first call of each does not wait for it. */
   async warm(): Promise<void> {
     for (const loaded of [...this.#scripts.values()].flat()) await loaded.compiled();
+  }
+
+  /** Why a script's text can not be loaded, with its place; undefined when it can, or no runner takes it. */
+  async flaw({ name, type, content }: EventScriptRecord): Promise<string | undefined> {
+    if (runnerOf(type) === undefined) return undefined;
+    const compiled = await this.#compiler.compile({ name, language: type, content });
+    return compiled.ok ? undefined : problemOf(compiled);
   }
 
   plan(events: readonly EventName[]): ScriptPlan | undefined {

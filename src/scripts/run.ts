@@ -7,7 +7,7 @@ import type { Bridge, Changes, Outcome, Runner, Sections, ThrownError } from '..
 import type { Script } from '../core/script.ts';
 import type { Compiler } from './compiler.ts';
 import { runnerOf } from './script-types.ts';
-import type { Compiled } from './source.ts';
+import { type Compiled, problemOf } from './source.ts';
 
 /** What runs need. Runners by language, e.g. `nodejs`. */
 export interface ScriptRunsParts {
@@ -73,7 +73,7 @@ export class ScriptRuns {
     const found = loaded.compiled();
     const compiled = found instanceof Promise ? await found : found;
     if (!compiled.ok) {
-      const problem = `${compiled.message} (line ${compiled.line}, column ${compiled.column})`;
+      const problem = problemOf(compiled);
       this.#failed({ script, runner, start, reason: problem, log: [] });
       throw new PlatformError('script.not_loaded', `Script '${script.name}' can not be loaded: ${problem}.`);
     }

@@ -48,6 +48,11 @@ export async function compileSource(source: Source): Promise<Compiled> {
   };
 }
 
+/** Why text can not be loaded, and where, as a person reads it. */
+export function problemOf({ message, line, column }: Failure): string {
+  return `${message} (line ${line}, column ${column})`;
+}
+
 /** Names the text of a script: the same for the same language and text. */
 export function hashOf({ language, content }: Source): string {
   return createHash('sha256').update(`${language}\n${content}`).digest('hex');

@@ -2,6 +2,7 @@
 // body.
 // Invariant: rows hold exactly the fields of their kind; what else a caller writes is ignored, as recorded.
 import { PlatformError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
 import type { Parameters, Result } from '../../core/operation.ts';
 import type { Endpoint } from '../../core/service.ts';
 import type { Store } from '../../core/store.ts';
@@ -49,6 +50,8 @@ export interface Collection {
   readonly isGrouped?: boolean;
   /** Brings changes into force once they are stored; `ids` are the records concerned. */
   applied?(ids: readonly unknown[], by: number | null): Promise<void>;
+  /** What whoever changed these records should know although it was done; told in `X-Tenon-Warning`. */
+  warning?(ids: readonly unknown[]): Promise<string | undefined>;
 }
 
 /** One record to be written. */
@@ -73,8 +76,17 @@ export class CollectionResource implements Resource {
     this.#store = store;
   }
 
-  handle(call: Call): Promise<Result> {
-    const request = { call, options: withUser(readOptions(call.operation), call.by) };
+  async handle(call: Call): Promise<Result> {
+    const options = withUser(readOptions(call.operation), call.by);
+    const request: Request = { call, options, touched: [] };
+    const result = await this.#answer(request);
+    if (request.touched.length === 0) return result;
+    const warning = await this.#collection.warning?.(request.touched);
+    return warning === undefined ? result : { ...result, headers: { 'X-Tenon-Warning': sendable(warning) } };
+  }
+
+  #answer(request: Request): Promise<Result> {
+    const { call } = request;
     refuseRelations(request.options);
     if (request.options.group !== undefined && this.#collection.isGrouped !== true) {
       throw invalidParameter('group', `is not supported by 'system/${this.name}'`);
@@ -229,10 +241,9 @@ export class CollectionResource implements Resource {
   }
 
   async #write<Item>(request: Request, batch: WriteBatch<Item>): Promise<unknown[]> {
-    const { options, call } = request;
+    const { options, call, touched } = request;
     const { identifier, applied } = this.#collection;
     const names = readProjection(this.#shape(), options, 'identifier');
-    const touched: unknown[] = [];
     try {
       return await runBatch({
         ...batch,
@@ -292,6 +303,8 @@ export class CollectionResource implements Resource {
 interface Request {
   readonly call: Call;
   readonly options: Parameters;
+  /** Identifiers of the records written so far. */
+  readonly touched: unknown[];
 }
 
 interface Target {
@@ -325,6 +338,11 @@ function endpointsOf({ name, noun, create, update, remove, upserts }: Collection
 function withUser(options: Parameters, by: number | null): Parameters {
   const params = isObject(options.params) ? (options.params as Parameters) : {};
   return { ...options, params: { user_id: by, ...params } };
+}
+
+// A header holds visible ASCII only, and a text may repeat what a caller wrote.
+function sendable(warning: string): string {
+  return warning.replace(/[^\x20-\x7e]/g, '?').slice(0, limits.warningChars);
 }
 
 function refuseRelations(options: Parameters): void {

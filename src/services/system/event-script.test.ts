@@ -1,6 +1,7 @@
 // Event scripts through the API (spec §2.5, golden 124–133): upsert by name, defaults, and what cannot be
 // active.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { limits } from '../../core/limits.ts';
 import { type House, openHouse } from './scenario.ts';
 
 let house: House;
@@ -59,6 +60,33 @@ describe('by name', () => {
   it('answers all fields when asked', async () => {
     const { body } = await post(`/${name}?fields=*`, { ...script, config: { timeout_ms: 5 } });
     expect(body).toMatchObject({ name, is_active: true, config: { timeout_ms: 5 } });
+  });
+
+  it('is stored with a warning where its text cannot be loaded, and without where it can', async () => {
+    const broken = { ...script, content: 'a(((;' };
+    const stored = await house.reply('POST', `event_script/${name}`, { body: broken });
+    expect(stored).toMatchObject({ status: 201, body: { value: { name } } });
+    const warning = `Script '${name}' can not be loaded: too many ?(? (line 1, column 3).`;
+    expect(stored.headers).toEqual({ 'X-Tenon-Warning': warning });
+    const patched = await house.reply('PATCH', `event_script/${name}`, { body: { is_active: false } });
+    expect(patched.headers).toEqual({ 'X-Tenon-Warning': warning });
+    const other = { ...broken, name: 'hr._table.titles.get.post_process' };
+    const both = await house.reply('POST', 'event_script', { body: { resource: [other] } });
+    expect(both.headers).toEqual({ 'X-Tenon-Warning': expect.stringContaining('hr._table.titles') });
+    expect(await house.reply('GET', `event_script/${name}`)).toMatchObject({ headers: {} });
+    const mended = await house.reply('PUT', `event_script/${name}`, { body: script });
+    expect(mended).toMatchObject({ status: 200, headers: {} });
+    expect(await house.reply('DELETE', `event_script/${name}`)).toMatchObject({ headers: {} });
+  });
+
+  it('keeps a long warning short enough for a header', async () => {
+    const many = Array.from({ length: 20 }, (_, index) => ({
+      ...script,
+      name: `hr._table.table_${index}.get.post_process`,
+      content: '(((',
+    }));
+    const { headers } = await house.reply('POST', 'event_script', { body: { resource: many } });
+    expect(String(headers['X-Tenon-Warning'])).toHaveLength(limits.warningChars);
   });
 
   it('is switched off with PATCH and removed with DELETE', async () => {

@@ -69,7 +69,21 @@ export function eventScriptCollection(parts: SystemParts): Collection {
       await scripts.reload(await store.eventScripts.list());
       for (const name of names) observe({ kind: 'config.changed', record: `event_script/${name}`, by });
     },
+    warning: (names) => flawsOf(parts, new Set(names)),
   };
+}
+
+// Text that cannot be loaded is stored all the same, as DreamFactory does; whoever stores it should know.
+async function flawsOf(
+  { store, scripts }: SystemParts,
+  names: ReadonlySet<unknown>,
+): Promise<string | undefined> {
+  const flaws: string[] = [];
+  for (const record of await store.eventScripts.list()) {
+    const flaw = names.has(record.name) ? await scripts.flaw(record) : undefined;
+    if (flaw !== undefined) flaws.push(`Script '${record.name}' can not be loaded: ${flaw}.`);
+  }
+  return flaws.length === 0 ? undefined : flaws.join(' ');
 }
 
 async function create({ scripts }: SystemParts, { store, written, by }: Change): Promise<Row> {

@@ -37,6 +37,8 @@ export interface ScriptDesk {
   readonly types: readonly ScriptTypeView[];
   /** Throws `script.*` when the script could not be run as it is. */
   validate(script: New<EventScriptRecord>): Promise<void> | void;
+  /** Why text of a script cannot be loaded, with line and column; undefined when it can. */
+  flaw(script: EventScriptRecord): Promise<string | undefined>;
   /** Takes over the stored scripts after a change. */
   reload(records: readonly EventScriptRecord[]): Promise<void> | void;
 }

@@ -7,7 +7,7 @@ import { Dispatcher } from '../../core/dispatch.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { eventName } from '../../core/event.ts';
 import type { Observation } from '../../core/observe.ts';
-import type { Action, Operation, Parameters, Principal } from '../../core/operation.ts';
+import type { Action, Operation, Parameters, Principal, Result } from '../../core/operation.ts';
 import type { Endpoint, Service, ServiceSettings, ServiceType } from '../../core/service.ts';
 import type { New, Store, UserRecord } from '../../core/store.ts';
 import { MasterKey } from '../../security/master-key.ts';
@@ -51,6 +51,8 @@ export interface House {
   /** Names of the scripts in force, as last handed over. */
   readonly scripts: string[];
   ask(action: Action, path: string, ask?: Ask): Promise<Answer>;
+  /** The same with headers, and the body as it is. */
+  reply(action: Action, path: string, ask?: Ask): Promise<Result>;
 }
 
 /** Opens a house with one administrator (id 1). */
@@ -77,11 +79,13 @@ export async function openHouse(): Promise<House> {
   const noScripts = { generation: 1, plan: () => undefined };
   const dispatcher = new Dispatcher({ services, access, scripts: noScripts, observe });
   const admin = principalOf(user);
+  const reply = (action: Action, path: string, given: Ask = {}) =>
+    dispatcher.dispatch(operation(action, path, { principal: admin, ...given }));
   const ask = async (action: Action, path: string, given: Ask = {}) => {
-    const result = await dispatcher.dispatch(operation(action, path, { principal: admin, ...given }));
+    const result = await reply(action, path, given);
     return { status: result.status, body: result.body?.value };
   };
-  return { store, services, system, admin, observations, sessions, scripts, ask };
+  return { store, services, system, admin, observations, sessions, scripts, ask, reply };
 }
 
 /** The principal of a user. */
@@ -140,6 +144,7 @@ function scriptDesk(inForce: string[]): ScriptDesk {
       if (script.type === 'nodejs') return;
       throw new PlatformError('script.unknown_type', `There is no script type '${script.type}'.`);
     },
+    flaw: async ({ content }) => (content.includes('(((') ? 'too many “(” (line 1, column 3)' : undefined),
     reload: (records) => {
       inForce.splice(
         0,
