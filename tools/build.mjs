@@ -1,14 +1,17 @@
-// Bundles what is published into dist/: the command line with the server, and the programs that run scripts.
-// Invariant: native packages and the TypeScript compiler stay outside the bundle; the compiler is loaded when
-// needed.
-import { rmSync } from 'node:fs';
+// Bundles what is published: the command line with the server, and the programs that run scripts. Into dist/,
+// or the folder that is named.
+// Invariant: what package.json calls dependencies stays outside the bundle, and only that; the notices of all
+// that is inside are beside it.
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = resolve(process.argv[2] ?? join(root, 'dist'));
 
 /** Packages that are loaded from node_modules: two with binaries, one of 9 MB that most starts never need. */
-const external = ['better-sqlite3', '@node-rs/argon2', 'typescript'];
+const external = Object.keys(readPackage(root).dependencies);
 
 /** Bundled CommonJS packages ask for Node's modules by `require`, which ES modules do not have. */
 const banner = {
@@ -17,7 +20,7 @@ const banner = {
     'const require = createRequireOfBundle(import.meta.url);',
 };
 
-/** @type {import('esbuild').BuildOptions} */
+/** @type {import('esbuild').BuildOptions & { metafile: true }} */
 const shared = {
   absWorkingDir: root,
   bundle: true,
@@ -26,27 +29,54 @@ const shared = {
   target: 'node22',
   sourcemap: 'linked',
   sourcesContent: false,
-  legalComments: 'linked',
+  legalComments: 'none',
   logLevel: 'warning',
+  metafile: true,
 };
 
-rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true });
-await Promise.all([
+rmSync(folder, { recursive: true, force: true });
+const results = await Promise.all([
   build({
     ...shared,
     entryPoints: ['src/cli.ts'],
-    outdir: 'dist',
+    outdir: folder,
     splitting: true,
     chunkNames: 'parts/[name]-[hash]',
     banner,
     external,
     minifySyntax: true,
   }),
-  build({ ...shared, entryPoints: ['src/runners/node/host.ts'], outfile: 'dist/runners/node/host.js' }),
+  build({ ...shared, entryPoints: ['src/runners/node/host.ts'], outfile: `${folder}/runners/node/host.js` }),
   build({
     ...shared,
     entryPoints: ['src/scripts/compiler-thread.ts'],
-    outfile: 'dist/scripts/compiler-thread.js',
+    outfile: `${folder}/scripts/compiler-thread.js`,
     external,
   }),
 ]);
+const outputs = results.flatMap(({ metafile }) => Object.values(metafile.outputs));
+const asked = new Set(outputs.flatMap(({ imports }) => imports.map(({ path }) => path)));
+const unused = external.filter((name) => !asked.has(name));
+if (unused.length > 0) throw new Error(`package.json: no dependency of the bundle: ${unused.join(', ')}`);
+const inputs = results.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+writeFileSync(join(folder, 'THIRD-PARTY.txt'), noticesOf(inputs));
+
+/** The licences of the packages that the files come from. @param {readonly string[]} files */
+function noticesOf(files) {
+  const packages = files.map((file) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? '');
+  const notices = [...new Set(packages)].filter(Boolean).sort().map(noticeOf);
+  return `The bundle in this folder contains these packages.\n\n${notices.join('\n')}`;
+}
+
+/** @param {string} path of a package, relative to the root */
+function noticeOf(path) {
+  const { name, version, license } = readPackage(join(root, path));
+  const file = readdirSync(join(root, path)).find((entry) => /^licen[cs]e/i.test(entry));
+  const text = file === undefined ? '' : `\n${readFileSync(join(root, path, file), 'utf8').trim()}\n`;
+  return `---- ${name} ${version} (${license})\n${text}`;
+}
+
+/** @param {string} path of a folder */
+function readPackage(path) {
+  return JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
+}
