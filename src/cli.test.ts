@@ -109,6 +109,12 @@ describe('help and mistakes', () => {
     expect(stderr).toMatch(message);
   });
 
+  test('a reader that goes away early is no failure', async () => {
+    const { child, ended } = start(['doctor', '--json', '--port', '0']);
+    child.stdout?.destroy();
+    expect(await ended).toMatchObject({ code: 0, stderr: '' });
+  });
+
   test('a bad variable is named', async () => {
     const { code, stderr } = await run(['serve'], { TENON_LOG_LEVEL: 'loud' });
     expect(code).toBe(1);

@@ -6,9 +6,12 @@ import { existsSync, mkdirSync } from 'node:fs';
 import module from 'node:module';
 import { join, resolve } from 'node:path';
 
-const [major = 0] = process.versions.node.split('.').map(Number);
-if (major < 22) {
-  console.error(`Tenon needs Node.js 22 or newer; this is ${process.versions.node} (${process.execPath}).`);
+// What the SQLite driver is made for. An older Node, 23.0 to 23.5 among them, ends with a segmentation fault.
+const nodeApi = 10;
+if (Number(process.versions.napi) < nodeApi) {
+  console.error(
+    `Tenon needs Node.js 22.14 or newer; this is ${process.versions.node} (${process.execPath}).`,
+  );
   process.exit(1);
 }
 cacheCompiledCode(process.argv.slice(2));

@@ -16,7 +16,8 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const majors = [22, 24, 26];
+/** The oldest that package.json allows, and the newest of each line. */
+const versions = ['22.14.0', '22', '24', '26'];
 
 /** Name of the package that holds a Node for this machine. */
 const machine = `${process.platform}-${process.arch}`;
@@ -26,12 +27,12 @@ const folder = mkdtempSync(join(tmpdir(), 'tenon-smoke-'));
 try {
   const installed = step('pack and install', install);
   step('links of the documents', () => checkLinks(installed));
-  for (const major of majors) {
-    const node = join(folder, 'node_modules', `node${major}`, 'bin/node');
-    step(`commands, Node ${major}`, () => checkCommands(installed, node));
+  for (const version of versions) {
+    const node = join(folder, 'node_modules', `node${version}`, 'bin/node');
+    step(`commands, Node ${version}`, () => checkCommands(installed, node));
     const began = performance.now();
-    await checkServer(installed, node, join(folder, `home${major}`));
-    report(`a server, a log-in and a script, Node ${major}`, began);
+    await checkServer(installed, node, join(folder, `home${version}`));
+    report(`a server, a log-in and a script, Node ${version}`, began);
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
@@ -55,7 +56,7 @@ function install() {
   const packing = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
   const [{ filename }] = JSON.parse(run('npm', packing, { cwd: root }));
   writeFileSync(join(folder, 'package.json'), '{"private":true}');
-  const nodes = majors.map((major) => `node${major}@npm:${nodePackage}@${major}`);
+  const nodes = versions.map((version) => `node${version}@npm:${nodePackage}@${version}`);
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   // The machine's Node may be older than the package wants; it is not used.
   run('npm', ['install', ...flags, '--engine-strict=false', join(folder, filename), ...nodes], {

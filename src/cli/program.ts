@@ -7,12 +7,19 @@ import { describeFailure } from './failure.ts';
 
 /** Does what the command line says; sets the exit code. `argv` as Node gives it. */
 export async function runCommand(argv: readonly string[]): Promise<void> {
+  process.stdout.on('error', tolerateClosed);
+  process.stderr.on('error', tolerateClosed);
   try {
     await program().parseAsync([...argv]);
   } catch (error) {
     console.error(describeFailure(error));
     process.exitCode = 1;
   }
+}
+
+// Whoever read the output has gone, as with `tenon doctor | head -2`: that is no failure of ours.
+function tolerateClosed(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 function program(): Command {
