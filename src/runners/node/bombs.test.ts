@@ -27,8 +27,9 @@ const bombs: Record<string, [code: string, kind: string]> = {
   'an open socket': ['require("net").createServer().listen(0);', 'timeout'],
   'an endless generator': ['for (const x of (function* () { while (true) yield 1; })()) void x;', 'timeout'],
   'a regular expression that backtracks': ['/^(a+)+$/.test("a".repeat(40) + "b");', 'timeout'],
-  'a flood of stdout': ['while (true) process.stdout.write("x".repeat(65536));', 'timeout'],
-  'a flood of stderr': ['while (true) process.stderr.write("x".repeat(65536));', 'timeout'],
+  // What is not read in time waits in the memory of the script's own process, whose end that may be first.
+  'a flood of stdout': ['while (true) process.stdout.write("x".repeat(65536));', 'timeout|crashed'],
+  'a flood of stderr': ['while (true) process.stderr.write("x".repeat(65536));', 'timeout|crashed'],
   'a stop of its own process': ['process.kill(process.pid, "SIGSTOP"); while (true);', 'timeout'],
   'an endless exit listener': ['process.on("exit", () => { while (true); }); process.exit(1);', 'exited'],
   'a stack overflow': ['(function f() { f(); })();', 'threw'],
@@ -49,7 +50,7 @@ const bombs: Record<string, [code: string, kind: string]> = {
 
 describe('a bomb', () => {
   it.each(Object.entries(bombs))('%s', async (_name, [code, kind]) => {
-    expect((await explode(code)).kind).toBe(kind);
+    expect((await explode(code)).kind).toMatch(new RegExp(`^(${kind})$`));
     expect(returnedBy(await runner.run(invocationOf('return 1;')))).toBe(1);
   });
 
