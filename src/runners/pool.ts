@@ -8,7 +8,7 @@ import type { Observe } from '../core/observe.ts';
 import type { Invocation, Outcome, Program, Runner } from '../core/runner.ts';
 import { OrphanGuard } from './orphan-guard.ts';
 import { readOutcome } from './outcome.ts';
-import { type FrameFields, idBytes } from './protocol.ts';
+import { type FrameFields, idBytes, type RunId } from './protocol.ts';
 import { type CallFrame, type Handed, type LaunchPlan, RunnerProcess } from './runner-process.ts';
 import { Task } from './task.ts';
 import { WaitingLine } from './waiting-line.ts';
@@ -366,17 +366,17 @@ function isShared(process: RunnerProcess): boolean {
   return process.handed[0]?.task.isShared === true;
 }
 
-// Random bytes are cheap by the page and dear by the piece.
+// Random bytes are cheap by the page and dear by the piece. A page is never written twice: ids lie in it.
 class IdSource {
-  #bytes = Buffer.alloc(idBytes * 256);
-  #at = this.#bytes.length;
+  #page: Buffer = Buffer.alloc(0);
+  #at = 0;
 
-  next(): string {
-    if (this.#at === this.#bytes.length) {
-      randomFillSync(this.#bytes);
+  next(): RunId {
+    if (this.#at === this.#page.length) {
+      this.#page = randomFillSync(Buffer.allocUnsafeSlow(idBytes * 256));
       this.#at = 0;
     }
-    const id = this.#bytes.toString('latin1', this.#at, this.#at + idBytes);
+    const id = { page: this.#page, at: this.#at };
     this.#at += idBytes;
     return id;
   }

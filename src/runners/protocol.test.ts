@@ -22,7 +22,7 @@ function written(frames: readonly Frame[]): Buffer {
     for (const byte of Buffer.from(body, 'latin1')) writer.u8(byte);
     writer.end();
   }
-  return writer.takeCopy();
+  return Buffer.from(writer.take());
 }
 
 describe('frames', () => {
@@ -88,7 +88,7 @@ describe('fields', () => {
         writer.begin(1);
         for (const each of texts) writer.text(each);
         writer.end();
-        const fields = fieldsOf(writer.takeCopy());
+        const fields = fieldsOf(Buffer.from(writer.take()));
         expect(texts.map(() => fields.text())).toEqual(texts);
         fields.finish();
       }),
@@ -106,7 +106,7 @@ describe('fields', () => {
       .u32(0xff_ff_ff_ff)
       .u32(-3 >>> 0);
     writer.end();
-    const fields = fieldsOf(writer.takeCopy());
+    const fields = fieldsOf(Buffer.from(writer.take()));
     expect([fields.id(), fields.u8(), fields.u16(), fields.u32(), fields.i32()]).toEqual([
       id,
       255,
@@ -117,11 +117,37 @@ describe('fields', () => {
     fields.finish();
   });
 
+  it('name a run by the id that lies in its page', () => {
+    const page = Buffer.from(Array.from({ length: 48 }, (_, i) => i * 5));
+    const [first, second] = [
+      { page, at: 16 },
+      { page, at: 32 },
+    ];
+    const writer = new FrameWriter(8);
+    writer.begin(1).runId(second).u8(7).end();
+    const fields = fieldsOf(Buffer.from(writer.take()));
+    expect(fields.isRun(first)).toBe(false);
+    expect(fields.isRun(second)).toBe(true);
+    expect(fields.isRun(second)).toBe(false);
+    expect(fields.u8()).toBe(7);
+    fields.finish();
+  });
+
+  it('stay as they are with whoever took them while the writer goes on', () => {
+    const writer = new FrameWriter();
+    writer.begin(1).text('first').end();
+    const taken = writer.take();
+    writer.leave();
+    writer.begin(1).text('second').end();
+    expect(fieldsOf(taken).text()).toBe('first');
+    expect(fieldsOf(writer.take()).text()).toBe('second');
+  });
+
   it('beyond the end of a frame are refused', () => {
     const writer = new FrameWriter();
     writer.begin(1).u32(1_000_000).u8(1);
     writer.end();
-    const bytes = writer.takeCopy();
+    const bytes = Buffer.from(writer.take());
     expect(() => fieldsOf(bytes).text()).toThrow(ProtocolError);
     expect(() => fieldsOf(bytes).id()).toThrow(ProtocolError);
     expect(() => fieldsOf(bytes).finish()).toThrow(ProtocolError);
@@ -131,7 +157,7 @@ describe('fields', () => {
     const writer = new FrameWriter();
     writer.begin(1).text(undefined);
     writer.end();
-    expect(() => fieldsOf(writer.takeCopy()).given()).toThrow(ProtocolError);
+    expect(() => fieldsOf(Buffer.from(writer.take())).given()).toThrow(ProtocolError);
   });
 });
 
@@ -144,7 +170,7 @@ describe('a writer', () => {
     expect(writer.frameSize).toBe(109);
     writer.cancel();
     const { frames, reader } = collect();
-    reader.push(writer.takeCopy());
+    reader.push(Buffer.from(writer.take()));
     expect(frames).toEqual([{ kind: 1, body: '\u0007' }]);
     expect(writer.size).toBe(0);
   });

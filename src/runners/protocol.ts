@@ -69,7 +69,14 @@ export const changeNames = [
 /** Bytes of an execution id: 128 random bits, kept as a latin-1 string of 16 characters. */
 export const idBytes = 16;
 
+/** An execution id where it was made, among others: as text it would cost more than all else of a frame. */
+export interface RunId {
+  readonly page: Uint8Array;
+  readonly at: number;
+}
+
 const headBytes = 5;
+const startBytes = 65_536;
 const absent = 0xff_ff_ff_ff;
 const deleted = 0xff_ff_ff_fe;
 
@@ -82,7 +89,7 @@ export class FrameWriter {
   #at = 0;
   #start = 0;
 
-  constructor(bytes = 65_536) {
+  constructor(bytes = startBytes) {
     this.#buffer = Buffer.allocUnsafeSlow(bytes);
   }
 
@@ -116,6 +123,14 @@ export class FrameWriter {
   id(id: string): this {
     this.#reserve(idBytes);
     this.#buffer.write(id, this.#at, 'latin1');
+    this.#at += idBytes;
+    return this;
+  }
+
+  runId({ page, at }: RunId): this {
+    this.#reserve(idBytes);
+    // Sixteen bytes are copied sooner than a native call begins.
+    for (let i = 0; i < idBytes; i++) this.#buffer[this.#at + i] = page[at + i] as number;
     this.#at += idBytes;
     return this;
   }
@@ -156,12 +171,14 @@ export class FrameWriter {
     return taken;
   }
 
-  /** Like `take`, as a buffer of its own that later writes leave alone. */
-  takeCopy(): Buffer {
-    const copy = Buffer.from(this.take());
-    // One giant frame must not keep its buffer for the life of the process.
-    if (this.#buffer.length > 4_194_304) this.#buffer = Buffer.allocUnsafeSlow(65_536);
-    return copy;
+  /** Whoever took what was written still needs it: the writer goes on in a buffer of its own. */
+  leave(): void {
+    this.#buffer = Buffer.allocUnsafeSlow(startBytes);
+  }
+
+  /** One giant frame must not keep its buffer for the life of the process. */
+  shrink(): void {
+    if (this.#buffer.length > 4_194_304) this.leave();
   }
 
   #reserve(bytes: number): void {
@@ -199,6 +216,14 @@ export class FrameFields {
   id(): string {
     const at = this.#advance(idBytes);
     return this.#buffer.toString('latin1', at, at + idBytes);
+  }
+
+  /** Whether this id comes next; then it is read. */
+  isRun({ page, at }: RunId): boolean {
+    if (this.#at + idBytes > this.#end) return false;
+    for (let i = 0; i < idBytes; i++) if (this.#buffer[this.#at + i] !== page[at + i]) return false;
+    this.#at += idBytes;
+    return true;
   }
 
   u8(): number {

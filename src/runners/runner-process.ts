@@ -15,6 +15,7 @@ import {
   kinds,
   loadFlags,
   ProtocolError,
+  type RunId,
   runFlags,
 } from './protocol.ts';
 import type { Task } from './task.ts';
@@ -53,7 +54,7 @@ export interface ProcessEvents {
 /** A run handed to a process. */
 export interface Handed {
   readonly task: Task;
-  readonly id: string;
+  readonly id: RunId;
   /** Given to another process as well: an answer is dropped. */
   isRecalled: boolean;
   /** `performance.now()` since when it is the oldest unanswered; 0 before. */
@@ -107,7 +108,7 @@ export class RunnerProcess {
   hand(handed: Handed): void {
     const { program, sections, wantsChanges } = handed.task.invocation;
     const index = this.#load(program, handed.task.isQuick);
-    const out = this.#out.begin(kinds.run).id(handed.id).u32(index);
+    const out = this.#out.begin(kinds.run).runId(handed.id).u32(index);
     out.u8(wantsChanges === false ? 0 : runFlags.wantsChanges);
     // In the order of `sectionNames`, written out because reading members by name costs more than the
     // writing.
@@ -122,14 +123,14 @@ export class RunnerProcess {
   /** Takes back runs that have not started; one that has is answered all the same. */
   recall(handed: Handed): void {
     handed.isRecalled = true;
-    this.#out.begin(kinds.recall).id(handed.id).end();
+    this.#out.begin(kinds.recall).runId(handed.id).end();
     this.#flushLater();
   }
 
   /** Answers a call of a run. */
   reply(handed: Handed, number: number, answer: { status: number; headers: string; body: string }): void {
     if (this.#isClosed || !this.handed.includes(handed)) return;
-    const out = this.#out.begin(kinds.reply).id(handed.id).u32(number).u16(answer.status);
+    const out = this.#out.begin(kinds.reply).runId(handed.id).u32(number).u16(answer.status);
     out.text(answer.headers).text(answer.body).end();
     this.#flushLater();
   }
@@ -175,7 +176,11 @@ export class RunnerProcess {
   #flush = (): void => {
     this.#isFlushing = false;
     if (this.#isClosed || this.#out.size === 0) return;
-    this.#channel?.write(this.#out.takeCopy());
+    if (this.#channel === undefined) return;
+    this.#channel.write(this.#out.take());
+    // What the pipe did not take at once is still read from where it lies.
+    if (this.#channel.writableLength > 0) this.#out.leave();
+    else this.#out.shrink();
   };
 
   #listen(): void {
@@ -212,16 +217,16 @@ export class RunnerProcess {
 
   #result(fields: FrameFields): void {
     const handed = this.handed[0];
-    if (handed === undefined || handed.id !== fields.id())
+    if (handed === undefined || !fields.isRun(handed.id)) {
       throw new ProtocolError('a result has an unknown id');
+    }
     this.handed.shift();
     this.#startNext();
     this.#events.result(this, handed, fields);
   }
 
   #dropped(fields: FrameFields): void {
-    const id = fields.id();
-    const place = this.handed.findIndex((handed) => handed.id === id && handed.isRecalled);
+    const place = this.handed.findIndex((handed) => handed.isRecalled && fields.isRun(handed.id));
     if (place < 0) throw new ProtocolError('a run was dropped that was not recalled');
     this.handed.splice(place, 1);
     this.#startNext();
@@ -236,9 +241,8 @@ export class RunnerProcess {
   }
 
   #call(fields: FrameFields): void {
-    const id = fields.id();
     const handed = this.handed[0];
-    if (handed === undefined || handed.id !== id) throw new ProtocolError('a call has an unknown id');
+    if (handed === undefined || !fields.isRun(handed.id)) throw new ProtocolError('a call has an unknown id');
     const number = fields.u32();
     const [method, path, options] = [fields.given(), fields.given(), fields.given()];
     const payload = fields.text() ?? undefined;

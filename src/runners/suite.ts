@@ -196,6 +196,21 @@ function describeResults({ samples, run }: { samples: RunnerSamples; run: Run })
     const changes = outcome.kind === 'finished' ? outcome.changes : {};
     expect(JSON.parse(changes.responseContent ?? '')).toEqual({ seen: JSON.parse(text) });
   });
+
+  it('keeps runs apart that follow each other faster than the pipe takes them', async () => {
+    const outcomes: Promise<Outcome>[] = [];
+    const texts = Array.from({ length: 24 }, (_, i) => JSON.stringify(`${i}`.repeat(150_000)));
+    for (const responseContent of texts) {
+      outcomes.push(run(samples.wrapsContent, { sections: { ...someSections, responseContent } }));
+      // Each leaves in a write of its own.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const seen = (await Promise.all(outcomes)).map((outcome) =>
+      outcome.kind === 'finished' ? outcome.changes.responseContent : outcome.kind,
+    );
+    expect(seen.map((text) => text?.length)).toEqual(texts.map((text) => `{"seen":${text}}`.length));
+    expect(seen.every((text, i) => text === `{"seen":${texts[i]}}`)).toBe(true);
+  });
 }
 
 interface Deaths {

@@ -23,6 +23,7 @@ export class EventView {
   readonly #texts = new WeakMap<Parameters, string>();
   readonly #places = new WeakMap<Place, string>();
   readonly #tableTexts = new WeakMap<Parameters, string>();
+  #end = { service: '', apiVersion: '', contentType: '', text: '' };
 
   constructor({ sessions }: { readonly sessions: SessionTexts }) {
     this.#sessions = sessions;
@@ -72,9 +73,18 @@ export class EventView {
     const asked = JSON.stringify(query < 0 ? whole : whole + uri.slice(query));
     return (
       `${fixed},"resource":${resource},"method":"${action}","uri":${JSON.stringify(uri)},` +
-      `"service":${JSON.stringify(service)},"requestResource":${asked},` +
-      `"apiVersion":${JSON.stringify(apiVersion)},"contentType":${JSON.stringify(contentType)}}`
+      `"requestResource":${asked}${this.#metaEnd(service, apiVersion, contentType)}`
     );
+  }
+
+  // The same for most requests that follow each other.
+  #metaEnd(service: string, apiVersion: string, contentType: string): string {
+    const end = this.#end;
+    if (end.service !== service || end.apiVersion !== apiVersion || end.contentType !== contentType) {
+      const text = JSON.stringify({ service, apiVersion, contentType }).replace('{', ',');
+      this.#end = { service, apiVersion, contentType, text };
+    }
+    return this.#end.text;
   }
 
   #textOf(map: Parameters): string {
