@@ -10,7 +10,8 @@ import { join, resolve } from 'node:path';
 const nodeApi = 10;
 if (Number(process.versions.napi) < nodeApi) {
   console.error(
-    `Tenon needs Node.js 22.14 or newer; this is ${process.versions.node} (${process.execPath}).`,
+    `Tenon needs Node.js 22.14 or newer; this is ${process.versions.node} (${process.execPath}).\n` +
+      'A clone of the project brings its own: npm run tenon -- --help',
   );
   process.exit(1);
 }

@@ -30,6 +30,7 @@ export const catalog = {
   'request.too_large': 413,
   'request.too_many_headers': 431,
   'request.uri_too_long': 414,
+  'request.unsupported_expectation': 417,
   'request.timeout': 408,
   'request.recursion': 508,
   'request.not_implemented': 501,

@@ -211,7 +211,9 @@ describe('bad input that reads well', () => {
   });
 
   test('an unknown expectation is 417', async () => {
-    await expectRefused(await fixture.raw(get('/api/v2/echo/public', 'Expect: wonders\r\n')), 417);
+    const answer = await fixture.raw(get('/api/v2/echo/public', 'Expect: wonders\r\n'));
+    await expectRefused(answer, 417);
+    expect(answer).toMatch(/\{"error":\{"code":417,.*"status_code":417\}\}$/);
   });
 
   test('long adversarial headers are read in a straight line', async () => {

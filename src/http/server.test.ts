@@ -186,6 +186,13 @@ describe('the verb', () => {
     expect((await echo(`/x${query}`, { method, headers })).action).toBe(action);
   });
 
+  test('a parameter that is no text is none to override with', async () => {
+    for (const query of ['method[toString]=1', '_method[]=GET', 'method']) {
+      const response = await fixture.ask(`/api/v2/echo/x?${query}`, { method: 'POST' });
+      expect([query, response.status]).toEqual([query, query === 'method' ? 200 : 400]);
+    }
+  });
+
   test.each(['TRACE', 'HEAD', 'x', '', 'GET, PUT', '__proto__'])(
     '%j is none to override with',
     async (verb) => {

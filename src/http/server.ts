@@ -110,6 +110,10 @@ function harden(server: Server): Server {
   server.maxHeadersCount = limits.headerCount + 1;
   server.setTimeout(limits.socketIdleMs);
   server.on('clientError', refuseConnection);
+  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    const message = 'The header Expect may ask for 100-continue only.';
+    write(response, renderError(new PlatformError('request.unsupported_expectation', message)));
+  });
   return server;
 }
 
@@ -139,10 +143,14 @@ function addPages(app: FastifyInstance, { status }: HttpServerOptions): void {
 }
 
 // Past Fastify, which would add a charset to the content type.
-function respond(reply: Hijackable, { status, headers, payload }: Rendered): void {
+function respond(reply: Hijackable, rendered: Rendered): void {
   reply.hijack();
-  reply.raw.writeHead(status, [...headers, 'Content-Length', String(Buffer.byteLength(payload))]);
-  reply.raw.end(payload);
+  write(reply.raw, rendered);
+}
+
+function write(response: ServerResponse, { status, headers, payload }: Rendered): void {
+  response.writeHead(status, [...headers, 'Content-Length', String(Buffer.byteLength(payload))]);
+  response.end(payload);
 }
 
 interface Hijackable {

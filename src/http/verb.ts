@@ -32,7 +32,8 @@ export function overriddenAction(headers: IncomingHttpHeaders, parameters: Param
     parameters.method ??
     parameters._method;
   if (asked === undefined) return 'POST';
-  const verb = String(asked).trim().toUpperCase();
+  // A parameter may come as an object (`?method[a]=b`), which has no text.
+  const verb = typeof asked === 'string' ? asked.trim().toUpperCase() : '';
   const action = verb === 'MERGE' ? 'PATCH' : verb === 'HEAD' ? undefined : actionOf(verb);
   if (action !== undefined) return action;
   throw new PlatformError(

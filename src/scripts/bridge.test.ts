@@ -47,6 +47,10 @@ describe('innerCall', () => {
     [{ filter: 'a=1' }, { headers: { filter: 'a=1' }, parameters: {} }],
     [{ headers: { 'X-A': 1, b: null } }, { headers: { 'x-a': '1' }, parameters: {} }],
     [
+      { headers: { a: { toString: 1 }, b: [{ toString: 1 }, 2] } },
+      { headers: { a: '{"toString":1}', b: '{"toString":1}, 2' }, parameters: {} },
+    ],
+    [
       { parameters: { limit: 5, flag: true, 'dept.fields': 'id', ids: [1, 2], none: null } },
       {
         headers: {},

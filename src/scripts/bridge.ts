@@ -1,7 +1,7 @@
 // Calls of a running script to the platform, as inner calls of its exchange. Invariant: nothing in a call
 // changes on whose authority it is made; every problem comes back as a result, as the API itself would answer
 // it.
-import { Body } from '../core/body.ts';
+import { Body, writeJson } from '../core/body.ts';
 import { errorResult } from '../core/dispatch.ts';
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
@@ -146,9 +146,14 @@ function headersOf(map: Readonly<Record<string, unknown>>): Headers {
   return Object.fromEntries(
     entries.map(([name, value]) => [
       name.toLowerCase(),
-      Array.isArray(value) ? value.join(', ') : String(value),
+      Array.isArray(value) ? value.map(asText).join(', ') : asText(value),
     ]),
   );
+}
+
+// An object may have a `toString` of its own.
+function asText(value: unknown): string {
+  return typeof value === 'object' ? writeJson(value) : String(value);
 }
 
 // As if they had been in the query: text. The names of relations' options lose their dots there, too.

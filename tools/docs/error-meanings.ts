@@ -26,6 +26,7 @@ export const errorMeanings: Readonly<Record<ErrorCode, readonly [meaning: string
   'request.too_large': ['The body is too large.', 'Send less, or raise `TENON_BODY_BYTES`.'],
   'request.too_many_headers': ['The headers are too many or too long.', 'Send fewer.'],
   'request.uri_too_long': ['The request line is too long.', 'Tunnel the request through POST.'],
+  'request.unsupported_expectation': ['`Expect` asks for what we do not do.', 'Leave the header out.'],
   'request.timeout': ['The request did not arrive in time.', 'Try again on a better line.'],
   'request.recursion': ['Calls of scripts nest too deep.', 'Look for a script that calls itself.'],
   'request.not_implemented': ['This is known but not built.', 'See the changelog of later releases.'],

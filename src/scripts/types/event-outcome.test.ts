@@ -408,6 +408,7 @@ describe('what can not be sent', () => {
     ['an empty name', { '': 'a' }],
     ['a character beyond Latin-1', { 'X-A': '漢' }],
     ['a map as value', { 'X-A': { b: 1 } }],
+    ['a map without a text of its own', { 'X-A': { toString: 1 } }],
     ['text', 'X-A: b'],
     ['a list', ['X-A: b']],
   ])('headers: %s', (_name, headers) => {

@@ -70,13 +70,13 @@ export function headersOf(value: unknown, script: string): Headers {
     throw scriptError(script, 'set headers to something that is not a map of names to values');
   for (const [name, given] of Object.entries(value)) {
     if (given === null || given === undefined) continue;
-    const text = Array.isArray(given) ? given.join(', ') : String(given);
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
       throw scriptError(script, `set a header whose name is not valid: ${JSON.stringify(name)}`);
     }
     if (typeof given === 'object' && !Array.isArray(given)) {
       throw scriptError(script, `set the header '${name}' to a map; its value must be text`);
     }
+    const text = Array.isArray(given) ? given.map(textOf).join(', ') : String(given);
     if (/[^\t -~\u0080-\u00ff]/.test(text)) {
       throw scriptError(
         script,
@@ -86,6 +86,11 @@ export function headersOf(value: unknown, script: string): Headers {
     headers[name.toLowerCase()] = text;
   }
   return headers;
+}
+
+// An object may have a `toString` of its own.
+function textOf(value: unknown): string {
+  return typeof value === 'object' ? writeJson(value) : String(value);
 }
 
 // An impossible status is answered as 500, with the content that the script gave.

@@ -28,6 +28,8 @@ export interface Dialect {
   jsonRecord(fields: readonly Field[]): RawBuilder<string> | undefined;
   /** An aggregate that makes a JSON list of such records. */
   jsonList(record: RawBuilder<string>): RawBuilder<string>;
+  /** An aggregate that makes a JSON list of texts which are JSON already. */
+  jsonJoined(text: RawBuilder<string>): RawBuilder<string>;
 }
 
 /** One database behind an engine's driver. Embedded engines only so far: its schema is read at once. */

@@ -125,13 +125,17 @@ export class ReadPlans {
     return where === undefined ? { shape: '', values: [] } : bindWhere(where, table, this.#dialect);
   }
 
-  // Sorting ready-made JSON would make it for every row that matches; so rows are cut to the page first.
+  // Handing on one text per row is cheaper than all its columns, but sorting ready-made JSON would make it
+  // for rows beyond the page; so where rows have to be sorted they are cut to the page first.
   #compileList(shape: ListShape): ListPlan {
-    const page = pageOf(shape);
     const record = this.#dialect.jsonRecord(shape.fields);
-    const rows = this.#compile(page);
+    const rows = this.#compile(pageOf(shape, names(shape.fields)));
     if (record === undefined) return { json: undefined, counted: undefined, rows };
-    const list = this.#dialect.jsonList(record);
+    const isSorted = comesInOrder(shape);
+    const page = pageOf(shape, isSorted ? sql`${record} AS ${sql.id(recordName)}` : names(shape.fields));
+    const list = isSorted
+      ? this.#dialect.jsonJoined(sql<string>`${sql.id(recordName)}`)
+      : this.#dialect.jsonList(record);
     const json = this.#compile(sql`SELECT ${list} FROM (${page})`);
     const counted = this.#compile(sql`SELECT ${list} AS "text", count(*) AS "count" FROM (${page})`);
     return { json, counted, rows };
@@ -169,18 +173,34 @@ export interface KeyShape {
   readonly count: number;
 }
 
-function pageOf({ table, fields, where, order, group, perValue }: ListShape): RawBuilder<unknown> {
+const recordName = 'tenon json';
+
+// Whether the engine finds the records in the order that is asked for: that of their key, or any.
+function comesInOrder({ table, order, group, perValue }: ListShape): boolean {
+  const [first] = order;
+  if (group.length > 0 || perValue !== undefined) return false;
+  if (first === undefined) return true;
+  const [key, second] = table.primaryKey;
+  // In ORDER BY a name means the selected text rather than the column.
+  const isKey = key === first.field && second === undefined && key !== recordName;
+  return isKey && first.nulls === undefined;
+}
+
+function pageOf(
+  { table, fields, where, order, group, perValue }: ListShape,
+  selected: RawBuilder<unknown>,
+): RawBuilder<unknown> {
   const from = sql`FROM ${sql.id(table.name)}${condition(where)}`;
   const grouping = group.length === 0 ? sql`` : sql` GROUP BY ${names(group)}`;
   const sorting = order.length === 0 ? sql`` : sql` ORDER BY ${sql.join(order.map(orderSql))}`;
   if (perValue === undefined) {
-    return sql`SELECT ${names(fields)} ${from}${grouping}${sorting} LIMIT ${0} OFFSET ${0}`;
+    return sql`SELECT ${selected} ${from}${grouping}${sorting} LIMIT ${0} OFFSET ${0}`;
   }
   const rank = sql`row_number() OVER (PARTITION BY ${sql.id(perValue.field.name)}${sorting}) AS "tenon rank"`;
   const all = sql.join(
     [...new Set([...fields.map((f) => f.name), ...order.map((o) => o.field)])].map((n) => sql.id(n)),
   );
-  return sql`SELECT ${names(fields)} FROM (SELECT ${all}, ${rank} ${from})
+  return sql`SELECT ${selected} FROM (SELECT ${all}, ${rank} ${from})
     WHERE "tenon rank" <= ${0}${sorting} LIMIT ${0} OFFSET ${0}`;
 }
 

@@ -8,6 +8,7 @@ import { bindKey, decodeRow, fetchRecords, type SqlRecord } from './fetch.ts';
 import type { ReadRequest } from './parameters.ts';
 import type { KeyPlan } from './plan.ts';
 import { answer, attached, type Read, selectedFields, withoutJson, writeList } from './reading.ts';
+import { textOf } from './records.ts';
 import type { Field, Table } from './schema.ts';
 import { tableView } from './schema-view.ts';
 
@@ -113,7 +114,7 @@ function missing(
     const record = found[index];
     if (record !== undefined) return record;
     errors.push(index);
-    return notFound(partsOf(id, keys).map(String).join());
+    return notFound(partsOf(id, keys).map(textOf).join());
   });
   const [only, second] = entries;
   if (only instanceof PlatformError && second === undefined) return only;

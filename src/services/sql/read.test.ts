@@ -179,6 +179,14 @@ describe('records by identifier', () => {
     expect(body.error.context.resource[2]).toEqual({ id: 1 });
   });
 
+  test('an identifier without a text of its own is simply not found', async () => {
+    const ids = [{ emp_no: { toString: 1 } }, [{ valueOf: 1, toString: 1 }]];
+    for (const id of ids) {
+      const { status, body } = await open().ask('GET', `${t}/employees`, { body: { ids: [id] } });
+      expect([status, body.error.message]).toEqual([404, expect.stringContaining('{"')]);
+    }
+  });
+
   test('more identifiers than the cap, or none, are refused', async () => {
     const house = open({ config: { max_records: 3 } });
     expect((await house.ask('GET', `${t}/todo?ids=1,2,3,4`)).body.error.message).toMatch(

@@ -1,6 +1,6 @@
 // Finding the records and parameters of a request: wrapped in `resource`, as a bare list, or one bare record.
 // Invariant: the query speaks first; a body speaks as parameters only where it can not be a record itself.
-import { Body } from '../../core/body.ts';
+import { Body, writeJson } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import type { Action, Message } from '../../core/operation.ts';
 
@@ -39,6 +39,11 @@ export function besideRecords(message: Message, content: WriteContent): Message 
 /** Whether a value is an object with keys, not a list. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A value of a request as a message repeats it; an object may have a `toString` of its own. */
+export function textOf(value: unknown): string {
+  return typeof value === 'object' ? writeJson(value) : String(value);
 }
 
 /** The refusal of a write that brings no records, in the recorded words. */

@@ -1,10 +1,9 @@
 // The single steps of writing: what is done to one row. Invariant: a step checks everything it can before its
 // statement, so that a refused record has changed nothing.
-import { writeJson } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { type Bindable, type MaybePromise, type Session, whenDone } from '../../database/connection.ts';
 import { bindKey } from './fetch.ts';
-import { isRecord } from './records.ts';
+import { isRecord, textOf } from './records.ts';
 import { type RowValues, readChanges, readKey, readNewRow } from './row.ts';
 import type { Field, Table } from './schema.ts';
 import type { SqlSource } from './source.ts';
@@ -86,7 +85,7 @@ export class RowSteps {
   keyOfId(id: unknown): KeyValues {
     const values = Array.isArray(id) ? id : isRecord(id) ? this.#keys.map(({ name }) => id[name]) : [id];
     const key = bindKey(this.#source.dialect, this.#keys, values);
-    if (key === undefined) throw notFound(typeof id === 'object' ? writeJson(id) : String(id));
+    if (key === undefined) throw notFound(textOf(id));
     return key;
   }
 

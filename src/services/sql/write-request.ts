@@ -6,7 +6,7 @@ import type { Operation } from '../../core/operation.ts';
 import type { CallContext } from '../../core/service.ts';
 import type { OnFailure } from './batch.ts';
 import { ReadParameters } from './parameters.ts';
-import { besideRecords, isRecord, noRecords, readContent, type WriteContent } from './records.ts';
+import { besideRecords, isRecord, noRecords, readContent, textOf, type WriteContent } from './records.ts';
 import type { Field, Table } from './schema.ts';
 import type { SqlSource } from './source.ts';
 
@@ -113,11 +113,11 @@ function oneRecord(content: WriteContent): unknown {
 function keyFields(table: Table, action: Operation['action'], parameters: ReadParameters): readonly Field[] {
   const named = action === 'POST' ? undefined : parameters.list('id_field');
   const keys = (named ?? table.primaryKey).map((name) => {
-    const field = table.field(String(name));
+    const field = table.field(textOf(name));
     if (field !== undefined) return field;
     throw new PlatformError(
       'request.invalid_field',
-      `Parameter 'id_field' names '${name}', which is no field of table '${table.name}'.`,
+      `Parameter 'id_field' names '${textOf(name)}', which is no field of table '${table.name}'.`,
     );
   });
   if (keys.length > 0 || action === 'POST') return keys;

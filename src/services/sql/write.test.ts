@@ -154,6 +154,12 @@ describe('selections', () => {
       body: { done: true },
     });
     expect(wrong.body.error.message).toContain("'id_field' names 'nope'");
+    const textless = { id_field: [{ toString: 1 }], ids: [1], resource: [{ done: true }] };
+    const refused = await db.ask('PATCH', 'todo', { body: textless });
+    expect([refused.status, refused.body.error.message]).toEqual([
+      400,
+      expect.stringContaining('names \'{"to'),
+    ]);
   });
 
   it('answers what was deleted when fields are asked for', async () => {

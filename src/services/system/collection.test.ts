@@ -93,6 +93,24 @@ describe('lists', () => {
     expect(await house.ask('GET', `service?${query}`)).toMatchObject({ status: 400, body: failure(text) });
   });
 
+  // Such an object has no text: whoever makes one of it fails.
+  const textless = { toString: 1, valueOf: 1 };
+  it.each([
+    ['GET', 'service', { parameters: { as_list: { toString: '1' } } }, "Parameter 'as_list' must be true"],
+    ['GET', 'service', { parameters: { ids: { toString: '1' } } }, "Parameter 'ids' must be a list"],
+    ['PATCH', 'service/2', { body: { id: textless, label: 'x' } }, "Field 'id' must be '2'"],
+    ['PATCH', 'service/2', { body: { id: [textless], label: 'x' } }, "Field 'id' must be '2'"],
+    [
+      'POST',
+      'service',
+      { body: { resource: [{}], rollback: textless } },
+      "Parameter 'rollback' must be true",
+    ],
+    ['DELETE', 'service', { body: { ids: [textless] } }, "Parameter 'ids' must be a list"],
+  ] as const)('refuses %s %s with %j', async (action, path, asked, text) => {
+    expect(await house.ask(action, path, asked)).toMatchObject({ status: 400, body: failure(text) });
+  });
+
   it('tells of ids that do not exist', async () => {
     const { status, body } = await house.ask('GET', 'service?ids=2,99,3&fields=id');
     expect(status).toBe(400);

@@ -158,7 +158,8 @@ export class CollectionResource implements Resource {
     const { identifier } = this.#collection;
     const written = findRecords(request.call.operation)[0] ?? readRecords(request.call.operation)[0] ?? {};
     const given = written[identifier];
-    if (given !== undefined && String(given) !== id) throw otherName(identifier, id);
+    if (given !== undefined && (typeof given === 'object' || String(given) !== id))
+      throw otherName(identifier, id);
     const [row] = await this.#write(request, {
       items: [id],
       done: 'updated',

@@ -47,6 +47,7 @@ export function readOptions(operation: Operation): Parameters {
 export function flagOption(options: Parameters, name: string): boolean {
   const value = options[name];
   if (value === undefined) return false;
+  if (typeof value === 'object' && value !== null) throw invalidParameter(name, 'must be true or false');
   const text = String(value ?? '').toLowerCase();
   if (['', 'true', '1', 'on', 'yes', 'y', 't'].includes(text)) return true;
   if (['false', '0', 'off', 'no', 'n', 'f'].includes(text)) return false;
@@ -74,6 +75,7 @@ export function textOption(options: Parameters, name: string): string | undefine
 export function listOption(options: Parameters, name: string): string[] | undefined {
   const value = options[name];
   if (value === undefined || value === null) return undefined;
+  if (isObject(value)) throw invalidParameter(name, 'must be a list of values separated by commas');
   const items = Array.isArray(value) ? value : String(value).split(',');
   if (items.length > limits.records) {
     throw invalidParameter(name, `holds more than ${limits.records} values`);

@@ -6,7 +6,7 @@ import type { AnySchema, Dialect, Engine } from '../../dialect.ts';
 import type { Field, Table } from '../../schema.ts';
 import { coerceLiteral } from '../../values.ts';
 import { introspectSqlite } from './introspection.ts';
-import { jsonList, jsonRecord } from './json-text.ts';
+import { jsonJoined, jsonList, jsonRecord } from './json-text.ts';
 import { decode, encode } from './values.ts';
 
 const schemaVersion = { sql: 'PRAGMA schema_version' };
@@ -28,6 +28,7 @@ export class SqliteEngine implements Engine {
       decode: decodeAny,
       jsonRecord: (fields) => jsonRecord(fields, this.#exact),
       jsonList,
+      jsonJoined,
     };
   }
 

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { writeJson } from '../../../../core/body.ts';
 import { DatabaseError } from '../../../../database/connection.ts';
 import { decodeRow } from '../../fetch.ts';
-import { ReadPlans } from '../../plan.ts';
+import { type ListPlan, ReadPlans } from '../../plan.ts';
 import type { Table } from '../../schema.ts';
 import { SqliteEngine } from './engine.ts';
 
@@ -25,6 +25,7 @@ const types = [
 ];
 await db.run({ sql: `CREATE TABLE loose(${types.map((type, index) => `c${index} ${type}`).join()})` }, []);
 await db.run({ sql: 'CREATE TABLE firm(a TEXT, b INTEGER, c REAL, d ANY) STRICT' }, []);
+await db.run({ sql: 'CREATE TABLE named("tenon json" INTEGER PRIMARY KEY, v INTEGER)' }, []);
 const tables = engine.introspect();
 const plans = new ReadPlans(engine.dialect);
 
@@ -37,14 +38,22 @@ function tableNamed(name: string): Table {
 /** Both answers for what is in the table: undefined where JSON in SQL is refused by the database. */
 function bothWays(table: Table): { text: unknown; rows: unknown } {
   const fields = [...table.fields.values()];
+  const [first] = fields;
+  const order = [{ field: first?.name ?? '', descending: false }];
   const { plan } = plans.list({ table, fields, where: undefined, order: [], group: [] });
+  const sorted = plans.list({ table, fields, where: undefined, order, group: [] }).plan;
   const decoded = db.rows(plan.rows, [10, 0]).map((row) => decodeRow(engine.dialect, fields, row));
-  const rows = JSON.parse(writeJson(decoded));
-  if (plan.json === undefined) throw new Error('no JSON for this table');
+  const text = listText(plan);
+  expect(listText(sorted)).toBe(text);
+  return { text: text === undefined ? undefined : JSON.parse(text), rows: JSON.parse(writeJson(decoded)) };
+}
+
+function listText({ json }: ListPlan): string | undefined {
+  if (json === undefined) throw new Error('no JSON for this table');
   try {
-    return { text: JSON.parse(String(db.column(plan.json, [10, 0])[0])), rows };
+    return String(db.column(json, [10, 0])[0]);
   } catch (error) {
-    if (error instanceof DatabaseError && error.failure === 'other') return { text: undefined, rows };
+    if (error instanceof DatabaseError && error.failure === 'other') return undefined;
     throw error;
   }
 }
@@ -88,6 +97,20 @@ describe('JSON made by SQLite', () => {
     await db.run({ sql: 'INSERT INTO firm VALUES (?, ?, ?, ?)' }, ['é"', 2 ** 40, 0.1, 'x']);
     const { text, rows } = bothWays(tableNamed('firm'));
     expect(text).toEqual(rows);
+  });
+
+  test('is an empty list where there is nothing', async () => {
+    await db.run({ sql: 'DELETE FROM loose' }, []);
+    expect(bothWays(tableNamed('loose'))).toEqual({ text: [], rows: [] });
+  });
+
+  test('stands in the order of a key that has the name of our own column', async () => {
+    const table = tableNamed('named');
+    const fields = [...table.fields.values()];
+    const order = [{ field: 'tenon json', descending: true }];
+    await db.run({ sql: 'INSERT INTO named VALUES (9, 1), (10, 2), (11, 3)' }, []);
+    const { plan } = plans.list({ table, fields, where: undefined, order, group: [] });
+    expect(JSON.parse(listText(plan) ?? '').map((row: { v: number }) => row.v)).toEqual([3, 2, 1]);
   });
 
   test('never takes bytes for the binary JSON that they look like', async () => {

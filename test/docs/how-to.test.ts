@@ -1,0 +1,52 @@
+// The pages of docs/how-to do what they say.
+import { cpSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { Page, root } from './page.ts';
+
+let page: Page | undefined;
+
+afterEach(async () => {
+  await page?.close();
+  page = undefined;
+});
+
+async function open(name: string, schema = ''): Promise<Page> {
+  page = await Page.open(`docs/how-to/${name}.md`, schema);
+  return page;
+}
+
+test('scripts', async () => {
+  const outputs = (await (await open('scripts')).check()).join('');
+  expect(outputs).toContain('hr._table.{table_name}.get');
+  expect(outputs).toMatch(/^warning: wrong\.ts is stored, .*\(line 2, column 14\)\.$/m);
+  expect(outputs).toMatch(/^hr\._table\.employees\.\{id\}\.get\.post_process +typescript .* active$/m);
+});
+
+test('databases', async () => {
+  const text = readFileSync(join(root, 'docs/how-to/databases.md'), 'utf8');
+  const [, schema = ''] = /```sql\n([\s\S]*?)```/.exec(text) ?? [];
+  const outputs = (await (await open('databases', schema)).check()).join('');
+  expect(outputs).toContain('{"resource":[{"id":1}]}\n{"resource":[{"id":2},{"id":3}]}');
+  expect(outputs).toContain('"account":9007199254740993,');
+  expect(outputs).toContain('{"item":"Tea","customer_by_customer_id":{"id":1,"email":"ann@example.com"');
+});
+
+test('administration, and a copy of the data folder', async () => {
+  const administration = await open('administration');
+  await administration.check();
+  await administration.start(join(administration.home, 'other'));
+  const copy = join(administration.home, 'copy');
+  for (const name of ['system.sqlite', 'master.key']) {
+    cpSync(join(administration.home, name), join(copy, name));
+  }
+  const url = await administration.start(copy);
+  const authorization = `Basic ${Buffer.from('admin@example.com:an even longer one').toString('base64')}`;
+  const answer = await fetch(`${url}/api/v2/system/service?as_list=true`, { headers: { authorization } });
+  expect(answer.status).toBe(200);
+});
+
+test('all pages are tried', () => {
+  const pages = readdirSync(join(root, 'docs/how-to')).sort();
+  expect(pages).toEqual(['administration.md', 'databases.md', 'scripts.md']);
+});
