@@ -23,6 +23,10 @@ export interface Config {
   readonly logLevel: (typeof logLevels)[number];
   /** Node.js that runs scripts. */
   readonly nodePath: string;
+  /** Python 3 for scripts; '' to look for it on PATH. */
+  readonly pythonPath: string;
+  /** PHP for scripts; '' to look for it on PATH. */
+  readonly phpPath: string;
   readonly runnersMin: number;
   readonly runnersMax: number;
   /** Largest request body in bytes. */
@@ -93,6 +97,18 @@ export const settings: Settings = {
     fallback: '',
     meaning: 'Node.js for scripts; empty: the one of the server',
     read: nodePath,
+  },
+  pythonPath: {
+    variable: 'DF_PYTHON3_PATH',
+    fallback: '',
+    meaning: 'Python 3 for scripts; empty: DF_PYTHON_PATH, else the one on PATH',
+    read: text,
+  },
+  phpPath: {
+    variable: 'DF_PHP_PATH',
+    fallback: '',
+    meaning: 'PHP (the command line one) for scripts; empty: the one on PATH',
+    read: text,
   },
   runnersMin: {
     variable: 'TENON_RUNNERS_MIN',

@@ -102,7 +102,7 @@ async function furnish({ options, store, key, observe }: Ground) {
   const throttle = new LoginThrottle();
   const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }) });
   const runners = createRunners({ ...config, observe, platformConfig: platform() });
-  const scripts = new EventScripts({ compiler: new Compiler(), runners, observe });
+  const scripts = new EventScripts({ compiler: new Compiler({ runners }), runners, observe });
   const services = new Services({ types: serviceTypes, secrets: new Secrets({ key }), observe });
   const desk = scriptDesk(scripts);
   const parts = { store, services, scripts: desk, sessions, passwords, throttle, observe };

@@ -37,7 +37,30 @@ const oldestNode = [22, 18];
  * What tests need beside Node. A probe is a command that ends with 0 where the tool is there.
  * @type {readonly SystemTool[]}
  */
-export const systemTools = [{ tool: 'git', package: 'git', probe: ['git', '--version'] }];
+export const systemTools = [
+  { tool: 'git', package: 'git', probe: ['git', '--version'] },
+  { tool: 'Perl', package: 'perl-base', probe: ['perl', '-e', '1'] },
+  { tool: 'Python 3', package: 'python3', probe: ['/usr/bin/python3', '-c', '1'] },
+  {
+    tool: 'venv of Python 3',
+    package: 'python3-venv',
+    probe: ['/usr/bin/python3', '-c', 'import ensurepip'],
+  },
+  {
+    tool: 'lib2to3 of Python 3',
+    package: 'python3-lib2to3',
+    probe: ['/usr/bin/python3', '-c', 'import lib2to3'],
+  },
+  { tool: 'PHP', package: 'php-cli', probe: ['php', '-v'] },
+  {
+    tool: 'curl for PHP',
+    package: 'php-curl',
+    probe: ['php', '-r', 'exit(extension_loaded("curl") ? 0 : 1);'],
+  },
+  { tool: 'mbstring for PHP', package: 'php-mbstring', probe: ['php', '-r', 'mb_strlen("");'] },
+  { tool: 'xml for PHP', package: 'php-xml', probe: ['php', '-r', 'new DOMDocument();'] },
+  { tool: 'Composer', package: 'composer', probe: ['composer', '--version'] },
+];
 
 /**
  * Whether what npm says it installed is what the lock file asks for; optional packages of other platforms may

@@ -2,8 +2,8 @@
 // or the folder that is named.
 // Invariant: what package.json calls dependencies stays outside the bundle, and only that; the notices of all
 // that is inside are beside it.
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { cpSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -54,6 +54,10 @@ const results = await Promise.all([
     external,
   }),
 ]);
+// Programs in other languages are published as they are.
+for (const file of globSync('src/runners/**/*.{py,php,pl}', { cwd: root })) {
+  cpSync(join(root, file), join(folder, relative('src', file)));
+}
 const outputs = results.flatMap(({ metafile }) => Object.values(metafile.outputs));
 const asked = new Set(outputs.flatMap(({ imports }) => imports.map(({ path }) => path)));
 const unused = external.filter((name) => !asked.has(name));

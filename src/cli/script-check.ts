@@ -15,7 +15,7 @@ const script = {
 
 /** Whether scripts can be compiled and run here, in every language that is installed. */
 export async function checkScripts(config: Config): Promise<Finding> {
-  const compiled = await new Compiler().compile(script);
+  const compiled = await new Compiler({ runners: new Map() }).compile(script);
   if (!compiled.ok) return failed('TypeScript does not compile', 'Install the package again.');
   const runners = createRunners({ ...config, runnersMin: 1, observe: () => {}, platformConfig: {} });
   try {

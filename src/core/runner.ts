@@ -16,16 +16,54 @@ export interface Program {
   readonly isAsync: boolean;
   /** Whether its text could leave state behind: its runner is then not used again. */
   readonly isPristine: boolean;
+  /**
+   * Whether it ends at once and touches nothing but its event, as the reader of its language found;
+   * undefined:
+   * the pool asks its language.
+   */
+  readonly isQuick?: boolean;
+  /** Another way of speaking the language: Python 2, or v8js with its synchronous `platform.api`. */
+  readonly dialect?: Dialect;
+  /** Whether `{name}` in string literals stands for the value of a lookup (rulings 4). */
+  readonly bindsLookups?: boolean;
+  /** Only to be read, not run: what `Runner.prepare` asks of a process. */
+  readonly isCheck?: boolean;
   /** Source map of `code`, when it was compiled from TypeScript. */
   readonly sourceMap?: string;
 }
+
+/** Older ways of writing scripts that a language's runner takes as well. */
+export type Dialect = 'python2' | 'v8js';
+
+/** The text of a script, for the runner of a language that only its own interpreter can read. */
+export interface ProgramSource {
+  readonly name: string;
+  readonly content: string;
+  readonly dialect?: Dialect;
+}
+
+/** What a runner found when it read a text without running it; lines and columns count from 1. */
+export type Prepared =
+  | {
+      readonly kind: 'ready';
+      readonly isPristine: boolean;
+      readonly isQuick: boolean;
+      /** The text to run, where it is not the one that was given (translated, markers removed). */
+      readonly code?: string;
+    }
+  | { readonly kind: 'flawed'; readonly message: string; readonly line: number; readonly column: number }
+  /** No process of the language could say. */
+  | { readonly kind: 'unavailable'; readonly message: string };
 
 /**
  * The texts that a run may look at; each is parsed only when the script touches it. JSON unless said
  * otherwise.
  */
 export interface Sections {
-  /** `{event, stage, resource, method, uri, service, requestResource, apiVersion, contentType}`. */
+  /**
+   * `{event, stage, resource, method, uri, service, requestResource, apiVersion, contentType}`. `stage` is
+   * `pre_process`, `post_process`, '' (final) or `service`; `resource` is text or a map of path parameters.
+   */
   readonly meta: string;
   readonly parameters: string;
   readonly headers: string;
@@ -112,5 +150,7 @@ export interface ThrownError {
 export interface Runner {
   readonly language: string;
   run(invocation: Invocation): Promise<Outcome>;
+  /** Reads a text without running it; absent where the server itself reads the language (JavaScript). */
+  prepare?(source: ProgramSource): Promise<Prepared>;
   stop(): Promise<void>;
 }

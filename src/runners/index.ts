@@ -9,6 +9,10 @@ import { createNodeRunner } from './node/index.ts';
 export interface RunnersOptions {
   /** Node.js that runs scripts. */
   readonly nodePath: string;
+  /** Python 3 for scripts, or '' to look for it on PATH. */
+  readonly pythonPath: string;
+  /** PHP for scripts, or '' to look for it on PATH. */
+  readonly phpPath: string;
   readonly runnersMin: number;
   readonly runnersMax: number;
   readonly observe: Observe;
@@ -19,20 +23,20 @@ export interface RunnersOptions {
 /** The runners of a server by language, each with its first process on the way. */
 export function createRunners(options: RunnersOptions): ReadonlyMap<string, Runner> {
   const { nodePath, runnersMin, runnersMax, observe } = options;
-  const node = createNodeRunner({
-    nodePath,
+  const surroundings = {
     min: runnersMin,
     max: runnersMax,
     observe,
     platformConfig: JSON.stringify(options.platformConfig),
-    hostPath: builtHost('node'),
-  });
-  return new Map([[node.language, node]]);
+  };
+  const runners = [createNodeRunner({ ...surroundings, nodePath, hostPath: hostFile('node', 'js') })];
+  return new Map(runners.map((runner) => [runner.language, runner]));
 }
 
 // In a built server this file is part of a bundle, with the hosts below dist/runners beside it.
-function builtHost(language: string): string {
-  const built = [`./runners/${language}/host.js`, `../runners/${language}/host.js`];
+function hostFile(language: string, extension: string): string {
+  const built = [`./runners/${language}/host.${extension}`, `../runners/${language}/host.${extension}`];
   const paths = built.map((path) => fileURLToPath(new URL(path, import.meta.url)));
-  return paths.find(existsSync) ?? fileURLToPath(new URL(`./${language}/host.ts`, import.meta.url));
+  const source = `./${language}/host.${extension.replace('js', 'ts')}`;
+  return paths.find(existsSync) ?? fileURLToPath(new URL(source, import.meta.url));
 }

@@ -5,9 +5,10 @@
 import { randomFillSync } from 'node:crypto';
 import { limits } from '../core/limits.ts';
 import type { Observe } from '../core/observe.ts';
-import type { Invocation, Outcome, Program, Runner } from '../core/runner.ts';
+import type { Invocation, Outcome, Prepared, Program, ProgramSource, Runner } from '../core/runner.ts';
 import { OrphanGuard } from './orphan-guard.ts';
 import { readOutcome } from './outcome.ts';
+import { checkOf, preparedBy } from './prepared.ts';
 import { type FrameFields, idBytes, type RunId } from './protocol.ts';
 import { type CallFrame, type Handed, type LaunchPlan, RunnerProcess } from './runner-process.ts';
 import { Task } from './task.ts';
@@ -21,13 +22,18 @@ export interface PoolOptions {
   readonly max: number;
   readonly memoryMb: number;
   readonly runsPerProcess: number;
-  /** Whether a program ends at once and touches nothing but its event. Asked once per program. */
+  /** Whether a program ends at once and touches nothing but its event, where it does not say so itself. */
   isQuick(program: Program): boolean;
+  /** Whether processes of the language run pristine programs in forks of themselves, and go on afterwards. */
+  readonly forks?: boolean;
+  /** Whether only the interpreter can read the language's texts; they are then read by `prepare`. */
+  readonly reads?: boolean;
 }
 
 /** A pool is the runner of its language. */
 export class RunnerPool implements Runner {
   readonly language: string;
+  readonly prepare?: (source: ProgramSource) => Promise<Prepared>;
   #options: PoolOptions;
   #processes: RunnerProcess[] = [];
   #dying = new Set<RunnerProcess>();
@@ -47,6 +53,7 @@ export class RunnerPool implements Runner {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.language = options.launch.language;
+    if (options.reads) this.prepare = async (source) => preparedBy(await this.run(checkOf(source)));
     for (let i = 0; i < options.min; i++) this.#start();
     this.#housekeeping = setInterval(() => this.#keepHouse(), limits.runnerIdleMs / 4).unref();
   }
@@ -72,7 +79,8 @@ export class RunnerPool implements Runner {
   #isQuick({ program }: Invocation): boolean {
     let isQuick = this.#quick.get(program);
     if (isQuick === undefined) {
-      isQuick = !program.isPristine && !program.isAsync && this.#options.isQuick(program);
+      const { isPristine, isAsync } = program;
+      isQuick = !isPristine && !isAsync && (program.isQuick ?? this.#options.isQuick(program));
       this.#quick.set(program, isQuick);
     }
     return isQuick;
@@ -190,7 +198,7 @@ export class RunnerPool implements Runner {
     const { outcome, retires } = readResult(task, fields);
     task.settle(outcome);
     const isUsed = process.runs >= this.#options.runsPerProcess && process.handed.length === 0;
-    if (retires || isUsed || task.invocation.program.isPristine) {
+    if (retires || isUsed || (task.invocation.program.isPristine && this.#options.forks !== true)) {
       this.#dismiss(process, isUsed ? 'it did its number of runs' : 'a run may have left traces');
       this.#replace();
     }

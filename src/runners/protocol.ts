@@ -33,9 +33,22 @@ export const kinds = {
 export const endings = { finished: 0, threw: 1, exited: 2 } as const;
 
 /**
- * Flags of a load: the body awaits; the text is known to end at once and to touch nothing outside its event.
+ * Flags of a load: the body awaits; the text is known to end at once and to touch nothing outside its event;
+ * it may leave something behind, so its process ends with it; it is written in the language's older dialect
+ * (Python 2, v8js); `{name}` in its string literals stands for a lookup; it is only to be read.
  */
-export const loadFlags = { isAsync: 1, isQuick: 2 } as const;
+export const loadFlags = {
+  isAsync: 1,
+  isQuick: 2,
+  isPristine: 4,
+  isDialect: 8,
+  bindsLookups: 16,
+  /**
+   * The run of such a program reads the text and runs nothing: it finishes and returns JSON `{isPristine,
+   * isQuick, code?}`, or ends as thrown with the message, line and column of what cannot be read.
+   */
+  isCheck: 32,
+} as const;
 
 /** Flags of a run: collect changes. */
 export const runFlags = { wantsChanges: 1 } as const;

@@ -18,6 +18,7 @@ import {
   type RunId,
   runFlags,
 } from './protocol.ts';
+import type { Sandbox } from './sandbox.ts';
 import type { Task } from './task.ts';
 
 /** How to start a process of a language. */
@@ -27,6 +28,11 @@ export interface LaunchPlan {
   readonly args: readonly string[];
   /** JSON of the first frame. */
   readonly settings: string;
+  /** Files and folders that the process reads: its host program, packages, include paths. */
+  readonly readable: readonly string[];
+  /** Variables that it gets beside PATH, HOME, TZ and LANG. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly sandbox: Sandbox;
   /** Where private work folders are made; the system's temporary folder when undefined. */
   readonly folder: string | undefined;
 }
@@ -75,7 +81,9 @@ export class RunnerProcess {
   #channel: Duplex | undefined;
   #events: ProcessEvents;
   #folder: string;
+  #sandbox: Sandbox;
   #loaded = new Map<string, number>();
+  #programs = 0;
   #out = new FrameWriter();
   #isFlushing = false;
   #exit: string | undefined;
@@ -87,9 +95,12 @@ export class RunnerProcess {
   constructor(plan: LaunchPlan, events: ProcessEvents) {
     this.#events = events;
     this.#folder = mkdtempSync(join(plan.folder ?? tmpdir(), `tenon-${plan.language}-`));
-    this.#child = spawn(plan.command, plan.args, {
+    const { readable, environment, sandbox } = plan;
+    const start = sandbox.enclose({ ...plan, folder: this.#folder, readable });
+    this.#sandbox = sandbox;
+    this.#child = spawn(start.command, start.args, {
       cwd: this.#folder,
-      env: childEnvironment(this.#folder),
+      env: { ...environment, ...childEnvironment(this.#folder) },
       // A session of its own: one signal reaches all that it starts, and none of ours reaches it.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -159,10 +170,11 @@ export class RunnerProcess {
   #load(program: Program, isQuick: boolean): number {
     const known = this.#loaded.get(program.hash);
     if (known !== undefined) return known;
-    const index = this.#loaded.size + 1;
-    this.#loaded.set(program.hash, index);
-    const flags = (program.isAsync ? loadFlags.isAsync : 0) | (isQuick ? loadFlags.isQuick : 0);
-    this.#out.begin(kinds.load).u32(index).u8(flags).text(program.name).text(program.code).end();
+    const index = ++this.#programs;
+    // A text that was only read is forgotten on both sides.
+    if (program.isCheck !== true) this.#loaded.set(program.hash, index);
+    this.#out.begin(kinds.load).u32(index).u8(flagsOf(program, isQuick));
+    this.#out.text(program.name).text(program.code).end();
     return index;
   }
 
@@ -210,6 +222,7 @@ export class RunnerProcess {
 
   #becomeReady(fields: FrameFields): void {
     fields.finish();
+    this.#sandbox.settle(this.pid);
     this.isReady = true;
     this.idleSince = performance.now();
     this.#events.ready(this);
@@ -291,6 +304,17 @@ export class RunnerProcess {
     const fatal = /FATAL ERROR: .*/.exec(this.#lastWords)?.[0];
     this.#events.gone(this, [this.#reason ?? this.#exit, fatal ?? this.#exit].join(': '));
   }
+}
+
+function flagsOf(program: Program, isQuick: boolean): number {
+  let flags = 0;
+  if (program.isAsync) flags |= loadFlags.isAsync;
+  if (isQuick) flags |= loadFlags.isQuick;
+  if (program.isPristine) flags |= loadFlags.isPristine;
+  if (program.dialect !== undefined) flags |= loadFlags.isDialect;
+  if (program.bindsLookups === true) flags |= loadFlags.bindsLookups;
+  if (program.isCheck === true) flags |= loadFlags.isCheck;
+  return flags;
 }
 
 function childEnvironment(home: string): NodeJS.ProcessEnv {

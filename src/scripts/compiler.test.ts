@@ -3,7 +3,7 @@ import { Compiler } from './compiler.ts';
 
 describe('Compiler', () => {
   test('compiles the same text once, and again in another language', async () => {
-    const compiler = new Compiler();
+    const compiler = new Compiler({ runners: new Map() });
     const first = await compiler.compile({ name: 'a', language: 'nodejs', content: 'return 1;' });
     const same = await compiler.compile({ name: 'a', language: 'nodejs', content: 'return 1;' });
     const named = await compiler.compile({ name: 'b', language: 'nodejs', content: 'return 1;' });
@@ -14,7 +14,7 @@ describe('Compiler', () => {
   });
 
   test('answers many asked for at once, good and bad, each with its own', async () => {
-    const compiler = new Compiler();
+    const compiler = new Compiler({ runners: new Map() });
     const texts = Array.from({ length: 40 }, (_, index) =>
       index % 4 === 0 ? `return ${index} +;` : `return ${index};`,
     );
@@ -31,7 +31,11 @@ describe('Compiler', () => {
     let turns = 0;
     const turning = setInterval(() => turns++, 1);
     const content = `const a = { ${Array.from({ length: 20_000 }, (_, index) => `k${index}: ${index}`).join()} }; return a;`;
-    const compiled = await new Compiler().compile({ name: 'large', language: 'typescript', content });
+    const compiled = await new Compiler({ runners: new Map() }).compile({
+      name: 'large',
+      language: 'typescript',
+      content,
+    });
     clearInterval(turning);
     expect(compiled.ok).toBe(true);
     expect(turns).toBeGreaterThan(5);

@@ -6,6 +6,8 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { limits } from '../core/limits.ts';
+import type { Runner } from '../core/runner.ts';
+import { dialectOf, runnerOf } from './script-types.ts';
 import { type Compiled, hashOf, type Source } from './source.ts';
 
 interface Waiting {
@@ -15,25 +17,37 @@ interface Waiting {
 
 /** Compiles scripts once per language and text. */
 export class Compiler {
+  readonly #runners: ReadonlyMap<string, Runner>;
   readonly #compiled = new Map<string, Promise<Compiled>>();
   readonly #waiting = new Map<number, Waiting>();
   #thread: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
   #asked = 0;
 
+  /** `runners` by language: those that read their texts themselves are asked to. */
+  constructor({ runners }: { readonly runners: ReadonlyMap<string, Runner> }) {
+    this.#runners = runners;
+  }
+
   /** The same text under another name is compiled once, but keeps its own name. */
   async compile(source: Source): Promise<Compiled> {
     const key = hashOf(source);
     let made = this.#compiled.get(key);
     if (made === undefined) {
-      made = this.#ask(source);
+      made = this.#make(source);
       this.#compiled.set(key, made);
       const [oldest] = this.#compiled.keys();
       if (this.#compiled.size > limits.compiledScripts && oldest !== undefined) this.#compiled.delete(oldest);
     }
     const compiled = await made;
+    if (!compiled.ok && compiled.isUnread) this.#compiled.delete(key);
     if (!compiled.ok || compiled.program.name === source.name) return compiled;
     return { ok: true, program: { ...compiled.program, name: source.name } };
+  }
+
+  #make(source: Source): Promise<Compiled> {
+    const language = runnerOf(source.language);
+    return language === 'nodejs' ? this.#ask(source) : readBy(this.#runners.get(language ?? ''), source);
   }
 
   #ask(source: Source): Promise<Compiled> {
@@ -81,6 +95,22 @@ export class Compiler {
       answer({ ok: false, message, line: 1, column: 1 });
     }
   }
+}
+
+// Texts that only their own interpreter can read.
+async function readBy(runner: Runner | undefined, source: Source): Promise<Compiled> {
+  const { name, content } = source;
+  const dialect = dialectOf(source.language);
+  const older = dialect === undefined ? {} : { dialect };
+  const prepared = await runner?.prepare?.({ name, content, ...older });
+  if (prepared?.kind === 'flawed') return { ok: false, ...prepared };
+  if (prepared?.kind !== 'ready') {
+    const message = prepared?.message ?? `this server has no ${source.language}`;
+    return { ok: false, message, line: 1, column: 1, isUnread: true };
+  }
+  const { isPristine, isQuick, code = content } = prepared;
+  const program = { hash: hashOf(source), name, code, isAsync: false, isPristine, isQuick, ...older };
+  return { ok: true, program };
 }
 
 // In a built server this file is part of a bundle, with the thread's program below dist/scripts.

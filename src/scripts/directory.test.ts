@@ -43,7 +43,7 @@ function bound(records: readonly EventScriptRecord[], outcome: (run: Invocation)
   const runner = plannedRunner(outcome);
   const seen: Observation[] = [];
   const scripts = new EventScripts({
-    compiler: new Compiler(),
+    compiler: new Compiler({ runners: new Map() }),
     runners: new Map([['nodejs', runner]]),
     observe: (observation) => seen.push(observation),
   });

@@ -60,7 +60,7 @@ export class EventScripts implements ScriptDirectory {
   async flaw({ name, type, content }: EventScriptRecord): Promise<string | undefined> {
     if (runnerOf(type) === undefined) return undefined;
     const compiled = await this.#compiler.compile({ name, language: type, content });
-    return compiled.ok ? undefined : problemOf(compiled);
+    return compiled.ok || compiled.isUnread ? undefined : problemOf(compiled);
   }
 
   plan(events: readonly EventName[]): ScriptPlan | undefined {

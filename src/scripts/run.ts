@@ -75,6 +75,12 @@ export class ScriptRuns {
     if (!compiled.ok) {
       const problem = problemOf(compiled);
       this.#failed({ script, runner, start, reason: problem, log: [] });
+      if (compiled.isUnread) {
+        throw new PlatformError(
+          'script.unavailable',
+          `Script '${script.name}' can not be run: ${compiled.message}`,
+        );
+      }
       throw new PlatformError('script.not_loaded', `Script '${script.name}' can not be loaded: ${problem}.`);
     }
     const { program } = compiled;

@@ -28,7 +28,8 @@ describe('validateScript', () => {
     { name: 'system.admin.session.post' },
     { content: '' },
     { content: 'this is = = broken' },
-    { type: 'php', isActive: false },
+    { type: 'php' },
+    { type: 'v8js' },
     { name: 'hr.get.queued', isActive: false },
     { storageServiceId: 3, storagePath: 'a.js', content: '', isActive: false },
     { storageServiceId: 3, storagePath: 'a.js', content: 'return 1;' },
@@ -45,7 +46,6 @@ describe('validateScript', () => {
     [{ name: 'shop.fetch' }, 'script.unknown_event', /get, post, put, patch, delete/],
     [{ name: `${'x'.repeat(limits.eventName)}.get` }, 'script.invalid', /164 characters; at most 160/],
     [{ type: 'ruby' }, 'script.unknown_type', /'ruby'; known: nodejs, typescript/],
-    [{ type: 'php' }, 'script.invalid', /type 'php' can not be run .* yet; supported: nodejs, typescript\./],
     [{ name: 'hr.get.queued' }, 'script.invalid', /queue/],
     [{ storageServiceId: 3, content: '' }, 'script.invalid', /linked .* Give its content/],
     [{ scmRepository: 'repo', content: '' }, 'script.invalid', /linked/],
@@ -61,14 +61,14 @@ describe('validateScript', () => {
 });
 
 describe('languages', () => {
-  test('JavaScript and TypeScript run in the same runner, others in none', () => {
+  test('each type runs in the runner of its language', () => {
     expect(scriptTypes.map(({ name }) => [name, runnerOf(name)])).toEqual([
       ['nodejs', 'nodejs'],
       ['typescript', 'nodejs'],
-      ['php', undefined],
-      ['python', undefined],
-      ['python3', undefined],
-      ['v8js', undefined],
+      ['php', 'php'],
+      ['python', 'python3'],
+      ['python3', 'python3'],
+      ['v8js', 'nodejs'],
     ]);
     expect(runnerOf('ruby')).toBeUndefined();
   });

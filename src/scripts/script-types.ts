@@ -3,6 +3,7 @@
 import { PlatformError } from '../core/errors.ts';
 import { parseEventName } from '../core/event.ts';
 import { limits } from '../core/limits.ts';
+import type { Dialect } from '../core/runner.ts';
 import type { EventScriptRecord } from '../core/store.ts';
 
 /** A language as `system/script_type` lists it. */
@@ -12,16 +13,16 @@ export interface ScriptType {
   readonly description: string;
   readonly sandboxed: boolean;
   readonly supportsInlineExecution: boolean;
-  /** Language of the runner that executes it; undefined: such scripts can be stored but not yet be active. */
-  readonly runner: string | undefined;
+  /** Language of the runner that executes it. */
+  readonly runner: 'nodejs' | 'python3' | 'php';
+  readonly dialect?: Dialect;
 }
 
-type Given = Pick<ScriptType, 'name' | 'label' | 'description'> & { readonly runner?: string };
+type Given = Pick<ScriptType, 'name' | 'label' | 'description' | 'runner' | 'dialect'>;
 
 const type = (given: Given): ScriptType => ({
   sandboxed: false,
   supportsInlineExecution: false,
-  runner: undefined,
   ...given,
 });
 
@@ -39,13 +40,26 @@ export const scriptTypes: readonly ScriptType[] = [
     description: 'Server-side TypeScript handler using the Node.js engine.',
     runner: 'nodejs',
   }),
-  type({ name: 'php', label: 'PHP', description: 'Script handler using native PHP.' }),
-  type({ name: 'python', label: 'Python', description: 'Script handler using native Python.' }),
-  type({ name: 'python3', label: 'Python3', description: 'Script handler using native Python3.' }),
+  type({ name: 'php', label: 'PHP', description: 'Script handler using native PHP.', runner: 'php' }),
+  type({
+    name: 'python',
+    label: 'Python',
+    description: 'Script handler using native Python.',
+    runner: 'python3',
+    dialect: 'python2',
+  }),
+  type({
+    name: 'python3',
+    label: 'Python3',
+    description: 'Script handler using native Python3.',
+    runner: 'python3',
+  }),
   type({
     name: 'v8js',
     label: 'V8js',
     description: 'Server-side JavaScript handler using the V8js engine.',
+    runner: 'nodejs',
+    dialect: 'v8js',
   }),
 ];
 
@@ -53,9 +67,18 @@ export const scriptTypes: readonly ScriptType[] = [
 export type ScriptDraft = Pick<EventScriptRecord, 'name' | 'type' | 'content' | 'isActive'> &
   Partial<Pick<EventScriptRecord, 'config' | 'storageServiceId' | 'storagePath' | 'scmRepository'>>;
 
-/** The language of the runner for a script type; undefined when this server can not run it. */
+/** The language of the runner for a script type; undefined when there is no such type. */
 export function runnerOf(name: string): string | undefined {
-  return scriptTypes.find((known) => known.name === name)?.runner;
+  return typeOf(name)?.runner;
+}
+
+/** The older dialect of its language that a script type is written in, if it is. */
+export function dialectOf(name: string): Dialect | undefined {
+  return typeOf(name)?.dialect;
+}
+
+function typeOf(name: string): ScriptType | undefined {
+  return scriptTypes.find((known) => known.name === name);
 }
 
 /** How long a script may run: `config.timeout_ms` or the default. */
@@ -77,7 +100,7 @@ export function validateScript(draft: ScriptDraft): void {
     throw invalid(`The script's content has ${bytes} bytes; at most ${limits.scriptBytes} are accepted.`);
   }
   validateTimeout(draft.config ?? {});
-  if (draft.isActive) validateActive(draft, found);
+  if (draft.isActive) validateActive(draft);
 }
 
 function validateName(name: string): void {
@@ -103,15 +126,7 @@ function validateTimeout({ timeout_ms: asked }: Readonly<Record<string, unknown>
   }
 }
 
-function validateActive(draft: ScriptDraft, found: ScriptType): void {
-  if (found.runner === undefined) {
-    const supported = scriptTypes.filter(({ runner }) => runner !== undefined).map(({ name }) => name);
-    throw invalid(
-      `Scripts of type '${found.name}' can not be run by this server yet; supported: ` +
-        `${supported.join(', ')}. ` +
-        'Set is_active to false to store it anyway.',
-    );
-  }
+function validateActive(draft: ScriptDraft): void {
   if (parseEventName(draft.name)?.stage === 'queued') {
     throw invalid(
       `'${draft.name}' can not be active: queued scripts need the queue, which this release does not ` +

@@ -5,6 +5,7 @@ import { SourceMap } from 'node:module';
 import { compileFunction, Script } from 'node:vm';
 import type ts from 'typescript';
 import type { Program } from '../core/runner.ts';
+import { dialectOf } from './script-types.ts';
 import { leavesTraces } from './warmth.ts';
 
 /** Script text as it is stored. */
@@ -17,7 +18,14 @@ export interface Source {
 /** A script ready to run, or why it is not: line and column count from 1 in the text as written. */
 export type Compiled =
   | { readonly ok: true; readonly program: Program }
-  | { readonly ok: false; readonly message: string; readonly line: number; readonly column: number };
+  | {
+      readonly ok: false;
+      readonly message: string;
+      readonly line: number;
+      readonly column: number;
+      /** Nobody could read the text: it may be good all the same. */
+      readonly isUnread?: boolean;
+    };
 
 type Failure = Extract<Compiled, { ok: false }>;
 type Place = Pick<Failure, 'line' | 'column'>;
@@ -34,6 +42,7 @@ export async function compileSource(source: Source): Promise<Compiled> {
   const isAsync = awaits(compiler, parsed);
   const failure = loadFailure(compiler, { emitted, parsed, isAsync });
   if (failure !== undefined) return failure;
+  const dialect = dialectOf(source.language);
   const isReadable = syntaxErrors(parsed).length === 0;
   return {
     ok: true,
@@ -43,6 +52,7 @@ export async function compileSource(source: Source): Promise<Compiled> {
       code: emitted.code,
       isAsync,
       isPristine: !isReadable || leavesTraces(compiler, parsed),
+      ...(dialect === undefined ? {} : { dialect }),
       ...(emitted.sourceMap === undefined ? {} : { sourceMap: emitted.sourceMap }),
     },
   };

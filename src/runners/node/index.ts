@@ -2,45 +2,34 @@
 // Invariant: a process gets nothing of the server's environment but PATH, TZ and LANG.
 import { fileURLToPath } from 'node:url';
 import { limits } from '../../core/limits.ts';
-import type { Observe } from '../../core/observe.ts';
 import type { Program, Runner } from '../../core/runner.ts';
 import { RunnerPool } from '../pool.ts';
+import { unconfined } from '../sandbox.ts';
+import { readableOf, type Surroundings, settingsOf } from '../surroundings.ts';
 
 /** How Node scripts are run; what is absent is as in core/limits.ts. */
-export interface NodeRunnerOptions {
-  readonly observe: Observe;
-  /** JSON that scripts see as `platform.config`. */
-  readonly platformConfig: string;
+export interface NodeRunnerOptions extends Surroundings {
   /** The Node to run; this process's own when absent. */
   readonly nodePath?: string;
-  /** Our program for the runner; the one beside this file when absent. */
-  readonly hostPath?: string;
-  /** Where private work folders are made; the system's temporary folder when absent. */
-  readonly folder?: string;
-  readonly min?: number;
-  readonly max?: number;
   readonly heapMb?: number;
-  readonly memoryMb?: number;
-  readonly runsPerProcess?: number;
 }
 
 /** A runner for `nodejs`. Starts its first process at once. */
 export function createNodeRunner(options: NodeRunnerOptions): Runner {
-  const { observe, platformConfig } = options;
+  const { observe } = options;
   const host = options.hostPath ?? fileURLToPath(new URL('./host.ts', import.meta.url));
-  const settings = {
-    config: platformConfig,
-    logBytes: limits.scriptLogBytes,
-    resultBytes: limits.scriptResultBytes,
-  };
+  const sandbox = options.sandbox ?? unconfined;
   const heapMb = options.heapMb ?? limits.scriptHeapMb;
   return new RunnerPool({
     launch: {
       language: 'nodejs',
       command: options.nodePath ?? process.execPath,
       args: ['--no-warnings', `--max-old-space-size=${heapMb}`, host],
-      settings: JSON.stringify(settings),
+      settings: settingsOf(options),
       folder: options.folder,
+      readable: [host, ...readableOf(options)],
+      environment: options.environment ?? {},
+      sandbox,
     },
     observe,
     min: options.min ?? limits.runnersMin,
