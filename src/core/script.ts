@@ -14,6 +14,8 @@ export interface Script {
   /** Without it a script may still refuse, but its changes are dropped. */
   readonly allowModification: boolean;
   readonly timeoutMs: number;
+  /** Names of lookups that `{name}` in its string literals may stand for (rulings 4). */
+  readonly lookups: readonly string[];
 }
 
 /** One request on its way: what the scripts of its slots see and may change. */

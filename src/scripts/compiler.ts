@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { limits } from '../core/limits.ts';
 import type { Runner } from '../core/runner.ts';
+import { lookupsNamed } from './lookup-literals.ts';
 import { dialectOf, runnerOf } from './script-types.ts';
 import { type Compiled, hashOf, type Source } from './source.ts';
 
@@ -109,8 +110,9 @@ async function readBy(runner: Runner | undefined, source: Source): Promise<Compi
     return { ok: false, message, line: 1, column: 1, isUnread: true };
   }
   const { isPristine, isQuick, code = content } = prepared;
-  const program = { hash: hashOf(source), name, code, isAsync: false, isPristine, isQuick, ...older };
-  return { ok: true, program };
+  const bindsLookups = lookupsNamed(content, source.lookups ?? []).length > 0;
+  const found = { isAsync: false, isPristine, isQuick, bindsLookups };
+  return { ok: true, program: { hash: hashOf(source), name, code, ...found, ...older } };
 }
 
 // In a built server this file is part of a bundle, with the thread's program below dist/scripts.

@@ -29,6 +29,7 @@ export class EventScripts implements ScriptDirectory {
   #scripts = new Map<string, readonly LoadedScript[]>();
   readonly #parameters = new KnownParameters();
   #generation = 0;
+  #lookups: readonly string[] = [];
 
   constructor(parts: EventScriptsParts) {
     this.#compiler = parts.compiler;
@@ -39,12 +40,16 @@ export class EventScripts implements ScriptDirectory {
     return this.#generation;
   }
 
-  /** Takes the stored scripts in place of those known so far. */
-  load(records: readonly EventScriptRecord[]): void {
+  /**
+   * Takes the stored scripts in place of those known so far; `lookups` are the names of all lookups, where
+   * they may have changed.
+   */
+  load(records: readonly EventScriptRecord[], lookups = this.#lookups): void {
+    this.#lookups = lookups;
     const scripts = new Map<string, LoadedScript[]>();
     for (const record of records) {
       if (!record.isActive || parseEventName(record.name) === undefined) continue;
-      const loaded = new LoadedScript({ script: toScript(record), compiler: this.#compiler });
+      const loaded = new LoadedScript({ script: toScript(record, lookups), compiler: this.#compiler });
       scripts.set(record.name, [...(scripts.get(record.name) ?? []), loaded]);
     }
     this.#scripts = scripts;
@@ -84,7 +89,7 @@ export class EventScripts implements ScriptDirectory {
   }
 }
 
-function toScript(record: EventScriptRecord): Script {
+function toScript(record: EventScriptRecord, lookups: readonly string[]): Script {
   return {
     name: record.name,
     language: record.type,
@@ -92,5 +97,6 @@ function toScript(record: EventScriptRecord): Script {
     active: record.isActive,
     allowModification: record.allowEventModification,
     timeoutMs: timeoutOf(record.config),
+    lookups: record.config.lookups === false ? [] : lookups,
   };
 }

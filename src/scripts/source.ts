@@ -5,6 +5,7 @@ import { SourceMap } from 'node:module';
 import { compileFunction, Script } from 'node:vm';
 import type ts from 'typescript';
 import type { Program } from '../core/runner.ts';
+import { bindLookups, lookupFunction, lookupsNamed } from './lookup-literals.ts';
 import { dialectOf } from './script-types.ts';
 import { leavesTraces } from './warmth.ts';
 
@@ -13,6 +14,8 @@ export interface Source {
   readonly name: string;
   readonly language: string;
   readonly content: string;
+  /** Names of lookups whose values its string literals may ask for; absent: none. */
+  readonly lookups?: readonly string[];
 }
 
 /** A script ready to run, or why it is not: line and column count from 1 in the text as written. */
@@ -34,8 +37,9 @@ type Emitted = { readonly ok: true; readonly code: string; readonly sourceMap?: 
 /** Compiles one script; use `Compiler` where the same text may come again. */
 export async function compileSource(source: Source): Promise<Compiled> {
   const { default: compiler } = await import('typescript');
-  const content = source.content.replace(/^#!/, '//');
   const isTypeScript = source.language === 'typescript';
+  const bound = lookupsNamed(source.content, source.lookups ?? []);
+  const content = textOf(compiler, source, bound);
   const emitted = emit(compiler, content, isTypeScript);
   if (!emitted.ok) return emitted;
   const parsed = parse(compiler, emitted.code, 'script.js');
@@ -53,6 +57,7 @@ export async function compileSource(source: Source): Promise<Compiled> {
       isAsync,
       isPristine: !isReadable || leavesTraces(compiler, parsed),
       ...(dialect === undefined ? {} : { dialect }),
+      ...(bound.length === 0 ? {} : { bindsLookups: true }),
       ...(emitted.sourceMap === undefined ? {} : { sourceMap: emitted.sourceMap }),
     },
   };
@@ -63,9 +68,16 @@ export function problemOf({ message, line, column }: Failure): string {
   return `${message} (line ${line}, column ${column})`;
 }
 
-/** Names the text of a script: the same for the same language and text. */
-export function hashOf({ language, content }: Source): string {
-  return createHash('sha256').update(`${language}\n${content}`).digest('hex');
+/** Names the text of a script: the same for the same language, text and lookups that it names. */
+export function hashOf({ language, content, lookups = [] }: Source): string {
+  const bound = lookups.length === 0 ? [] : lookupsNamed(content, lookups);
+  return createHash('sha256').update(`${language}\n${bound.join()}\n${content}`).digest('hex');
+}
+
+function textOf(compiler: typeof ts, { content, language }: Source, bound: readonly string[]): string {
+  const text = content.replace(/^#!/, '//');
+  if (bound.length === 0) return text;
+  return bindLookups(compiler, parse(compiler, text, language === 'typescript' ? 'script.ts' : 'script.js'));
 }
 
 // JavaScript without modules runs as it was written: lines and columns of its errors are right without a map.
@@ -174,7 +186,7 @@ const given = [
 ];
 
 function syncRefusal(code: string): SyntaxError | undefined {
-  return attempt(() => compileFunction(code, given, { filename: 'script' }));
+  return attempt(() => compileFunction(code, [...given, lookupFunction], { filename: 'script' }));
 }
 
 function asyncRefusal(code: string): SyntaxError | undefined {

@@ -12,7 +12,7 @@ const callable = named(
     'decodeURI escape unescape atob btoa structuredClone setTimeout clearTimeout setInterval clearInterval ' +
     'setImmediate clearImmediate queueMicrotask Date Array Object RegExp Error TypeError RangeError ' +
     'SyntaxError ' +
-    'ReferenceError URIError EvalError AggregateError',
+    'ReferenceError URIError EvalError AggregateError _tenonLookup var_dump',
 );
 
 const constructible = named(

@@ -161,14 +161,17 @@ export function platformApi(send: SendCall): Record<string, (...given: unknown[]
   };
 }
 
-// Text is sent as it is; `null` is a body, except where a body is unusual (recorded: a DELETE with '' or null
-// has none).
-function payloadText(verb: string, payload: unknown): string | undefined {
+/**
+ * The body to send: text as it is, anything else as JSON. `null` is a body, except where a body is unusual
+ * (recorded: a DELETE with '' or null has none).
+ */
+export function payloadText(verb: string, payload: unknown): string | undefined {
   if (payload === undefined || payload === '') return undefined;
   if (payload === null) return verb === 'GET' || verb === 'DELETE' ? undefined : 'null';
   return typeof payload === 'string' ? payload : JSON.stringify(payload);
 }
 
-function optionsText(options: unknown): string {
+/** JSON of the options; '' for none. */
+export function optionsText(options: unknown): string {
   return typeof options === 'object' && options !== null ? (JSON.stringify(options) ?? '') : '';
 }

@@ -2,7 +2,7 @@
 // Invariant: an answer leaves before the next run starts, except those of quick runs that came in one read:
 // these leave together, which spares the server a wake-up each; in doubt the pool does such runs again, one
 // by one. When descriptor 3 closes, the server is gone and this process ends.
-import { rmdirSync, writeSync } from 'node:fs';
+import { readSync, rmdirSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setImmediate as setOwnImmediate } from 'node:timers';
 import {
@@ -43,7 +43,7 @@ class Host {
   #out = new FrameWriter();
   #reader = new FrameReader(0x7f_ff_ff_ff, (kind, fields) => this.#take(kind, fields));
   #socket: Socket;
-  #later: { id: string; fields: FrameFields }[] = [];
+  #later: { id: string; program: ScriptProgram; fields: FrameFields }[] = [];
   #isLagging = false;
   // Answers of quick runs are held until all frames of one read were looked at.
   #isReading = false;
@@ -52,6 +52,9 @@ class Host {
   #open = 0;
   #runs = 0;
   #isLeaving = false;
+  // The call that a synchronous script waits for, and where its bytes are read to.
+  #awaited: { readonly number: number; answer: ApiResponse | undefined } | undefined;
+  #waitingRoom = Buffer.alloc(0);
   #reallyExit: (code: number) => never;
 
   constructor() {
@@ -85,6 +88,27 @@ class Host {
     const { method, path, options, payload } = request;
     const frame = this.#out.begin(kinds.call).id(run.id).u32(number);
     this.#send(frame.text(method).text(path).text(options).text(payload));
+  }
+
+  callNow(run: ScriptRun, number: number, request: ApiRequest): ApiResponse {
+    this.#setBlocking(true);
+    this.call(run, number, request);
+    this.#awaited = { number, answer: undefined };
+    while (this.#awaited.answer === undefined) {
+      const bytes = readSync(channel, this.#waitingRoom);
+      if (bytes === 0) this.#reallyExit(0);
+      this.#reader.push(this.#waitingRoom.subarray(0, bytes));
+    }
+    const { answer } = this.#awaited;
+    this.#awaited = undefined;
+    this.#setBlocking(false);
+    return answer;
+  }
+
+  // A pipe's handle can do this; without it every wait would be a loop over EAGAIN.
+  #setBlocking(isBlocking: boolean): void {
+    const { _handle: handle } = this.#socket as unknown as { _handle: { setBlocking(on: boolean): number } };
+    handle.setBlocking(isBlocking);
   }
 
   wait(): void {
@@ -171,16 +195,27 @@ class Host {
     const flags = fields.u8();
     const isAsync = (flags & loadFlags.isAsync) !== 0;
     const isQuick = (flags & loadFlags.isQuick) !== 0;
+    const isSynchronous = (flags & loadFlags.isDialect) !== 0;
+    const bindsLookups = (flags & loadFlags.bindsLookups) !== 0;
+    if (isSynchronous && this.#waitingRoom.length === 0) this.#waitingRoom = Buffer.allocUnsafeSlow(65_536);
     const [name, code] = [fields.given(), fields.given()];
-    this.#programs.set(index, new ScriptProgram({ index, name, code, isAsync, isQuick }));
+    const kind = { isAsync, isQuick, isSynchronous, bindsLookups };
+    this.#programs.set(index, new ScriptProgram({ index, name, code, ...kind }));
   }
 
   #takeRun(fields: FrameFields): void {
     const id = fields.id();
+    const program = this.#programs.get(fields.u32());
+    if (program === undefined) this.#reallyExit(70);
     const isFree = !this.#isLagging && this.#current === undefined && this.#later.length === 0;
-    if (isFree) this.#run(id, fields);
+    if (isFree && !program.isSynchronous) {
+      this.#run({ id, program, fields });
+      return;
+    }
     // The buffer is only lent for this call.
-    else this.#later.push({ id, fields: fields.copied() });
+    this.#later.push({ id, program, fields: fields.copied() });
+    // What reads frames itself cannot start while frames are being read.
+    if (isFree) setOwnImmediate(this.#runLater);
   }
 
   #recall(id: string): void {
@@ -193,16 +228,20 @@ class Host {
   #runLater = (): void => {
     this.#isLagging = false;
     while (!this.#isLagging && this.#current === undefined) {
-      const next = this.#later.shift();
+      const [next] = this.#later;
       if (next === undefined) return;
-      this.#run(next.id, next.fields);
+      if (next.program.isSynchronous && this.#socket.writableLength > 0) {
+        // Its calls must not overtake an answer that the pipe has not taken yet.
+        this.#socket.once('drain', this.#runLater);
+        return;
+      }
+      this.#later.shift();
+      this.#run(next);
     }
   };
 
-  #run(id: string, lent: FrameFields): void {
-    const program = this.#programs.get(lent.u32());
+  #run({ id, program, fields: lent }: { id: string; program: ScriptProgram; fields: FrameFields }): void {
     const wantsChanges = (lent.u8() & runFlags.wantsChanges) !== 0;
-    if (program === undefined) this.#reallyExit(70);
     const view = new EventView(program.isQuick ? lent : lent.copied());
     const { logBytes } = this.#settings;
     const run = new ScriptRun({ id, program, view, host: this, wantsChanges, logBytes });
@@ -224,6 +263,10 @@ class Host {
     const response = new ApiResponse(status, fields.given(), fields.given());
     const run = this.#current;
     if (run === undefined || run.id !== id) return;
+    if (this.#awaited?.number === number) {
+      this.#awaited.answer = response;
+      return;
+    }
     run.answer(number, response);
     if (this.#current === run && run.openCalls === 0) this.#socket.unref();
   }

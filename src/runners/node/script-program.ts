@@ -9,6 +9,10 @@ export interface Offer {
   event(): unknown;
   info(): unknown;
   platform(): unknown;
+  /** Puts the values of lookups into a text. */
+  lookup(text: string): string;
+  /** Writes a value to the run's log, as scripts of v8js do. */
+  dump(value: unknown): void;
 }
 
 type Body = (...values: unknown[]) => unknown;
@@ -24,12 +28,17 @@ const parameters = [
   '__dirname',
   '__filename',
 ];
+// Given only to programs that know them, so that others may use the names themselves.
+const lookupName = '_tenonLookup';
+const dumpName = 'var_dump';
 const asyncHead = 'return (async () => {';
 
 /** One program of this process. */
 export class ScriptProgram {
   readonly name: string;
   readonly isQuick: boolean;
+  /** Written for v8js: calls of the platform are answered at once. */
+  readonly isSynchronous: boolean;
   /** Whether all traces are looked for after each run. */
   readonly isSuspicious: boolean;
   #code: string;
@@ -37,6 +46,7 @@ export class ScriptProgram {
   #isAsync: boolean;
   #body: Body | undefined;
   #mentions: ReadonlySet<string>;
+  #extra: readonly string[];
 
   constructor(options: {
     index: number;
@@ -44,10 +54,17 @@ export class ScriptProgram {
     code: string;
     isAsync: boolean;
     isQuick: boolean;
+    isSynchronous: boolean;
+    bindsLookups: boolean;
   }) {
     this.name = options.name;
     this.isQuick = options.isQuick;
+    this.isSynchronous = options.isSynchronous;
     this.isSuspicious = isSuspicious(options.code);
+    this.#extra = [
+      ...(options.bindsLookups ? [lookupName] : []),
+      ...(options.isSynchronous ? [dumpName] : []),
+    ];
     this.#code = options.code;
     this.#isAsync = options.isAsync;
     // The server finds this name in stacks and puts the script's own in its place.
@@ -74,6 +91,7 @@ export class ScriptProgram {
       module?.exports,
       process.cwd(),
       `${process.cwd()}/${this.#file}`,
+      ...this.#extra.map((name) => (name === lookupName ? offer.lookup : offer.dump)),
     );
   }
 
@@ -84,7 +102,7 @@ export class ScriptProgram {
   #compile(): Body {
     // The wrapper stands on the first line only; the negative offset keeps columns those of the script.
     const code = this.#isAsync ? `${asyncHead}${this.#code}\n})()` : this.#code;
-    return compileFunction(code, parameters, {
+    return compileFunction(code, [...parameters, ...this.#extra], {
       filename: this.#file,
       columnOffset: this.#isAsync ? -asyncHead.length : 0,
       importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,

@@ -1,13 +1,16 @@
 // One run: from the first statement to the moment when nothing of it is left (ruling 12).
 // Invariant: ends exactly once; which state of the event counts is decided here (spec §1.7).
 import { clearImmediate, clearTimeout } from 'node:timers';
+import { inspect } from 'node:util';
 import { endings } from '../protocol.ts';
 import { type ApiCall, type ApiRequest, type ApiResponse, platformApi } from './api-call.ts';
 import { type ChangeTexts, type EventView, unchanged } from './event-view.ts';
 import { isFalsyText, jsonOf } from './json-text.ts';
 import { lazy, lazyObject } from './lazy-object.ts';
+import { withLookups } from './lookups.ts';
 import { RunLog } from './script-console.ts';
 import type { ScriptProgram } from './script-program.ts';
+import { synchronousApi } from './synchronous-api.ts';
 import { describeThrown, type ThrownText } from './thrown-value.ts';
 
 /** How a run ended, ready to be written. */
@@ -24,6 +27,8 @@ export interface RunHost {
   readonly config: string;
   readonly require: NodeJS.Require;
   call(run: ScriptRun, number: number, request: ApiRequest): void;
+  /** Makes a call and waits for its answer; nothing else of this process goes on meanwhile. */
+  callNow(run: ScriptRun, number: number, request: ApiRequest): ApiResponse;
   /** The run waits: the process tells it when nothing is open any more. */
   wait(): void;
   ended(run: ScriptRun, ended: Ended): void;
@@ -126,9 +131,14 @@ export class ScriptRun {
         else platform.session = this.view.session();
       });
     },
+    lookup: (text: string) => withLookups(text, this.view.session()),
+    dump: (value: unknown) => this.log.add('log', inspect(value)),
   };
 
   #api(): unknown {
+    if (this.program.isSynchronous) {
+      return synchronousApi((request) => this.#host.callNow(this, ++this.#lastCall, request));
+    }
     return platformApi((request: ApiRequest, call: ApiCall) => {
       if (this.#isOver) return;
       this.#lastCall++;
