@@ -25,7 +25,7 @@ import { Sessions } from './security/sessions.ts';
 import { LoginThrottle } from './security/throttle.ts';
 import { TokenAuthority } from './security/tokens.ts';
 import { Services } from './services/directory.ts';
-import { serviceTypes } from './services/index.ts';
+import { scriptServiceTypes, serviceTypes } from './services/index.ts';
 import {
   createSystemService,
   listServices,
@@ -103,7 +103,8 @@ async function furnish({ options, store, key, observe }: Ground) {
   const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }) });
   const runners = createRunners({ ...config, observe, platformConfig: platform() });
   const scripts = new EventScripts({ compiler: new Compiler({ runners }), runners, observe });
-  const services = new Services({ types: serviceTypes, secrets: new Secrets({ key }), observe });
+  const types = [...serviceTypes, ...scriptServiceTypes(scriptTypes, scripts.handlers)];
+  const services = new Services({ types, secrets: new Secrets({ key }), observe });
   const desk = scriptDesk(scripts);
   const parts = { store, services, scripts: desk, sessions, passwords, throttle, observe };
   services.install(systemServiceType(createSystemService(parts)));
@@ -211,8 +212,8 @@ async function createInitialServices(
 ): Promise<void> {
   const taken = new Set((await store.services.list()).map((record) => record.name));
   for (const { name, label, type, config } of wanted.filter((service) => !taken.has(service.name))) {
-    const prepared = services.prepare({ name, type, config }, undefined);
-    const fixed = { description: null, isActive: true, mutable: true, deletable: true };
+    const prepared = services.prepare({ name, type, isActive: true, config }, undefined);
+    const fixed = { description: null, isActive: true, mutable: true, deletable: true, document: null };
     await store.services.create({ name, label, type, config: prepared, ...fixed }, null);
   }
 }

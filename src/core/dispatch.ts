@@ -80,7 +80,8 @@ export class Dispatcher {
   }
 
   #context(operation: Operation): CallContext {
-    return { call: (call) => this.dispatch(innerOperation(operation, call, operation.requestor)) };
+    const { requestor } = operation;
+    return { call: (call, by = requestor) => this.dispatch(innerOperation(operation, call, by)) };
   }
 
   #plan(location: Location): ScriptPlan | 'none' {

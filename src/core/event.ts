@@ -11,6 +11,8 @@ export interface EventName {
   readonly name: string;
   /** How many leading path segments `event.resource` leaves out. */
   readonly drop: number;
+  /** Where the path is one of a service definition: its placeholders, such as `{id}`, and their segments. */
+  readonly placeholders?: readonly (readonly [name: string, segment: number])[];
 }
 
 /** `service.path.verb` with the service in lower case; `segments` may hold `{placeholders}`. */
@@ -18,9 +20,13 @@ export function eventName(service: string, segments: readonly string[], action: 
   return [service.toLowerCase(), ...segments, action.toLowerCase()].join('.');
 }
 
-/** The value of `event.resource` for one of an operation's events. */
-export function eventResource(event: EventName, path: readonly string[]): string {
-  return path.slice(event.drop).join('/');
+/** The value of `event.resource` for one of an operation's events: text, or the values of placeholders. */
+export function eventResource(
+  { drop, placeholders }: EventName,
+  path: readonly string[],
+): string | Readonly<Record<string, string>> {
+  if (placeholders === undefined) return path.slice(drop).join('/');
+  return Object.fromEntries(placeholders.map(([name, segment]) => [name, path[segment] ?? '']));
 }
 
 /**

@@ -40,6 +40,31 @@ export interface ScriptPlan {
   readonly hasAfter: boolean;
 }
 
+/** A script that is a whole service: its text is read once and run for every operation. */
+export interface ScriptHandler {
+  /** Runs the script; throws `script.*` when it refuses, fails or cannot be run. */
+  handle(operation: Operation, call: Exchange['call']): Promise<Result>;
+  /** Why its text cannot be loaded, with the place; undefined when it can. */
+  flaw(): Promise<string | undefined>;
+}
+
+/** The script of a service before it is made a handler. */
+export interface HandlerSource {
+  /** For logs and messages: `service.<name>`. */
+  readonly name: string;
+  readonly language: string;
+  readonly content: string;
+  /** Options of the script: `timeout_ms`, `lookups`. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** Makes handlers of scripts: what a service that is a script needs of the rest of the house. */
+export interface ScriptHandlers {
+  handler(source: HandlerSource): ScriptHandler;
+  /** Throws `script.invalid` for a source that could never be run as it is. */
+  check(source: HandlerSource): void;
+}
+
 /** The scripts of the platform, as the path needs them. */
 export interface ScriptDirectory {
   /** Undefined when no active script is bound to any of these events. */

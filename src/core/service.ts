@@ -1,7 +1,7 @@
 // The port of service types: what a data source, file store or our own system API is to the path.
 // Invariant: services never know scripts, HTTP or each other; they reach others by `context.call` only.
 import type { EventName } from './event.ts';
-import type { Action, InnerCall, Operation, Result } from './operation.ts';
+import type { Action, InnerCall, Operation, Requestor, Result } from './operation.ts';
 
 /**
  * A path pattern of a service and what may be done there; feeds events, OpenAPI, the role editor and the
@@ -31,8 +31,11 @@ export interface Location {
 
 /** What a service may do while it handles an operation. */
 export interface CallContext {
-  /** Asks another operation with the same principal, one level deeper; errors come as results. */
-  call(call: InnerCall): Promise<Result>;
+  /**
+   * Asks another operation with the same principal, one level deeper; errors come as results. `requestor` is
+   * given where it is a script that asks, which roles may treat otherwise.
+   */
+  call(call: InnerCall, requestor?: Requestor): Promise<Result>;
 }
 
 /** A configured source. */
@@ -64,12 +67,27 @@ export interface ConfigField {
   readonly secret?: boolean;
 }
 
+/** The OpenAPI document that somebody wrote for a service: JSON (0) or YAML (1). */
+export interface ServiceDocument {
+  readonly content: string;
+  readonly format: number;
+}
+
 /** What a service type is given to make a service with. */
 export interface ServiceSettings {
   readonly id: number;
   readonly name: string;
   readonly label: string;
+  readonly description?: string;
   /** Checked against the type's configuration schema, secrets in clear. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly document?: ServiceDocument;
+}
+
+/** A configuration that is about to be stored. */
+export interface ServiceDraft {
+  readonly name: string;
+  readonly isActive: boolean;
   readonly config: Readonly<Record<string, unknown>>;
 }
 
@@ -84,6 +102,10 @@ export interface ServiceType {
   readonly config: readonly ConfigField[];
   /** Makes the service; must not fail because its source is down: that is for `handle` and `test` to say. */
   create(settings: ServiceSettings): Service;
+  /** The configuration as it is to be stored; refuses what can not be used. Absent: as it was given. */
+  prepare?(draft: ServiceDraft): Readonly<Record<string, unknown>>;
+  /** What whoever stores these settings should know although they are stored; undefined: nothing. */
+  flaw?(settings: ServiceSettings): Promise<string | undefined>;
 }
 
 /** The configured services, by lower-case name. */

@@ -2,6 +2,8 @@
 // are.
 // Invariant: dates are ISO 8601 in UTC; secrets arrive here encrypted.
 
+import type { ServiceDocument } from './service.ts';
+
 /** Who wrote a record and when. */
 export interface Stamps {
   readonly createdDate: string;
@@ -21,6 +23,7 @@ export interface ServiceRecord extends Stamps {
   readonly mutable: boolean;
   readonly deletable: boolean;
   readonly config: Readonly<Record<string, unknown>>;
+  readonly document: ServiceDocument | null;
 }
 
 /** A script bound to an event; `name` is the whole event name (spec §2.5). */

@@ -3,7 +3,7 @@
 import { type EventName, parseEventName, type Stage } from '../core/event.ts';
 import type { Observe } from '../core/observe.ts';
 import type { Runner } from '../core/runner.ts';
-import type { Script, ScriptDirectory, ScriptPlan } from '../core/script.ts';
+import type { Script, ScriptDirectory, ScriptHandlers, ScriptPlan } from '../core/script.ts';
 import type { EventScriptRecord } from '../core/store.ts';
 import type { Compiler } from './compiler.ts';
 import { SessionTexts } from './platform.ts';
@@ -13,6 +13,7 @@ import { problemOf } from './source.ts';
 import { type Bound, EventPlan } from './types/event.ts';
 import { KnownParameters } from './types/event-outcome.ts';
 import { EventView } from './types/event-view.ts';
+import { ServiceScripts } from './types/service.ts';
 
 /** What the directory is made of. Runners by language, e.g. `nodejs`. */
 export interface EventScriptsParts {
@@ -21,8 +22,9 @@ export interface EventScriptsParts {
   readonly observe: Observe;
 }
 
-/** The event scripts of the platform. */
+/** The event scripts of the platform, and what makes the scripts of services its handlers. */
 export class EventScripts implements ScriptDirectory {
+  readonly handlers: ScriptHandlers;
   readonly #compiler: Compiler;
   readonly #runs: ScriptRuns;
   readonly #view = new EventView({ sessions: new SessionTexts() });
@@ -34,6 +36,12 @@ export class EventScripts implements ScriptDirectory {
   constructor(parts: EventScriptsParts) {
     this.#compiler = parts.compiler;
     this.#runs = new ScriptRuns(parts);
+    this.handlers = new ServiceScripts({
+      compiler: parts.compiler,
+      runs: this.#runs,
+      view: this.#view,
+      lookups: () => this.#lookups,
+    });
   }
 
   get generation(): number {

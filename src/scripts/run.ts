@@ -24,6 +24,8 @@ export interface Run {
   readonly bridge: Bridge;
   /** False: what the script changes is dropped. */
   readonly wantsChanges: boolean;
+  /** False: what the script prints is dropped. Default true. */
+  readonly keepsLog?: boolean;
 }
 
 /** How a run that may count ended. */
@@ -65,7 +67,7 @@ export class ScriptRuns {
   }
 
   /** Throws `script.*` when the script refuses, fails, or can not be loaded or run. */
-  async run({ script: loaded, ...asked }: Run): Promise<Finished> {
+  async run({ script: loaded, keepsLog = true, ...asked }: Run): Promise<Finished> {
     const { script } = loaded;
     const runner = this.#parts.runners.get(runnerOf(script.language) ?? '');
     if (runner === undefined) throw this.#noRunner(script);
@@ -91,7 +93,7 @@ export class ScriptRuns {
         script: script.name,
         runner: runner.language,
         ms: performance.now() - start,
-        log: outcome.log,
+        log: keepsLog ? outcome.log : [],
       });
       return {
         returned: outcome.kind === 'finished' ? outcome.returned : undefined,

@@ -90,6 +90,12 @@ export function timeoutOf(config: Readonly<Record<string, unknown>>): number {
 /** Refuses what can not be stored (`script.unknown_event`, `script.unknown_type`, `script.invalid`). */
 export function validateScript(draft: ScriptDraft): void {
   validateName(draft.name);
+  validateText(draft);
+  if (draft.isActive) validateActive(draft);
+}
+
+/** Refuses text of an unknown language, text that is too long, and options that can not be used. */
+export function validateText(draft: Pick<ScriptDraft, 'type' | 'content' | 'config'>): void {
   const found = scriptTypes.find(({ name }) => name === draft.type);
   if (found === undefined) {
     const known = scriptTypes.map(({ name }) => name).join(', ');
@@ -100,7 +106,6 @@ export function validateScript(draft: ScriptDraft): void {
     throw invalid(`The script's content has ${bytes} bytes; at most ${limits.scriptBytes} are accepted.`);
   }
   validateTimeout(draft.config ?? {});
-  if (draft.isActive) validateActive(draft);
 }
 
 function validateName(name: string): void {

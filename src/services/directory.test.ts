@@ -94,6 +94,7 @@ const record = (name: string, more: Partial<ServiceRecord> = {}): ServiceRecord 
   mutable: true,
   deletable: true,
   config: { database: 'x' },
+  document: null,
   createdDate: '2026-01-01T00:00:00.000Z',
   lastModifiedDate: '2026-01-01T00:00:00.000Z',
   createdById: null,
@@ -148,7 +149,7 @@ describe('making', () => {
   it('gives a type its settings complete and in clear', () => {
     const { services, made } = setUp();
     const config = services.prepare(
-      { name: 'hr', type: 'gated', config: { database: 'y', password: 'pa55' } },
+      { name: 'hr', type: 'gated', isActive: true, config: { database: 'y', password: 'pa55' } },
       undefined,
     );
     services.reload([record('hr', { id: 7, label: 'HR', config })]);
@@ -240,7 +241,7 @@ describe('replacing', () => {
 });
 
 describe('preparing a configuration', () => {
-  const draft = (config: unknown, name = 'hr') => ({ name, type: 'gated', config });
+  const draft = (config: unknown, name = 'hr') => ({ name, type: 'gated', isActive: true, config });
 
   it('keeps what is not given, and the secret behind a mask', () => {
     const { services } = setUp();
@@ -278,11 +279,14 @@ describe('preparing a configuration', () => {
 describe('testing', () => {
   it('tries a service of its own and closes it', async () => {
     const { services, made } = setUp();
-    const good = services.prepare({ name: 'hr', type: 'gated', config: { database: 'x' } }, undefined);
+    const good = services.prepare(
+      { name: 'hr', type: 'gated', isActive: true, config: { database: 'x' } },
+      undefined,
+    );
     await expect(services.test(record('hr', { config: good }))).resolves.toBeUndefined();
     expect(made[0]?.closed).toBe(1);
     const config = { database: 'x', password: 'wrong' };
-    const bad = services.prepare({ name: 'hr', type: 'gated', config }, undefined);
+    const bad = services.prepare({ name: 'hr', type: 'gated', isActive: true, config }, undefined);
     await expect(services.test(record('hr', { config: bad }))).rejects.toThrow('refused by the source');
     expect(made[1]?.closed).toBe(1);
   });

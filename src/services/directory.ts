@@ -3,7 +3,7 @@
 // others.
 import { asPlatformError, PlatformError } from '../core/errors.ts';
 import type { Observe } from '../core/observe.ts';
-import type { Location, Service, ServiceDirectory, ServiceType } from '../core/service.ts';
+import type { Location, Service, ServiceDirectory, ServiceSettings, ServiceType } from '../core/service.ts';
 import type { ServiceRecord } from '../core/store.ts';
 import {
   type Config,
@@ -28,6 +28,7 @@ interface ServicesParts {
 interface ServiceDraft {
   readonly name: string;
   readonly type: string;
+  readonly isActive: boolean;
   /** As given; undefined leaves the stored configuration. */
   readonly config: unknown;
 }
@@ -99,7 +100,14 @@ export class Services implements ServiceDirectory {
   prepare(draft: ServiceDraft, stored: ServiceRecord | undefined): Config {
     const type = this.#type(draft.type);
     const changes = withoutMasks(checkConfig(type, draft.config));
-    return { ...this.#kept(draft, stored), ...sealConfig(type, changes, this.#keep(draft.name)) };
+    const config = { ...this.#kept(draft, stored), ...sealConfig(type, changes, this.#keep(draft.name)) };
+    return type.prepare?.({ name: draft.name, isActive: draft.isActive, config }) ?? config;
+  }
+
+  /** What whoever stores a record should know although it is stored; undefined: nothing. */
+  async flaw(record: ServiceRecord): Promise<string | undefined> {
+    const type = this.#types.get(record.type);
+    return type?.flaw?.(this.#settings(type, record));
   }
 
   /** The configuration of a record as callers may see it. */
@@ -145,10 +153,18 @@ export class Services implements ServiceDirectory {
   }
 
   #create(record: ServiceRecord): Service {
-    const { id, name, label } = record;
     const type = this.#type(record.type);
+    return type.create(this.#settings(type, record));
+  }
+
+  #settings(type: ServiceType, record: ServiceRecord): ServiceSettings {
+    const { id, name, label, description, document } = record;
     const config = completeConfig(type, this.#opened(type, record));
-    return type.create({ id, name, label, config });
+    return {
+      ...{ id, name, label, config },
+      ...(description === null ? {} : { description }),
+      ...(document === null ? {} : { document }),
+    };
   }
 
   // What stays of the stored configuration: nothing of another type's, and sealed anew under a new name.
@@ -224,6 +240,8 @@ class UnusableService implements Service {
   }
 }
 
-function fingerprint({ id, name, label, type, isActive, config }: ServiceRecord): string {
-  return JSON.stringify([id, name, label, type, isActive, config]);
+function fingerprint(record: ServiceRecord): string {
+  const { id, name, label, description, type, isActive, config, document } = record;
+  // Only a document can say the description.
+  return JSON.stringify([id, name, label, type, isActive, config, document && { document, description }]);
 }

@@ -2,5 +2,7 @@
 import type { ServiceType } from '../core/service.ts';
 import { sqlServiceTypes } from './sql/index.ts';
 
-/** Every service type that services can be configured of. */
+export { scriptServiceTypes } from './script/index.ts';
+
+/** Every service type that needs nothing of the rest of the house. */
 export const serviceTypes: readonly ServiceType[] = [...sqlServiceTypes];

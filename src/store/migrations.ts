@@ -4,11 +4,15 @@ import { type Migration, Migrator } from 'kysely/migration';
 import { PlatformError } from '../core/errors.ts';
 import type { StoreDialect } from './dialect.ts';
 import { foundation } from './migrations/2026-11-21-foundation.ts';
+import { serviceDocument } from './migrations/2026-11-21-service-document.ts';
 import type { Handle } from './table.ts';
 
 /** All migrations by name. */
 function migrations(dialect: StoreDialect): Record<string, Migration> {
-  return { '2026-11-21-foundation': foundation(dialect) };
+  return {
+    '2026-11-21-foundation': foundation(dialect),
+    '2026-11-21-service-document': serviceDocument,
+  };
 }
 
 /** Runs what has not run yet. Refuses a database that a newer version has already changed. */

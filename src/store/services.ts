@@ -1,7 +1,13 @@
 // Repository of configured services.
+import type { ServiceDocument } from '../core/service.ts';
 import type { ServiceRecord } from '../core/store.ts';
 import { type RecordKind, stampKinds } from './records.ts';
-import { flag, integer, json, optionalText, text } from './table.ts';
+import { flag, integer, json, type Kind, optionalText, text } from './table.ts';
+
+const document: Kind<ServiceDocument | null> = {
+  read: (cell) => (cell === null ? null : (JSON.parse(String(cell)) as ServiceDocument)),
+  write: (value) => (value === null ? null : JSON.stringify(value)),
+};
 
 /** How services are kept. */
 export const serviceKind: RecordKind<ServiceRecord> = {
@@ -19,6 +25,7 @@ export const serviceKind: RecordKind<ServiceRecord> = {
     mutable: flag,
     deletable: flag,
     config: json,
+    document,
     ...stampKinds,
   },
 };

@@ -19,7 +19,7 @@ describe('store in a SQLite file', () => {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   const service = { label: 'x', description: null, isActive: true, type: 'sqlite', mutable: true };
-  const record = { ...service, name: 'hr', deletable: true, config: {} };
+  const record = { ...service, name: 'hr', deletable: true, config: {}, document: null };
 
   it('is readable by its owner only, with its companions', async () => {
     const store = await createSqliteStore({ file });

@@ -299,6 +299,7 @@ const hr: New<ServiceRecord> = {
   mutable: true,
   deletable: true,
   config: { database: 'hr.sqlite', nested: { list: [1, 'two', null, false] } },
+  document: { content: '{"paths":{}}', format: 0 },
 };
 
 const script: New<EventScriptRecord> = {

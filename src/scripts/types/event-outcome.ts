@@ -3,13 +3,12 @@
 // refuse.
 import { LRUCache } from 'lru-cache';
 import { Body, writeJson } from '../../core/body.ts';
-import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Headers, Message, Parameters } from '../../core/operation.ts';
 import type { Changes } from '../../core/runner.ts';
 import type { Exchange } from '../../core/script.ts';
 import { asWritten, headersOf, mergedResult, newResult, type WrittenResponse } from './response.ts';
-import { type Fields, isFields, isSomething, readValue, scriptError } from './script-value.ts';
+import { type Fields, isFields, isSomething, readReturned, readValue, scriptError } from './script-value.ts';
 
 /** What a run left: its return value as JSON and the changes to its event. */
 export interface Ending {
@@ -44,7 +43,7 @@ export class KnownParameters {
 
 /** Applies the ending of a before script: the request is edited, or a response answers the call. */
 export function applyBefore(exchange: Exchange, { returned, changes }: Ending, author: Author): void {
-  const value = returnedFields(returned, author);
+  const value = readReturned(returned, author.name);
   if (!author.allowModification) return;
   if (value !== undefined && ('request' in value || 'response' in value)) {
     if (isFields(value.request)) exchange.request = editedByReturn(exchange.request, value.request, author);
@@ -62,7 +61,7 @@ export function applyBefore(exchange: Exchange, { returned, changes }: Ending, a
 
 /** Applies the ending of an after script: the answer is changed or replaced. */
 export function applyAfter(exchange: Exchange, { returned, changes }: Ending, author: Author): void {
-  const value = returnedFields(returned, author);
+  const value = readReturned(returned, author.name);
   if (!author.allowModification) return;
   if (value !== undefined && 'response' in value) {
     merge(exchange, value.response, author.name);
@@ -73,22 +72,6 @@ export function applyAfter(exchange: Exchange, { returned, changes }: Ending, au
   } else {
     mergeChanges(exchange, changes, author.name);
   }
-}
-
-/**
- * The object that a script returned, if it is one; throws where it holds an error, which every script may do.
- */
-function returnedFields(returned: string | undefined, { name }: Author): Fields | undefined {
-  if (!isSomething(returned) || !returned.startsWith('{')) return undefined;
-  const value = readValue(returned, name, 'its return value') as Fields;
-  const { error } = value;
-  if (error === undefined || error === null || error === false) return value;
-  const message = isFields(error) ? error.message : error;
-  throw new PlatformError('script.threw', messageOf(message) || `Script '${name}' returned an error.`);
-}
-
-function messageOf(value: unknown): string {
-  return typeof value === 'string' ? value : value === undefined ? '' : writeJson(value);
 }
 
 function respond(exchange: Exchange, value: unknown, script: string): void {

@@ -11,7 +11,8 @@ import type { SessionTexts } from '../platform.ts';
 /** The place of a script: the event that fires it, and when. */
 export interface Place {
   readonly event: EventName;
-  readonly stage: Stage;
+  /** `service`: the script is the service itself. */
+  readonly stage: Stage | 'service';
 }
 
 // 201 is DreamFactory's number for "PHP array"; an empty PHP array is a list in JSON.
@@ -38,7 +39,7 @@ export class EventView {
     const answer = place.stage === 'pre_process' ? undefined : result;
     return {
       meta: this.#meta(operation, place, headers['content-type'] ?? 'application/json'),
-      parameters: this.#parameters(exchange),
+      parameters: place.stage === 'service' ? this.#textOf(request.parameters) : this.#parameters(exchange),
       headers: headersText(exchange),
       content: body?.text ?? '',
       payload: payload(body, headers),

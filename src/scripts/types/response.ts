@@ -26,6 +26,11 @@ const framing: ReadonlySet<string> = new Set([
   'te',
 ]);
 
+/** Whether a name is one of the parts, content apart, that a response has. */
+export function isResponseField(name: string): boolean {
+  return envelopeFields.has(name);
+}
+
 /** Splits a value such as `{content, status_code}` into its parts. */
 export function asWritten(value: Fields): WrittenResponse {
   const { content, ...fields } = value;
@@ -35,7 +40,7 @@ export function asWritten(value: Fields): WrittenResponse {
 /** Whether a script's response describes an answer; otherwise it is the body itself. */
 function isEnvelope({ fields, content }: WrittenResponse): boolean {
   if (content !== undefined || 'status_code' in fields) return true;
-  return Object.keys(fields).every((name) => envelopeFields.has(name));
+  return Object.keys(fields).every(isResponseField);
 }
 
 /** An answer from nothing but what the script wrote; status 200 unless it says otherwise. */

@@ -1,6 +1,6 @@
 // Values that come back from scripts: what counts as nothing, how they are read, and errors that name the
 // script. Invariant: a value that can not be read is the script's error, status 500, never the caller's.
-import { readJson } from '../../core/body.ts';
+import { readJson, writeJson } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 
 /** A JSON object. */
@@ -30,6 +30,22 @@ export function readValue(text: string, script: string, part: string): unknown {
       cause,
     );
   }
+}
+
+/**
+ * The object that a script returned, if it is one; throws where it holds an error, which every script may do.
+ */
+export function readReturned(returned: string | undefined, script: string): Fields | undefined {
+  if (!isSomething(returned) || !returned.startsWith('{')) return undefined;
+  const value = readValue(returned, script, 'its return value') as Fields;
+  const { error } = value;
+  if (error === undefined || error === null || error === false) return value;
+  const message = isFields(error) ? error.message : error;
+  throw new PlatformError('script.threw', messageOf(message) || `Script '${script}' returned an error.`);
+}
+
+function messageOf(value: unknown): string {
+  return typeof value === 'string' ? value : value === undefined ? '' : writeJson(value);
 }
 
 /** The error that a wrong value of a script is: `Script 'x' <what>.` with status 500. */

@@ -46,6 +46,8 @@ export interface Collection {
   remove?(row: Row, change: Omit<Change, 'written'>): Promise<void>;
   /** Whether `POST {name}/{id}` makes or changes the record of that name (event scripts). */
   readonly upserts?: boolean;
+  /** Members of rows that are answered only where `related` asks for them; written, they are saved. */
+  readonly relations?: readonly string[];
   /** Whether `rows` narrows its list by the parameter `group` (service types); others refuse it. */
   readonly isGrouped?: boolean;
   /** Brings changes into force once they are stored; `ids` are the records concerned. */
@@ -87,7 +89,6 @@ export class CollectionResource implements Resource {
 
   #answer(request: Request): Promise<Result> {
     const { call } = request;
-    refuseRelations(request.options);
     if (request.options.group !== undefined && this.#collection.isGrouped !== true) {
       throw invalidParameter('group', `is not supported by 'system/${this.name}'`);
     }
@@ -296,8 +297,8 @@ export class CollectionResource implements Resource {
   }
 
   #shape(): RowSet {
-    const { name, identifier, fields } = this.#collection;
-    return { name, identifier, fields, rows: [] };
+    const { name, identifier, fields, relations = [] } = this.#collection;
+    return { name, identifier, fields, relations, rows: [] };
   }
 }
 
@@ -344,12 +345,6 @@ function withUser(options: Parameters, by: number | null): Parameters {
 // A header holds visible ASCII only, and a text may repeat what a caller wrote.
 function sendable(warning: string): string {
   return warning.replace(/[^\x20-\x7e]/g, '?').slice(0, limits.warningChars);
-}
-
-function refuseRelations(options: Parameters): void {
-  const names = listOption(options, 'related')?.filter((name) => name !== '*') ?? [];
-  if (names.length === 0) return;
-  throw new PlatformError('request.invalid_parameter', `Invalid relationship requested: ${names.join(', ')}`);
 }
 
 function otherName(identifier: string, id: string): PlatformError {

@@ -14,11 +14,18 @@ export interface ServiceCatalog {
    * The configuration to store, checked and with secrets sealed; `config` undefined leaves the stored one.
    */
   prepare(
-    draft: { readonly name: string; readonly type: string; readonly config: unknown },
+    draft: {
+      readonly name: string;
+      readonly type: string;
+      readonly isActive: boolean;
+      readonly config: unknown;
+    },
     stored: ServiceRecord | undefined,
   ): Readonly<Record<string, unknown>>;
   /** The configuration of a record as callers may see it. */
   show(record: ServiceRecord): Readonly<Record<string, unknown>>;
+  /** What whoever stores a record should know although it is stored. */
+  flaw(record: ServiceRecord): Promise<string | undefined>;
   /** Throws the reason when the service cannot be used. */
   test(record: ServiceRecord): Promise<void>;
 }

@@ -23,24 +23,42 @@ export interface RowSet {
   readonly name: string;
   readonly identifier: string;
   readonly fields: readonly Field[];
+  /** Members of rows that are answered only where the option `related` asks for them. */
+  readonly relations?: readonly string[];
   readonly rows: readonly Row[];
 }
 
-/** The fields that a caller asked for, in its order; `all` or the identifier alone when it did not say. */
+/**
+ * The fields and relations that a caller asked for, in its order; `all` or the identifier alone when it did
+ * not say. Who asks for relations wants records.
+ */
 export function readProjection(
   set: RowSet,
   options: Parameters,
   otherwise: 'all' | 'identifier',
 ): readonly string[] {
+  const related = readRelations(set, options);
   const asked = listOption(options, 'fields');
   const all = set.fields.map((field) => field.name);
-  if (asked === undefined || asked.length === 0) return otherwise === 'all' ? all : [set.identifier];
-  if (asked.includes('*')) return all;
+  const isRecord = otherwise === 'all' || related.length > 0;
+  if (asked === undefined || asked.length === 0) return isRecord ? [...all, ...related] : [set.identifier];
+  if (asked.includes('*')) return [...all, ...related];
   for (const name of asked) {
     if (!all.includes(name))
       throw new PlatformError('request.invalid_field', `Invalid field requested: ${name}`);
   }
-  return [...new Set(asked)];
+  return [...new Set([...asked, ...related])];
+}
+
+function readRelations({ relations = [] }: RowSet, options: Parameters): readonly string[] {
+  const asked = listOption(options, 'related') ?? [];
+  if (asked.includes('*')) return relations;
+  const unknown = asked.filter((name) => !relations.includes(name));
+  if (unknown.length === 0) return asked;
+  throw new PlatformError(
+    'request.invalid_parameter',
+    `Invalid relationship requested: ${unknown.join(', ')}`,
+  );
 }
 
 /** The named fields of a row. */

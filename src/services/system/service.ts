@@ -6,12 +6,14 @@ import { limits } from '../../core/limits.ts';
 import type { Result } from '../../core/operation.ts';
 import type { Endpoint } from '../../core/service.ts';
 import type { ServiceRecord } from '../../core/store.ts';
+import { documentField } from '../definition.ts';
 import { type Change, type Collection, CollectionResource } from './collection.ts';
 import { onlyGiven, readFlag, readOptionalText, readText, required } from './fields.ts';
 import type { ServiceCatalog, SystemParts } from './parts.ts';
 import type { Written } from './request.ts';
 import { type Call, type Resource, recordNotFound, success } from './resource.ts';
 import type { Field, Row } from './selection.ts';
+import { checkDocument, documentView, readDocument } from './service-document.ts';
 
 const fields: readonly Field[] = [
   { name: 'id', type: 'integer' },
@@ -73,6 +75,7 @@ function serviceCollection(parts: SystemParts): Collection {
     noun: 'service',
     identifier: 'id',
     fields,
+    relations: [documentField],
     rows: async (source) => (await source.services.list()).map((record) => rowOf(services, record)),
     create: (change) => create(services, change),
     update: (row, change) => update(services, Number(row.id), change),
@@ -81,8 +84,18 @@ function serviceCollection(parts: SystemParts): Collection {
       await change.store.services.delete(Number(row.id));
     },
     applied: async (ids, by) => {
-      services.reload(await store.services.list());
+      const records = await store.services.list();
+      services.reload(records);
+      // A service whose record stayed the same forgets what it remembers, too.
+      const saved = new Set(records.filter(({ id }) => ids.includes(id)).map(({ name }) => name));
+      for (const service of services.list()) if (saved.has(service.name)) service.refresh?.();
       for (const id of ids) observe({ kind: 'config.changed', record: `service/${id}`, by });
+    },
+    warning: async (ids) => {
+      const saved = (await store.services.list()).filter(({ id }) => ids.includes(id));
+      const flaws = await Promise.all(saved.map((record) => services.flaw(record)));
+      const told = flaws.filter((flaw) => flaw !== undefined);
+      return told.length === 0 ? undefined : told.join(' ');
     },
   };
 }
@@ -90,13 +103,11 @@ function serviceCollection(parts: SystemParts): Collection {
 async function create(services: ServiceCatalog, { store, written, by }: Change): Promise<Row> {
   const name = required(readServiceName(written), 'name');
   const type = required(readType(services, written), 'type');
-  const record = {
-    ...readCommon(written),
-    name,
-    type,
-    config: services.prepare({ name, type, config: written.config }, undefined),
-  };
-  const complete = { label: name, description: null, isActive: true, ...record };
+  const common = { label: name, description: null, isActive: true, document: null, ...readCommon(written) };
+  const { isActive } = common;
+  const config = services.prepare({ name, type, isActive, config: written.config }, undefined);
+  const complete = { ...common, name, type, config };
+  checkDocument(complete);
   const made = await store.services.create({ ...complete, mutable: true, deletable: true }, by);
   return rowOf(services, made);
 }
@@ -107,17 +118,23 @@ async function update(services: ServiceCatalog, id: number, { store, written, by
   if (!stored.mutable) throw fixed(stored.name, 'changed');
   const name = readServiceName(written) ?? stored.name;
   const type = readType(services, written) ?? stored.type;
-  const config = services.prepare({ name, type, config: written.config }, stored);
-  const record = await store.services.update(id, { ...readCommon(written), name, type, config }, by);
+  const changes = { ...readCommon(written), name, type };
+  const isActive = changes.isActive ?? stored.isActive;
+  const config = services.prepare({ name, type, isActive, config: written.config }, stored);
+  checkDocument({ ...stored, ...changes });
+  const record = await store.services.update(id, { ...changes, config }, by);
   if (record === undefined) throw recordNotFound(id);
   return rowOf(services, record);
 }
 
-function readCommon(written: Written): Partial<Pick<ServiceRecord, 'label' | 'description' | 'isActive'>> {
-  return onlyGiven<Partial<Pick<ServiceRecord, 'label' | 'description' | 'isActive'>>>({
+type Common = Pick<ServiceRecord, 'label' | 'description' | 'isActive' | 'document'>;
+
+function readCommon(written: Written): Partial<Common> {
+  return onlyGiven<Partial<Common>>({
     label: readText(written, 'label', rule),
     description: readOptionalText(written, 'description', { max: limits.descriptionText }),
     isActive: readFlag(written, 'is_active'),
+    document: readDocument(written),
   });
 }
 
@@ -170,5 +187,6 @@ function rowOf(services: ServiceCatalog, record: ServiceRecord): Row {
     created_by_id: record.createdById,
     last_modified_by_id: record.lastModifiedById,
     config: services.show(record),
+    [documentField]: documentView(record),
   };
 }

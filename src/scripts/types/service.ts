@@ -1,0 +1,98 @@
+// Scripts that are whole services: the `handler` slot of an operation. Invariant: the script runs with the
+// authority of whoever called the service; its own calls are one level deeper and have the requestor script.
+
+import type { Operation, ParameterValue, Result } from '../../core/operation.ts';
+import type { Exchange, HandlerSource, ScriptHandler, ScriptHandlers } from '../../core/script.ts';
+import { CallBridge } from '../bridge.ts';
+import type { Compiler } from '../compiler.ts';
+import { LoadedScript, type ScriptRuns } from '../run.ts';
+import { runnerOf, timeoutOf, validateText } from '../script-types.ts';
+import { problemOf } from '../source.ts';
+import type { EventView, Place } from './event-view.ts';
+import { blankAnswer, serviceResult } from './service-outcome.ts';
+
+/** What service scripts are made of. */
+export interface ServiceScriptsParts {
+  readonly compiler: Compiler;
+  readonly runs: ScriptRuns;
+  readonly view: EventView;
+  /** Names of all lookups; another list when they changed. */
+  readonly lookups: () => readonly string[];
+}
+
+/** Makes the scripts of services their handlers. */
+export class ServiceScripts implements ScriptHandlers {
+  readonly #parts: ServiceScriptsParts;
+
+  constructor(parts: ServiceScriptsParts) {
+    this.#parts = parts;
+  }
+
+  handler(source: HandlerSource): ScriptHandler {
+    return new ServiceScript(source, this.#parts);
+  }
+
+  check({ language, content, config }: HandlerSource): void {
+    validateText({ type: language, content, config });
+  }
+}
+
+class ServiceScript implements ScriptHandler {
+  readonly #source: HandlerSource;
+  readonly #parts: ServiceScriptsParts;
+  readonly #place: Place;
+  #lookups: readonly string[];
+  #loaded: LoadedScript;
+
+  constructor(source: HandlerSource, parts: ServiceScriptsParts) {
+    this.#source = source;
+    this.#parts = parts;
+    this.#place = { event: { name: source.name, drop: 0 }, stage: 'service' };
+    this.#lookups = parts.lookups();
+    this.#loaded = this.#load();
+    // So that the first call does not wait for the compiler.
+    void this.#loaded.compiled();
+  }
+
+  async handle(operation: Operation, call: Exchange['call']): Promise<Result> {
+    const { runs, view } = this.#parts;
+    const { request, depth } = operation;
+    const exchange: Exchange = { operation, request, result: blankAnswer, headersText: undefined, call };
+    const finished = await runs.run({
+      script: this.#current(),
+      sections: view.sections(exchange, this.#place),
+      depth,
+      wantsChanges: true,
+      keepsLog: !isOff(request.parameters.log_output),
+      bridge: new CallBridge(exchange),
+    });
+    return serviceResult(finished, this.#source.name);
+  }
+
+  async flaw(): Promise<string | undefined> {
+    if (runnerOf(this.#source.language) === undefined) return undefined;
+    const compiled = await this.#current().compiled();
+    return compiled.ok || compiled.isUnread ? undefined : problemOf(compiled);
+  }
+
+  #current(): LoadedScript {
+    const lookups = this.#parts.lookups();
+    if (lookups !== this.#lookups) {
+      this.#lookups = lookups;
+      this.#loaded = this.#load();
+    }
+    return this.#loaded;
+  }
+
+  #load(): LoadedScript {
+    const { name, language, content, config } = this.#source;
+    const lookups = config.lookups === false ? [] : this.#lookups;
+    const timeoutMs = timeoutOf(config);
+    const script = { name, language, content, active: true, allowModification: true, timeoutMs, lookups };
+    return new LoadedScript({ script, compiler: this.#parts.compiler });
+  }
+}
+
+function isOff(value: ParameterValue | undefined): boolean {
+  return value !== undefined && /^(false|0|off|no|n|f)$/i.test(String(value));
+}

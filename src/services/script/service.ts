@@ -1,0 +1,75 @@
+// A service that is a script. Invariant: all verbs and paths lead to the script; only what its configuration
+// says (access list, kept answers) is answered without running it.
+import { Body } from '../../core/body.ts';
+import { PlatformError } from '../../core/errors.ts';
+import type { Action, Operation, ParameterValue, Result } from '../../core/operation.ts';
+import type { ScriptHandler } from '../../core/script.ts';
+import type { CallContext, Endpoint, Location, Service, ServiceSettings } from '../../core/service.ts';
+import { definedPaths } from '../definition.ts';
+import { AnswerCache } from './answer-cache.ts';
+import { ScriptLocations } from './locations.ts';
+
+/** What a scripted service is made of. */
+export interface ScriptServiceParts {
+  readonly type: string;
+  readonly settings: ServiceSettings;
+  readonly handler: ScriptHandler;
+}
+
+/** A service whose answers its script makes. */
+export class ScriptService implements Service {
+  readonly name: string;
+  readonly type: string;
+  readonly #handler: ScriptHandler;
+  readonly #locations: ScriptLocations;
+  readonly #answersAccessList: boolean;
+  readonly #cache: AnswerCache | undefined;
+
+  constructor({ type, settings, handler }: ScriptServiceParts) {
+    const { name, config, document } = settings;
+    this.name = name;
+    this.type = type;
+    this.#handler = handler;
+    const paths = document === undefined ? [] : definedPaths(document, settings);
+    this.#locations = new ScriptLocations({ service: name, paths });
+    this.#answersAccessList = config.implements_access_list !== true;
+    const seconds = config.cache_enabled === true ? Number(config.cache_ttl) : 0;
+    this.#cache = seconds > 0 ? new AnswerCache({ seconds }) : undefined;
+  }
+
+  locate(path: readonly string[], action: Action): Location {
+    return this.#locations.find(path, action);
+  }
+
+  handle(operation: Operation, _location: Location, context: CallContext): Promise<Result> | Result {
+    const { action, request } = operation;
+    if (action === 'GET' && this.#answersAccessList && isOn(request.parameters.as_access_list)) {
+      const resource = this.#locations.components();
+      return { status: 200, headers: {}, body: Body.ofValue({ resource }) };
+    }
+    const run = () => this.#handler.handle(operation, (call) => context.call(call, 'script'));
+    return this.#cache === undefined ? run() : this.#cache.answer(operation, run);
+  }
+
+  describe(): readonly Endpoint[] {
+    return this.#locations.endpoints();
+  }
+
+  async test(): Promise<void> {
+    const flaw = await this.#handler.flaw();
+    if (flaw !== undefined) throw new PlatformError('script.invalid', flawOf(this.name, flaw));
+  }
+
+  refresh(): void {
+    this.#cache?.clear();
+  }
+}
+
+/** What is said of a script that can not be loaded. */
+export function flawOf(service: string, flaw: string): string {
+  return `Script 'service.${service}' can not be loaded: ${flaw}.`;
+}
+
+function isOn(value: ParameterValue | undefined): boolean {
+  return value === null || (value !== undefined && /^(|true|1|on|yes|y|t)$/i.test(String(value)));
+}
