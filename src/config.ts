@@ -2,12 +2,15 @@
 // docs page.
 // Invariant: every setting is checked at start; a bad value names its variable and what is accepted.
 import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { PlatformError } from './core/errors.ts';
 import { limits } from './core/limits.ts';
 
 /** Levels of the server's log, from talkative to silent. */
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+/** How scripts are kept in: a process apart, with limits, by the kernel. */
+const sandboxLevels = ['L0', 'L1', 'L2'] as const;
 
 /** What a server is started with. */
 export interface Config {
@@ -27,6 +30,10 @@ export interface Config {
   readonly pythonPath: string;
   /** PHP for scripts; '' to look for it on PATH. */
   readonly phpPath: string;
+  /** The least that must keep scripts in; the server refuses to start below it. */
+  readonly sandboxMin: (typeof sandboxLevels)[number];
+  /** Files and folders that scripts may read beside their work folder. Absolute. */
+  readonly scriptReadPaths: readonly string[];
   readonly runnersMin: number;
   readonly runnersMax: number;
   /** Largest request body in bytes. */
@@ -109,6 +116,18 @@ export const settings: Settings = {
     fallback: '',
     meaning: 'PHP (the command line one) for scripts; empty: the one on PATH',
     read: text,
+  },
+  sandboxMin: {
+    variable: 'TENON_SANDBOX_MIN',
+    fallback: 'L1',
+    meaning: 'least containment of scripts: L0 a process apart, L1 with limits, L2 kept in by the kernel',
+    read: oneOf(sandboxLevels),
+  },
+  scriptReadPaths: {
+    variable: 'TENON_SCRIPT_READ_PATHS',
+    fallback: '',
+    meaning: 'files and folders that scripts may read, absolute, separated by colons',
+    read: paths,
   },
   runnersMin: {
     variable: 'TENON_RUNNERS_MIN',
@@ -203,6 +222,12 @@ function list(value: string): readonly string[] {
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '');
+}
+
+function paths(value: string, variable: string): readonly string[] {
+  const given = value.split(delimiter).filter((path) => path !== '');
+  if (given.every((path) => isAbsolute(path) && !path.includes('\n'))) return given;
+  throw refused(variable, `absolute paths, separated by '${delimiter}'`);
 }
 
 function nodePath(value: string): string {

@@ -46,6 +46,10 @@ function write(logger: Logger, seen: Observation): void {
     case 'runner.failed':
       logger.warn({ language: seen.language, pid: seen.pid, reason: seen.reason }, seen.kind);
       return;
+    case 'sandbox.opened':
+      logger.info({ level: seen.level, launcher: seen.launcher }, `scripts are contained at ${seen.level}`);
+      for (const note of seen.notes) logger.warn({ level: seen.level }, note);
+      return;
     case 'config.changed':
       logger.info({ record: seen.record, by: seen.by }, 'configuration changed');
       return;

@@ -1,8 +1,9 @@
 // The composition root: the only file that knows every part. Invariant: parts get each other by constructor,
 // are started from the ground up and ended in the reverse order.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Config, systemDatabaseFile } from './config.ts';
-import { administratorsOnly } from './core/access.ts';
+import { byRole } from './core/access.ts';
 import { Dispatcher } from './core/dispatch.ts';
 import { limits } from './core/limits.ts';
 import type { Observe } from './core/observe.ts';
@@ -12,14 +13,17 @@ import { Authentication } from './http/authentication.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLog } from './log.ts';
 import { createRunners } from './runners/index.ts';
+import { type OpenSandbox, openSandbox } from './runners/sandbox/index.ts';
 import { Compiler } from './scripts/compiler.ts';
 import { EventScripts } from './scripts/directory.ts';
 import { platformConfig } from './scripts/platform.ts';
 import { scriptTypes, validateScript } from './scripts/script-types.ts';
+import { Authority } from './security/authority.ts';
 import { BasicLogins } from './security/basic-logins.ts';
 import { createFirstAdministrator } from './security/first-administrator.ts';
 import { loadMasterKey } from './security/master-key.ts';
 import { Passwords } from './security/passwords.ts';
+import { RunTokens } from './security/run-tokens.ts';
 import { Secrets } from './security/secrets.ts';
 import { Sessions } from './security/sessions.ts';
 import { LoginThrottle } from './security/throttle.ts';
@@ -32,6 +36,7 @@ import {
   type ScriptDesk,
   systemServiceType,
 } from './services/system/index.ts';
+import { createUserService, userServiceType } from './services/user/index.ts';
 import { createSqliteStore } from './store/sqlite.ts';
 import { version } from './version.ts';
 
@@ -66,14 +71,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const observe = observerOf(options);
   mkdirSync(config.home, { recursive: true, mode: 0o700 });
   const key = loadMasterKey({ given: config.masterKey, home: config.home });
+  const sandbox = await contain(config, observe);
   const store = await createSqliteStore({ file: systemDatabaseFile(config) });
-  const closers: (() => Promise<void>)[] = [() => store.close()];
+  const closers: (() => Promise<void>)[] = [() => sandbox.close(), () => store.close()];
   try {
-    const house = await furnish({ options, store, key, observe });
+    const house = await furnish({ options, store, key, sandbox, observe });
     closers.push(() => house.close());
     const server = await createHttpServer({
       ...house.door,
-      status: () => ({ isHealthy: house.isHealthy(), version }),
+      status: () => ({ isHealthy: house.isHealthy(), version, sandbox: { level: sandbox.level } }),
       observe,
       host: config.host,
       port: config.port,
@@ -88,39 +94,54 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
+async function contain(config: Config, observe: Observe): Promise<OpenSandbox> {
+  const { sandboxMin: minimum, scriptReadPaths: readPaths } = config;
+  const secrets = [join(config.home, 'master.key'), systemDatabaseFile(config)].filter(existsSync);
+  const sandbox = await openSandbox({ minimum, readPaths, secrets });
+  const { level, launcher, notes } = sandbox.report;
+  observe({ kind: 'sandbox.opened', level, launcher, notes });
+  return sandbox;
+}
+
 interface Ground {
   readonly options: ServerOptions;
   readonly store: Store;
   readonly key: ReturnType<typeof loadMasterKey>;
+  readonly sandbox: OpenSandbox;
   readonly observe: Observe;
 }
 
 /** Everything between the store and the door. */
-async function furnish({ options, store, key, observe }: Ground) {
+async function furnish({ options, store, key, sandbox, observe }: Ground) {
   const { config } = options;
   const passwords = new Passwords();
   const throttle = new LoginThrottle();
-  const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }) });
-  const runners = createRunners({ ...config, observe, platformConfig: platform() });
-  const scripts = new EventScripts({ compiler: new Compiler({ runners }), runners, observe });
+  const secrets = new Secrets({ key });
+  const authority = new Authority({ store, secrets, observe });
+  const runTokens = new RunTokens();
+  const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }), authority, runTokens });
+  const runners = createRunners({ ...config, sandbox, observe, platformConfig: platform() });
+  const scripts = new EventScripts({ compiler: new Compiler({ runners }), runners, observe, runTokens });
   const types = [...serviceTypes, ...scriptServiceTypes(scriptTypes, scripts.handlers)];
-  const services = new Services({ types, secrets: new Secrets({ key }), observe });
+  const services = new Services({ types, secrets, observe });
   const desk = scriptDesk(scripts);
-  const parts = { store, services, scripts: desk, sessions, passwords, throttle, observe };
+  const desks = { scripts: desk, sessions, passwords, throttle, authority, secrets };
+  const parts = { store, services, ...desks, observe };
   services.install(systemServiceType(createSystemService(parts)));
+  services.install(userServiceType(createUserService(parts)));
   const { adminEmail: email, adminPassword: password } = config;
   const made = await createFirstAdministrator({ store, passwords, email, password });
   if (made !== undefined) (options.announce ?? announceOnce)(made);
   await createInitialServices(options.services ?? [], { store, services });
-  const watch = new ConfigurationWatch({ store, services, scripts, observe });
+  const watch = new ConfigurationWatch({ store, services, scripts, authority, observe });
   await watch.start();
-  const dispatcher = new Dispatcher({ services, access: administratorsOnly, scripts, observe });
-  const basicLogins = new BasicLogins({ store, passwords, throttle });
+  const dispatcher = new Dispatcher({ services, access: byRole, scripts, observe });
+  const basicLogins = new BasicLogins({ store, passwords, throttle, authority });
   const { sessionTokenInQuery } = config;
   return {
     door: {
       dispatcher,
-      authentication: new Authentication({ sessions, basicLogins, sessionTokenInQuery }),
+      authentication: new Authentication({ sessions, basicLogins, authority, sessionTokenInQuery }),
       listServices: (operation: Parameters<typeof listServices>[1]) =>
         listServices({ store, services }, operation),
     },
@@ -133,17 +154,25 @@ async function furnish({ options, store, key, observe }: Ground) {
   };
 }
 
+interface WatchParts {
+  readonly store: Store;
+  readonly services: Services;
+  readonly scripts: EventScripts;
+  readonly authority: Authority;
+  readonly observe: Observe;
+}
+
 /**
- * Keeps services and scripts in step with the store, also when another process of the same data folder
+ * Keeps services, scripts, roles and apps in step with the store, also when another process of the same data folder
  * changes it.
  */
 class ConfigurationWatch {
-  readonly #parts: { store: Store; services: Services; scripts: EventScripts; observe: Observe };
+  readonly #parts: WatchParts;
   #timer: NodeJS.Timeout | undefined;
   #generation = -1;
   isHealthy = false;
 
-  constructor(parts: { store: Store; services: Services; scripts: EventScripts; observe: Observe }) {
+  constructor(parts: WatchParts) {
     this.#parts = parts;
   }
 
@@ -170,10 +199,11 @@ class ConfigurationWatch {
   }
 
   async #look(): Promise<void> {
-    const { store, services, scripts } = this.#parts;
+    const { store, services, scripts, authority } = this.#parts;
     const generation = await store.generation();
     if (generation !== this.#generation) {
       services.reload(await store.services.list());
+      await authority.load();
       scripts.load(await store.eventScripts.list());
       void scripts.warm();
       this.#generation = generation;

@@ -1,7 +1,7 @@
 // For tests of src/http: a listening server over a real dispatcher, store and sessions, with a service that
 // tells what reached it. Invariant: nothing of a fixture outlives `close`.
 import { connect } from 'node:net';
-import { administratorsOnly } from '../src/core/access.ts';
+import { byRole } from '../src/core/access.ts';
 import { Body } from '../src/core/body.ts';
 import { Dispatcher } from '../src/core/dispatch.ts';
 import { PlatformError } from '../src/core/errors.ts';
@@ -11,6 +11,7 @@ import type { Location, Service } from '../src/core/service.ts';
 import type { New, Store, UserRecord } from '../src/core/store.ts';
 import { Authentication } from '../src/http/authentication.ts';
 import { createHttpServer, type HttpServer, type HttpServerOptions } from '../src/http/server.ts';
+import { authorityOf } from '../src/security/authority-fixture.ts';
 import { BasicLogins } from '../src/security/basic-logins.ts';
 import { MasterKey } from '../src/security/master-key.ts';
 import { Passwords } from '../src/security/passwords.ts';
@@ -52,6 +53,8 @@ function newUser(email: string, passwordHash: string): New<UserRecord> {
     isActive: true,
     isSysAdmin: true,
     lastLoginDate: null,
+    phone: null,
+    defaultAppId: null,
   };
 }
 
@@ -63,9 +66,10 @@ export async function startFixture(
   const key = new MasterKey(Buffer.alloc(32, 'fixture'));
   const passwords = new Passwords();
   const admin = await store.users.create(newUser('ada@example.com', await passwords.hash(password)), null);
-  const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }) });
+  const authority = authorityOf(store);
+  const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }), authority });
   const { token } = await sessions.open(admin);
-  const basicLogins = new BasicLogins({ store, passwords, throttle: new LoginThrottle() });
+  const basicLogins = new BasicLogins({ store, passwords, throttle: new LoginThrottle(), authority });
   const gate = Promise.withResolvers<void>();
   const observations: Observation[] = [];
   const server = await createHttpServer({
@@ -73,10 +77,11 @@ export async function startFixture(
     authentication: new Authentication({
       sessions,
       basicLogins,
+      authority,
       sessionTokenInQuery: given.sessionTokenInQuery ?? false,
     }),
     listServices: async ({ principal }) => json({ services: [], kind: principal.kind }),
-    status: () => ({ isHealthy: true, version: '1.2.3' }),
+    status: () => ({ isHealthy: true, version: '1.2.3', sandbox: { level: 'L2' } }),
     observe: (observation) => observations.push(observation),
     host: '127.0.0.1',
     port: 0,
@@ -118,7 +123,7 @@ function dispatcherOf(gate: Promise<void>, observations: Observation[]): Dispatc
         throw new PlatformError('service.not_found', `Could not find a service with the name '${name}'.`);
       },
     },
-    access: administratorsOnly,
+    access: byRole,
     scripts: { generation: 0, plan: () => undefined },
     observe: (observation) => observations.push(observation),
   });

@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import { limits } from '../core/limits.ts';
 import type { Outcome, Program, Runner } from '../core/runner.ts';
 import { createRunners } from '../runners/index.ts';
+import { openSandbox } from '../runners/sandbox/index.ts';
 import { Compiler } from '../scripts/compiler.ts';
 import type { Finding } from './checks.ts';
 
@@ -17,7 +18,9 @@ const script = {
 export async function checkScripts(config: Config): Promise<Finding> {
   const compiled = await new Compiler({ runners: new Map() }).compile(script);
   if (!compiled.ok) return failed('TypeScript does not compile', 'Install the package again.');
-  const runners = createRunners({ ...config, runnersMin: 1, observe: () => {}, platformConfig: {} });
+  const sandbox = await openSandbox();
+  const about = { runnersMin: 1, observe: () => {}, platformConfig: {}, sandbox };
+  const runners = createRunners({ ...config, ...about });
   try {
     if (runners.size === 0) return failed('no language can be run', 'Install the package again.');
     const broken: string[] = [];
@@ -34,6 +37,7 @@ export async function checkScripts(config: Config): Promise<Finding> {
     };
   } finally {
     await Promise.all([...runners.values()].map((runner) => runner.stop()));
+    await sandbox.close();
   }
 }
 

@@ -31,6 +31,7 @@ export type Observation =
     }
   | { kind: 'runner.started' | 'runner.retired'; language: string; pid: number; reason?: string }
   | { kind: 'runner.failed'; language: string; pid: number; reason: string }
+  | { kind: 'sandbox.opened'; level: string; launcher: string; notes: readonly string[] }
   | { kind: 'config.changed'; record: string; by: number | null }
   | { kind: 'service.failed'; service: string; reason: string }
   | { kind: 'session.opened' | 'session.closed' | 'session.refused'; email: string; reason?: string };

@@ -271,18 +271,19 @@ describe('the list of services', () => {
 
 describe('beside the API', () => {
   const get = (path: string, init?: RequestInit) => fetch(fixture.server.url + path, init);
+  const sandbox = { level: 'L2' };
 
   test('the status is told to anyone', async () => {
     const response = await get('/status');
-    expect([response.status, await response.json()]).toEqual([200, { status: 'ok', version: '1.2.3' }]);
+    expect([response.status, await response.json()]).toEqual([200, { status: 'ok', version: '1.2.3', sandbox }]);
     expect((await get('/status', { method: 'HEAD' })).status).toBe(200);
   });
 
   test('the status of a server in trouble is 503', async () => {
-    const own = await startFixture({ status: () => ({ isHealthy: false, version: '1' }) });
+    const own = await startFixture({ status: () => ({ isHealthy: false, version: '1', sandbox }) });
     const response = await fetch(`${own.server.url}/status`);
     await own.close();
-    expect([response.status, await response.json()]).toEqual([503, { status: 'unavailable', version: '1' }]);
+    expect([response.status, await response.json()]).toEqual([503, { status: 'unavailable', version: '1', sandbox }]);
   });
 
   test('the root points on', async () => {

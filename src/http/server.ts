@@ -20,6 +20,8 @@ import { isApi } from './target.ts';
 export interface Health {
   readonly isHealthy: boolean;
   readonly version: string;
+  /** What keeps scripts in, as it was tested at the start. */
+  readonly sandbox: { readonly level: string };
 }
 
 /** What an HTTP server is made with. */
@@ -127,8 +129,8 @@ function addPages(app: FastifyInstance, { status }: HttpServerOptions): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   app.get('/status', (_request, reply) => {
-    const { isHealthy, version } = status();
-    const page = { status: isHealthy ? 'ok' : 'unavailable', version };
+    const { isHealthy, version, sandbox } = status();
+    const page = { status: isHealthy ? 'ok' : 'unavailable', version, sandbox };
     respond(reply, renderPage(isHealthy ? 200 : 503, page));
   });
   app.get('/', (_request, reply) => {

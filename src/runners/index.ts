@@ -1,9 +1,11 @@
 // The list of languages: a new one is its own folder and one line here.
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Observe } from '../core/observe.ts';
 import type { Runner } from '../core/runner.ts';
 import { createNodeRunner } from './node/index.ts';
+import type { Sandbox } from './sandbox.ts';
 
 /** How the runners of a server are made. */
 export interface RunnersOptions {
@@ -18,25 +20,32 @@ export interface RunnersOptions {
   readonly observe: Observe;
   /** What scripts see as `platform.config`. */
   readonly platformConfig: Readonly<Record<string, unknown>>;
+  readonly sandbox: Sandbox;
+  /** Further files and folders that scripts may read. */
+  readonly scriptReadPaths: readonly string[];
 }
 
 /** The runners of a server by language, each with its first process on the way. */
 export function createRunners(options: RunnersOptions): ReadonlyMap<string, Runner> {
-  const { nodePath, runnersMin, runnersMax, observe } = options;
+  const { nodePath, runnersMin, runnersMax, observe, sandbox } = options;
   const surroundings = {
     min: runnersMin,
     max: runnersMax,
     observe,
     platformConfig: JSON.stringify(options.platformConfig),
+    sandbox,
+    readPaths: options.scriptReadPaths,
   };
-  const runners = [createNodeRunner({ ...surroundings, nodePath, hostPath: hostFile('node', 'js') })];
+  const runners = [createNodeRunner({ ...surroundings, nodePath, hostPath: hostFile(sandbox, 'node') })];
   return new Map(runners.map((runner) => [runner.language, runner]));
 }
 
-// In a built server this file is part of a bundle, with the hosts below dist/runners beside it.
-function hostFile(language: string, extension: string): string {
-  const built = [`./runners/${language}/host.${extension}`, `../runners/${language}/host.${extension}`];
-  const paths = built.map((path) => fileURLToPath(new URL(path, import.meta.url)));
-  const source = `./${language}/host.${extension.replace('js', 'ts')}`;
-  return paths.find(existsSync) ?? fileURLToPath(new URL(source, import.meta.url));
+// In a built server this file is part of a bundle, with the hosts below dist/runners beside it. They are taken
+// as a whole: from source, they import from each other.
+function hostFile(sandbox: Sandbox, language: string, extension = 'js'): string {
+  const built = ['./runners', '../runners'].map((place) => fileURLToPath(new URL(place, import.meta.url)));
+  const folder = built.find((path) => existsSync(join(path, 'node', 'host.js')));
+  const source = fileURLToPath(new URL('.', import.meta.url));
+  const file = `host.${folder === undefined ? extension.replace('js', 'ts') : extension}`;
+  return join(sandbox.reachable(folder ?? source), language, file);
 }

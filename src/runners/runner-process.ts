@@ -18,7 +18,7 @@ import {
   type RunId,
   runFlags,
 } from './protocol.ts';
-import type { Sandbox } from './sandbox.ts';
+import type { Enclosure, Sandbox } from './sandbox.ts';
 import type { Task } from './task.ts';
 
 /** How to start a process of a language. */
@@ -81,7 +81,7 @@ export class RunnerProcess {
   #channel: Duplex | undefined;
   #events: ProcessEvents;
   #folder: string;
-  #sandbox: Sandbox;
+  #enclosure: Enclosure;
   #loaded = new Map<string, number>();
   #programs = 0;
   #out = new FrameWriter();
@@ -94,13 +94,12 @@ export class RunnerProcess {
 
   constructor(plan: LaunchPlan, events: ProcessEvents) {
     this.#events = events;
-    this.#folder = mkdtempSync(join(plan.folder ?? tmpdir(), `tenon-${plan.language}-`));
-    const { readable, environment, sandbox } = plan;
-    const start = sandbox.enclose({ ...plan, folder: this.#folder, readable });
-    this.#sandbox = sandbox;
-    this.#child = spawn(start.command, start.args, {
+    const parent = plan.folder ?? plan.sandbox.folder ?? tmpdir();
+    this.#folder = mkdtempSync(join(parent, `tenon-${plan.language}-`));
+    this.#enclosure = plan.sandbox.enclose({ ...plan, folder: this.#folder });
+    this.#child = spawn(this.#enclosure.command, this.#enclosure.args, {
       cwd: this.#folder,
-      env: { ...environment, ...childEnvironment(this.#folder) },
+      env: { ...plan.environment, ...childEnvironment(this.#folder) },
       // A session of its own: one signal reaches all that it starts, and none of ours reaches it.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -222,7 +221,7 @@ export class RunnerProcess {
 
   #becomeReady(fields: FrameFields): void {
     fields.finish();
-    this.#sandbox.settle(this.pid);
+    this.#enclosure.settle(this.pid);
     this.isReady = true;
     this.idleSince = performance.now();
     this.#events.ready(this);
@@ -322,6 +321,8 @@ function childEnvironment(home: string): NodeJS.ProcessEnv {
   return {
     PATH: PATH ?? '/usr/local/bin:/usr/bin:/bin',
     HOME: home,
+    // The system's is closed to scripts.
+    TMPDIR: home,
     TZ: TZ ?? 'UTC',
     LANG: LANG ?? 'C.UTF-8',
   };

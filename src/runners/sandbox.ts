@@ -15,21 +15,27 @@ export interface ProcessStart {
   readonly readable: readonly string[];
 }
 
+/** What to start instead. */
+export interface Enclosure extends Pick<ProcessStart, 'command' | 'args'> {
+  /** Told once when the process is warm, before its first run: memory is capped above what it has by then. */
+  settle(pid: number): void;
+}
+
 /** Starts processes inside. */
 export interface Sandbox {
   readonly level: SandboxLevel;
+  /** Where work folders belong, when the system's temporary folder is closed to runners. */
+  readonly folder: string | undefined;
   /** A path at which the runner's user can read what lies at `path`: the same one, or that of a copy. */
   reachable(path: string): string;
   /** The command to start instead; makes `folder` the runner's own. */
-  enclose(start: ProcessStart): Pick<ProcessStart, 'command' | 'args'>;
-  /** Told once when a process is warm, before its first run: memory is capped above what it has by then. */
-  settle(pid: number): void;
+  enclose(start: ProcessStart): Enclosure;
 }
 
 /** No sandbox: a process of its own, and nothing more. */
 export const unconfined: Sandbox = {
   level: 'L0',
+  folder: undefined,
   reachable: (path) => path,
-  enclose: ({ command, args }) => ({ command, args }),
-  settle: () => {},
+  enclose: ({ command, args }) => ({ command, args, settle: () => {} }),
 };

@@ -1,6 +1,9 @@
 // JavaScript in warm Node processes of their own. What a script sees is in README.md beside this file.
 // Invariant: a process gets nothing of the server's environment but PATH, TZ and LANG.
-import { fileURLToPath } from 'node:url';
+import { existsSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
+import { dirname } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { limits } from '../../core/limits.ts';
 import type { Program, Runner } from '../../core/runner.ts';
 import { RunnerPool } from '../pool.ts';
@@ -27,7 +30,7 @@ export function createNodeRunner(options: NodeRunnerOptions): Runner {
       args: ['--no-warnings', `--max-old-space-size=${heapMb}`, host],
       settings: settingsOf(options),
       folder: options.folder,
-      readable: [host, ...readableOf(options)],
+      readable: [...programFiles(host), ...readableOf(options)],
       environment: options.environment ?? {},
       sandbox,
     },
@@ -38,6 +41,14 @@ export function createNodeRunner(options: NodeRunnerOptions): Runner {
     runsPerProcess: options.runsPerProcess ?? limits.runsPerRunner,
     isQuick: endsAtOnce,
   });
+}
+
+// From source, a host imports the protocol from the folder above its own. Both are modules, and the file that
+// says so is read as well.
+function programFiles(host: string): string[] {
+  const folder = dirname(host);
+  const about = existsSync(host) ? findPackageJSON(pathToFileURL(host)) : undefined;
+  return [host.endsWith('.ts') ? dirname(folder) : folder, ...(about === undefined ? [] : [about])];
 }
 
 // What leads out of the event: to other modules, to code made at run time, to anything that comes later.

@@ -1,11 +1,13 @@
-// The Node runner against the suite of all languages.
-import { runnerSuite } from '../suite.ts';
+// The Node runner against the suite of all languages, as it is and inside the sandbox of this machine.
+import { afterAll, describe } from 'vitest';
+import { openSandbox } from '../sandbox/index.ts';
+import { type RunnerSuiteOptions, runnerSuite } from '../suite.ts';
 import { createNodeRunner } from './index.ts';
 
 const calls =
   'const r = await platform.api.get("db/_table/todo?limit=1"); return {status: r.statusCode, body: r.body};';
 
-runnerSuite({
+const options: RunnerSuiteOptions = {
   language: 'nodejs',
   create: (options) => createNodeRunner({ platformConfig: '{}', ...options }),
   samples: {
@@ -26,4 +28,15 @@ runnerSuite({
     leavesGlobal: 'const before = typeof left !== "undefined"; left = 1; return {before, after: undefined};',
     asynchronous: [calls],
   },
+};
+
+const sandbox = await openSandbox();
+afterAll(() => sandbox.close());
+
+runnerSuite(options);
+
+describe(`inside the sandbox (${sandbox.level})`, () => {
+  const create: RunnerSuiteOptions['create'] = (given) =>
+    createNodeRunner({ platformConfig: '{}', ...given, sandbox });
+  runnerSuite({ ...options, create });
 });

@@ -380,7 +380,7 @@ describe('a script', () => {
     const names = await returned(
       'return {names: Object.keys(process.env).sort(), argv: process.argv.length};',
     );
-    expect(names).toEqual({ names: ['HOME', 'LANG', 'PATH', 'TZ'], argv: 1 });
+    expect(names).toEqual({ names: ['HOME', 'LANG', 'PATH', 'TMPDIR', 'TZ'], argv: 1 });
   });
 
   it('starts in an empty folder of its own', async () => {
