@@ -1,7 +1,7 @@
 // Our program in a Node runner: takes frames on descriptor 3, runs scripts one after the other, answers each.
 // Invariant: an answer leaves before the next run starts, except those of quick runs that came in one read:
-// some of these leave together, which spares the server a wake-up each; in doubt the pool does such runs again, one
-// by one. When descriptor 3 closes, the server is gone and this process ends.
+// some of these leave together, which spares the server a wake-up each; in doubt the pool does such runs
+// again, one by one. When descriptor 3 closes, the server is gone and this process ends.
 import { readSync, rmdirSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setImmediate as setOwnImmediate } from 'node:timers';
