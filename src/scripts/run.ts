@@ -100,7 +100,7 @@ export class ScriptRuns {
         changes: outcome.changes,
       };
     }
-    const log = 'log' in outcome ? outcome.log : [];
+    const log = keepsLog && 'log' in outcome ? outcome.log : [];
     this.#failed({ script, runner, start, reason: reasonOf(outcome), log });
     throw errorOf(outcome, script.name);
   }

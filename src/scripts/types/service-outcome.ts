@@ -6,7 +6,7 @@ import type { Result } from '../../core/operation.ts';
 import type { Changes } from '../../core/runner.ts';
 import type { Ending } from './event-outcome.ts';
 import { asWritten, isResponseField, mergedResult, type WrittenResponse } from './response.ts';
-import { isFields, isSomething, readReturned, readValue } from './script-value.ts';
+import { type Fields, isFields, isSomething, readReturned, readValue } from './script-value.ts';
 
 /** The answer before the script ran, and that of a script that says nothing. */
 export const blankAnswer: Result = { status: 200, headers: {}, body: undefined };
@@ -17,7 +17,7 @@ export function serviceResult({ returned, changes }: Ending, script: string): Re
   const value = mayDescribe.test(returned) ? readReturned(returned, script) : undefined;
   if (value === undefined) return valueAnswer(returned);
   if (!('response' in value)) {
-    const written = asWritten(value);
+    const written = asWritten(asAnswer(value));
     return written.content === undefined && !isBareResponse(written)
       ? valueAnswer(returned)
       : writtenAnswer(written, script);
@@ -29,7 +29,14 @@ export function serviceResult({ returned, changes }: Ending, script: string): Re
 }
 
 // Nothing else in a returned object has a meaning: without these words it is passed on without being read.
-const mayDescribe = /"(?:error|response|content|status_code)"/;
+const mayDescribe = /"(?:error|response|content|status_code|statusMessage)"/;
+
+// What `platform.api` gave to a script in Node is passed on as it came.
+function asAnswer(value: Fields): Fields {
+  const { statusCode, statusMessage, headers, body } = value;
+  if (typeof statusMessage !== 'string' || typeof body !== 'string') return value;
+  return { content: body, status_code: statusCode, headers };
+}
 
 function changedAnswer({ response, responseContent, responseValue }: Changes, script: string): Result {
   if (isSomething(responseValue)) return valueAnswer(responseValue);

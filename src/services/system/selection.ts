@@ -101,7 +101,8 @@ interface Page {
 }
 
 function select(set: RowSet, page: Page): readonly Row[] {
-  return selectRows(set.rows, { ...page, select: set.fields.map((field) => field.name) });
+  const names = [...set.fields.map((field) => field.name), ...(set.relations ?? [])];
+  return selectRows(set.rows, { ...page, select: names });
 }
 
 function readFilter(set: RowSet, options: Parameters): Where | undefined {

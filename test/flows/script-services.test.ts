@@ -1,0 +1,340 @@
+// Scripted services over HTTP, from the record of a service to its answers.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { play, saveScript } from '../scenario.ts';
+import { fixtureSql, startTestServer, type TestServer } from '../server.ts';
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startTestServer();
+  await server.addDatabase('hr', fixtureSql('script'));
+});
+
+afterAll(() => server.close());
+
+beforeEach(async () => {
+  const services = await server.ask("/api/v2/system/service?filter=type!='sqlite'&fields=id,name");
+  for (const { id, name } of services.body.resource) {
+    if (name !== 'system') await server.ask(`/api/v2/system/service/${id}`, { method: 'DELETE' });
+  }
+  const scripts = await server.ask('/api/v2/system/event_script?as_list=true');
+  for (const name of scripts.body.resource) {
+    await server.ask(`/api/v2/system/event_script/${name}`, { method: 'DELETE' });
+  }
+});
+
+interface Made {
+  readonly name?: string;
+  readonly type?: string;
+  readonly config?: Record<string, unknown>;
+  readonly document?: unknown;
+}
+
+/** Makes a scripted service; gives the answer. */
+async function service(content: string, made: Made = {}) {
+  const { name = 'math', type = 'nodejs', config, document } = made;
+  const record = { name, label: 'Math', type, is_active: true, config: { content, ...config } };
+  const resource = [document === undefined ? record : { ...record, service_doc_by_service_id: document }];
+  return server.ask('/api/v2/system/service', { method: 'POST', body: { resource } });
+}
+
+const script = 'service.math';
+
+describe('a script that is a service', () => {
+  test('answers every verb and path', async () => {
+    await service('return { method: event.request.method, resource: event.resource };');
+    const ask = async (method: string, path: string) => {
+      const { status, body } = await server.ask(`/api/v2/math${path}`, { method });
+      return [status, body];
+    };
+    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+      expect(await ask(method, '')).toEqual([200, { method, resource: '' }]);
+      expect(await ask(method, '/orders/7/')).toEqual([200, { method, resource: 'orders/7' }]);
+    }
+  });
+
+  test('sees an event of request, blank response and resource, in this order', async () => {
+    await service('return { keys: Object.keys(event), blank: event.response, stage: _event.stage };');
+    await play(server, [
+      {
+        path: '/api/v2/math/add?n1=4',
+        status: 200,
+        ran: [script],
+        answer: {
+          keys: ['request', 'response', 'resource', '__tag__', 'setReturn', 'setResponse', 'setRequest'],
+          blank: { content: null, content_type: null, status_code: 200 },
+          stage: 'service',
+        },
+      },
+    ]);
+  });
+
+  test('is written in TypeScript, or in V8js with calls that wait', async () => {
+    await service('const n: number = Number(event.request.parameters.n); return { twice: n * 2 };', {
+      type: 'typescript',
+    });
+    await service("return platform.api.get('math?n=4').content.twice;", { name: 'old', type: 'v8js' });
+    await play(server, [
+      { path: '/api/v2/math?n=3', status: 200, answer: { twice: 6 }, ran: [script] },
+      { path: '/api/v2/old', status: 200, ran: [script, 'service.old'] },
+    ]);
+    expect((await server.ask('/api/v2/old')).body).toBe(8);
+  });
+
+  test('fails like every script, and says so', async () => {
+    await service("throw Object.assign(new Error('no such order'), { status_code: 404 });");
+    await play(server, [
+      {
+        path: '/api/v2/math',
+        status: 404,
+        answer: { error: { code: 404, message: 'no such order' } },
+        ran: [script],
+      },
+    ]);
+  });
+
+  test('gives answers of any kind', async () => {
+    const content = `
+      const { kind } = event.request.parameters;
+      if (kind === 'html') return { content: '<p>x</p>', content_type: 'text/html' };
+      if (kind === 'made') { event.setResponse({ id: 1 }, 201); event.response.headers = { Location: '/1' }; return; }
+      if (kind === 'text') return 'hi';
+      if (kind === 'nothing') return;
+      event.response.status_code = 404;
+    `;
+    await service(content);
+    const ask = async (kind: string, accept: string) => {
+      const { status, text, headers } = await server.ask(`/api/v2/math?kind=${kind}`, {
+        headers: { accept },
+      });
+      return [status, headers.get('content-type'), text];
+    };
+    const any = '*/*';
+    const json = 'application/json';
+    expect(await ask('html', json)).toEqual([200, 'text/html; charset=UTF-8', '<p>x</p>']);
+    expect(await ask('made', json)).toEqual([201, json, '{"id":1}']);
+    expect((await server.ask('/api/v2/math?kind=made')).headers.get('location')).toBe('/1');
+    expect(await ask('text', json)).toEqual([200, json, '"hi"']);
+    expect(await ask('text', any)).toEqual([200, 'text/plain; charset=UTF-8', 'hi']);
+    expect(await ask('nothing', any)).toEqual([200, json, '']);
+    expect(await ask('else', any)).toEqual([404, json, '']);
+  });
+
+  test('passes on what another service answered, errors included', async () => {
+    await service(`
+      const path = 'hr/_table/todo/' + event.resource;
+      const { parameters, method, payload } = event.request;
+      return await platform.api.call(method, path, method === 'GET' ? null : payload, { parameters });
+    `);
+    const fields = { title: 'Buy milk' };
+    expect((await server.ask('/api/v2/math/1?fields=title')).body).toEqual(fields);
+    const missing = await server.ask('/api/v2/math/99');
+    expect([missing.status, missing.body.error.status_code]).toEqual([404, 404]);
+  });
+
+  test('calls other scripted services, as far as calls may nest', async () => {
+    await service('return { sum: 1 };', { name: 'one' });
+    await service("return { got: JSON.parse((await platform.api.get('one')).body ?? '{}') };", {
+      name: 'two',
+    });
+    await service("return await platform.api.get('math');");
+    const loop = await server.ask('/api/v2/math');
+    expect([loop.status, loop.body.error.message]).toEqual([
+      508,
+      expect.stringMatching(/nest deeper than 8/),
+    ]);
+  });
+
+  test('prints into the log, unless log_output says no', async () => {
+    await service("console.log('printed'); return 1;");
+    for (const [query, log] of [
+      ['', [{ text: 'printed' }]],
+      ['?log_output=false', []],
+    ] as const) {
+      server.observations.length = 0;
+      await server.ask(`/api/v2/math${query}`);
+      expect(server.observations).toMatchObject([{ kind: 'script.finished', script, log }]);
+    }
+  });
+
+  test('knows the options that it is stored with', async () => {
+    await service('for (;;) {}', { config: { config: { timeout_ms: 50 } } });
+    const { status, body } = await server.ask('/api/v2/math');
+    expect([status, body.error.message]).toEqual([504, "Script 'service.math' did not end within 50 ms."]);
+  });
+});
+
+describe('storing one', () => {
+  test('gives back what was stored, text trimmed', async () => {
+    const config = { storage_path: 'a.js', scm_reference: 'main', cache_ttl: 5, config: { QUEUED_DELAY: 3 } };
+    const { status, body } = await service('\n  return 1;\n', { config });
+    expect(status).toBe(201);
+    const { id } = body.resource[0];
+    const stored = await server.ask(`/api/v2/system/service/${id}?fields=type,config`);
+    expect(stored.body).toEqual({
+      type: 'nodejs',
+      config: {
+        service_id: id,
+        ...{
+          content: 'return 1;',
+          config: { QUEUED_DELAY: 3 },
+          queued: false,
+          implements_access_list: false,
+        },
+        ...{ cache_enabled: false, cache_ttl: 5, storage_service_id: null, storage_path: 'a.js' },
+        ...{ scm_repository: null, scm_reference: 'main' },
+      },
+    });
+  });
+
+  test('text that can not be loaded is stored with a warning, refuses its calls and its test', async () => {
+    const { status, headers, body } = await service('return 1;\nvar a = ;');
+    expect([status, headers.get('x-tenon-warning')]).toEqual([
+      201,
+      expect.stringMatching(/^Script 'service\.math' can not be loaded: .*\(line 2, column 9\)\.$/),
+    ]);
+    const { id } = body.resource[0];
+    const called = await server.ask('/api/v2/math');
+    expect([called.status, called.body.error.message]).toEqual([500, expect.stringContaining('line 2')]);
+    const tested = await server.ask(`/api/v2/system/service/${id}/_test`, { method: 'POST' });
+    expect([tested.status, tested.body.error.message]).toEqual([400, expect.stringContaining('line 2')]);
+    const mended = await server.ask(`/api/v2/system/service/${id}`, {
+      method: 'PATCH',
+      body: { config: { content: 'return 2;' } },
+    });
+    expect([mended.status, mended.headers.get('x-tenon-warning')]).toEqual([200, null]);
+    expect((await server.ask('/api/v2/math')).body).toBe(2);
+  });
+
+  test('what this release can not do is refused when it is switched on', async () => {
+    const queued = await service('return 1;', { config: { queued: true } });
+    expect([queued.status, queued.body.error.message]).toEqual([
+      400,
+      expect.stringMatching(/need the queue/),
+    ]);
+    const record = { name: 'linked', type: 'nodejs', is_active: false, config: { storage_service_id: 1 } };
+    const body = { resource: [record] };
+    const linked = await server.ask('/api/v2/system/service', { method: 'POST', body });
+    expect(linked.status).toBe(201);
+    const path = `/api/v2/system/service/${linked.body.resource[0].id}`;
+    const on = await server.ask(path, { method: 'PATCH', body: { is_active: true } });
+    expect([on.status, on.body.error.message]).toEqual([400, expect.stringMatching(/is linked/)]);
+    const off = await server.ask('/api/v2/linked');
+    expect(off.status).toBe(403);
+  });
+
+  test('lists the types in the group Script', async () => {
+    const { body } = await server.ask('/api/v2/system/service_type?group=script&fields=name,group');
+    expect(body.resource.map(({ name }: { name: string }) => name)).toEqual([
+      ...['nodejs', 'php', 'python', 'python3', 'typescript', 'v8js'],
+    ]);
+  });
+});
+
+describe('events around one', () => {
+  test('run before and after, and see the path', async () => {
+    await service('return { result: Number(event.request.parameters.n1) + 1 };');
+    const before = 'math.get.pre_process';
+    const after = 'math.get.post_process';
+    await play(server, [
+      saveScript(before, "event.request.parameters.n1 = '10';"),
+      saveScript(after, 'event.response.content.via = [event.resource, event.request.resource];'),
+      {
+        path: '/api/v2/math/add?n1=4',
+        status: 200,
+        answer: { result: 11, via: ['add', 'add?n1=4'] },
+        ran: [before, script, after],
+      },
+    ]);
+  });
+
+  test('may answer in its place, and see its errors as answers', async () => {
+    await service("throw new Error('x');");
+    const after = 'math.get.post_process';
+    await play(server, [
+      saveScript(after, 'event.setResponse({ was: event.response.content.error.message });'),
+      { path: '/api/v2/math', status: 200, answer: { was: 'x' }, ran: [script, after] },
+      saveScript('math.get.pre_process', 'event.response = { content: { short: true } };'),
+      {
+        path: '/api/v2/math',
+        status: 500,
+        ran: ['math.get.pre_process', after],
+        observed: ['script.failed'],
+      },
+    ]);
+  });
+
+  const document = {
+    format: 1,
+    content: `
+paths:
+  /{service.name}/orders/{id}:
+    get:
+      summary: one order
+    delete: {}
+  /{service.name}/orders:
+    get: {}
+`,
+  };
+
+  test('are named by the definition, which tells them the values of placeholders', async () => {
+    await service('return { resource: event.resource };', { document });
+    const after = 'math.orders.{id}.get.post_process';
+    await play(server, [
+      saveScript(after, 'event.response.content.id = event.resource["{id}"];'),
+      {
+        path: '/api/v2/math/orders/7',
+        status: 200,
+        answer: { resource: 'orders/7', id: '7' },
+        ran: [script, after],
+      },
+      { path: '/api/v2/math/orders', status: 200, answer: { resource: 'orders' }, ran: [script] },
+    ]);
+    const all = await server.ask('/api/v2/system/event?service=math&as_list=true');
+    expect(all.body.resource).toEqual([
+      ...['get', 'post', 'put', 'patch', 'delete'].map((verb) => `math.${verb}`),
+      ...['math.orders.{id}.get', 'math.orders.{id}.delete', 'math.orders.get'],
+    ]);
+  });
+
+  test('and components of the definition can be granted access on', async () => {
+    await service('return 1;', { document });
+    const list = await server.ask('/api/v2/math?as_access_list=true');
+    expect(list.body).toEqual({ resource: ['', '*', 'orders/', 'orders/*', 'orders/{id}'] });
+    await service('return event.request.parameters;', {
+      name: 'own',
+      config: { implements_access_list: true },
+    });
+    expect((await server.ask('/api/v2/own?as_access_list=true')).body).toEqual({ as_access_list: 'true' });
+  });
+
+  test('a bad definition is refused with the place', async () => {
+    const bad = await service('return 1;', { document: { content: '{"paths":{"orders":{}}}' } });
+    expect([bad.status, bad.body.error.message]).toEqual([400, expect.stringContaining("path 'orders'")]);
+  });
+});
+
+describe('kept answers', () => {
+  const content = 'return { at: process.hrtime.bigint().toString() };';
+
+  const at = async (path = '/api/v2/math') => (await server.ask(path)).body.at;
+
+  test('are given again until they are forgotten', async () => {
+    const { body } = await service(content, { config: { cache_enabled: true } });
+    const first = await at();
+    expect([await at(), await at('/api/v2/math?_=123')]).toEqual([first, first]);
+    expect(await at('/api/v2/math?a=1')).not.toBe(first);
+    await server.ask('/api/v2/system/cache/math', { method: 'DELETE' });
+    const second = await at();
+    expect(second).not.toBe(first);
+    expect(await at()).toBe(second);
+    const path = `/api/v2/system/service/${body.resource[0].id}`;
+    await server.ask(path, { method: 'PATCH', body: { label: 'Math' } });
+    expect(await at()).not.toBe(second);
+  });
+
+  test('there are none unless they are switched on', async () => {
+    await service(content);
+    expect(await at()).not.toBe(await at());
+  });
+});
