@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Config, systemDatabaseFile } from './config.ts';
 import { byRole } from './core/access.ts';
 import { Dispatcher } from './core/dispatch.ts';
+import { PlatformError } from './core/errors.ts';
 import { limits } from './core/limits.ts';
 import type { Observe } from './core/observe.ts';
 import type { Runner } from './core/runner.ts';
@@ -36,7 +37,7 @@ import {
   type ScriptDesk,
   systemServiceType,
 } from './services/system/index.ts';
-import { createUserService, userServiceType } from './services/user/index.ts';
+import { createUserService, userServiceRecord, userServiceType } from './services/user/index.ts';
 import { createSqliteStore } from './store/sqlite.ts';
 import { version } from './version.ts';
 
@@ -124,14 +125,16 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
   const scripts = new EventScripts({ compiler: new Compiler({ runners }), runners, observe, runTokens });
   const types = [...serviceTypes, ...scriptServiceTypes(scriptTypes, scripts.handlers)];
   const services = new Services({ types, secrets, observe });
-  const desk = scriptDesk(scripts);
-  const desks = { scripts: desk, sessions, passwords, throttle, authority, secrets };
+  const desk = scriptDesk(scripts, authority);
+  const load = () => reloadAuthority({ authority, scripts, store });
+  const desks = { scripts: desk, sessions, passwords, throttle, authority: { load }, secrets };
   const parts = { store, services, ...desks, observe };
   services.install(systemServiceType(createSystemService(parts)));
   services.install(userServiceType(createUserService(parts)));
   const { adminEmail: email, adminPassword: password } = config;
   const made = await createFirstAdministrator({ store, passwords, email, password });
   if (made !== undefined) (options.announce ?? announceOnce)(made);
+  await createUserRecord(store);
   await createInitialServices(options.services ?? [], { store, services });
   const watch = new ConfigurationWatch({ store, services, scripts, authority, observe });
   await watch.start();
@@ -154,6 +157,16 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
   };
 }
 
+// Which names in braces are lookups decides how scripts are compiled.
+async function reloadAuthority(parts: Pick<WatchParts, 'authority' | 'scripts' | 'store'>): Promise<void> {
+  const { authority, scripts, store } = parts;
+  const before = authority.lookupNames();
+  await authority.load();
+  if (authority.lookupNames() === before) return;
+  scripts.load(await store.eventScripts.list(), authority.lookupNames());
+  void scripts.warm();
+}
+
 interface WatchParts {
   readonly store: Store;
   readonly services: Services;
@@ -163,8 +176,8 @@ interface WatchParts {
 }
 
 /**
- * Keeps services, scripts, roles and apps in step with the store, also when another process of the same data folder
- * changes it.
+ * Keeps services, scripts, roles and apps in step with the store, also when another process of the same data
+ * folder changes it.
  */
 class ConfigurationWatch {
   readonly #parts: WatchParts;
@@ -204,7 +217,7 @@ class ConfigurationWatch {
     if (generation !== this.#generation) {
       services.reload(await store.services.list());
       await authority.load();
-      scripts.load(await store.eventScripts.list());
+      scripts.load(await store.eventScripts.list(), authority.lookupNames());
       void scripts.warm();
       this.#generation = generation;
     }
@@ -212,7 +225,7 @@ class ConfigurationWatch {
   }
 }
 
-function scriptDesk(scripts: EventScripts): ScriptDesk {
+function scriptDesk(scripts: EventScripts, authority: Authority): ScriptDesk {
   return {
     types: scriptTypes.map(({ name, label, description, sandboxed, supportsInlineExecution }) => ({
       name,
@@ -224,7 +237,7 @@ function scriptDesk(scripts: EventScripts): ScriptDesk {
     validate: validateScript,
     flaw: (record) => scripts.flaw(record),
     reload: (records: readonly EventScriptRecord[]) => {
-      scripts.load(records);
+      scripts.load(records, authority.lookupNames());
       void scripts.warm();
     },
   };
@@ -234,6 +247,17 @@ function scriptDesk(scripts: EventScripts): ScriptDesk {
 export function announceOnce({ email, password }: { email: string; password: string }): void {
   console.log(`First start: administrator ${email}, one-time password ${password}`);
   console.log('  It is shown only now; change it with POST /api/v2/system/admin/password.');
+}
+
+// Another process that starts at the same time may make it first; then it is there, and that is all we want.
+async function createUserRecord(store: Store): Promise<void> {
+  const isThere = (await store.services.list()).some(({ name }) => name === userServiceRecord.name);
+  if (isThere) return;
+  try {
+    await store.services.create(userServiceRecord, null);
+  } catch (error) {
+    if (!(error instanceof PlatformError) || error.kind !== 'config.conflict') throw error;
+  }
 }
 
 async function createInitialServices(

@@ -1,6 +1,7 @@
 // Who may do what. The path asks once per operation, before any script sees it; a refusal fires no events.
 import { PlatformError } from './errors.ts';
-import type { Operation } from './operation.ts';
+import type { Operation, Principal } from './operation.ts';
+import { verbBits } from './role.ts';
 import type { Location } from './service.ts';
 
 /** Decides on an operation; throws `access.*` with the messages of spec §5.2. */
@@ -22,24 +23,26 @@ export function refuse(operation: Operation, location: Location): never {
         'and/or api_key.',
     );
   }
-  if (principal.kind === 'anonymous') {
-    throw new PlatformError(
-      'access.no_token',
-      'No session token (JWT) provided. Please provide a valid JWT using X-DreamFactory-Session-Token ' +
-        "request header or 'session_token' url query parameter.",
-    );
-  }
-  if (principal.roleId === null && principal.apiKey === null) {
+  if (principal.kind === 'anonymous') throw noToken();
+  if (principal.role === null && principal.apiKey === null) {
     throw new PlatformError(
       'access.no_credentials',
       'No API Key provided. Please provide a valid API Key using X-DreamFactory-API-Key request header or ' +
         "'api_key' url query parameter.",
     );
   }
-  if (principal.roleId === null) {
+  if (principal.role === null && principal.user === undefined) throw noToken();
+  if (principal.role === null) {
     throw new PlatformError(
       'access.forbidden',
       'Role not found. A role may not be assigned to you or your application.',
+    );
+  }
+  if (!isInForce(principal)) {
+    throw new PlatformError(
+      'access.forbidden',
+      'Access Forbidden. The role assigned to you or your application or the application itself is ' +
+        'not active.',
     );
   }
   if (principal.user === undefined) {
@@ -52,10 +55,44 @@ export function refuse(operation: Operation, location: Location): never {
   );
 }
 
-/** Administrators may do everything, everybody else only what is public: the policy until roles exist. */
-export const administratorsOnly: AccessPolicy = {
+/**
+ * Administrators may do everything, everybody else what is public and what the role grants (spec §5.13).
+ */
+export const byRole: AccessPolicy = {
   check(operation, location) {
-    if (operation.principal.isAdmin || location.isPublic === true) return;
+    const { principal, action } = operation;
+    if (principal.isAdmin || location.isPublic === true) return;
+    if (location.isForUsers === true && principal.user !== undefined) return;
+    const { role } = principal;
+    if (role !== null && isInForce(principal)) {
+      const { verbs, filtered } = role.allowance(operation, location);
+      const bit = verbBits[action];
+      if ((filtered & bit) !== 0) throw filters(operation, location);
+      if ((verbs & bit) !== 0) return;
+    }
     refuse(operation, location);
   },
 };
+
+// What was switched off refuses; a role that is merely missing is said so elsewhere.
+function isInForce({ role, app, failure }: Principal): boolean {
+  return failure === undefined && role?.isActive === true && app?.isActive !== false;
+}
+
+function noToken(): PlatformError {
+  return new PlatformError(
+    'access.no_token',
+    'No session token (JWT) provided. Please provide a valid JWT using X-DreamFactory-Session-Token ' +
+      "request header or 'session_token' url query parameter.",
+  );
+}
+
+// A row that cannot be applied as it was meant must not open more than was meant.
+function filters({ action, service }: Operation, { component }: Location): PlatformError {
+  return new PlatformError(
+    'access.forbidden',
+    `Access Forbidden. This role grants ${action} access to component '${component}' of service ` +
+      `'${service}' under filters, which this release cannot apply. An administrator has to take the ` +
+      'filters out of the role, or the access.',
+  );
+}

@@ -1,11 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import { administratorsOnly } from './access.ts';
+import { byRole } from './access.ts';
 import { Body } from './body.ts';
 import { Dispatcher, errorResult } from './dispatch.ts';
 import { PlatformError } from './errors.ts';
 import { limits } from './limits.ts';
 import type { Observation } from './observe.ts';
-import { anonymous, type InnerCall, type Operation, type Principal, type Result } from './operation.ts';
+import {
+  anonymous,
+  type InnerCall,
+  type Operation,
+  type Principal,
+  type Result,
+  type UserView,
+} from './operation.ts';
+import { Role } from './role.ts';
 import type { ScriptPlan } from './script.ts';
 import type { CallContext, Location, Service } from './service.ts';
 
@@ -63,7 +71,7 @@ function house(
       },
       list: () => [service],
     },
-    access: administratorsOnly,
+    access: byRole,
     scripts,
     observe: (observation) => seen.push(observation),
   });
@@ -245,12 +253,50 @@ describe('inner calls', () => {
 });
 
 describe('refusals of spec §5.2', () => {
-  const app: Principal = { ...anonymous, kind: 'app', apiKey: 'k', appId: 1, roleId: 2 };
+  const role = new Role({ id: 2, name: 'reader', isActive: true, grants: [] });
+  const off = new Role({ ...role, isActive: false });
+  const view = { id: 1, name: 'web', isActive: true };
+  const app: Principal = { ...anonymous, kind: 'app', apiKey: 'k', app: view, role };
+  const user: UserView = {
+    id: 7,
+    name: 'Uma',
+    username: 'uma',
+    displayName: 'Uma',
+    firstName: 'Uma',
+    lastName: '',
+    email: 'uma@example.com',
+    isAdmin: false,
+    lastLogin: null,
+  };
   test.each([
     ['nothing at all', anonymous, 400, /^No session token \(JWT\) or API Key detected/],
     ['an unknown key', { ...anonymous, apiKey: '0000' }, 400, /^No session token \(JWT\) provided/],
     ['a user without key and role', { ...anonymous, kind: 'user' as const }, 400, /^No API Key provided/],
-    ['a key without role', { ...app, roleId: null }, 403, /^Role not found/],
+    ['a key without role and user', { ...app, role: null }, 400, /^No session token \(JWT\) provided/],
+    [
+      'key and user without role',
+      { ...app, kind: 'user' as const, user, role: null },
+      403,
+      /^Role not found/,
+    ],
+    [
+      'an inactive role',
+      { ...app, role: off },
+      403,
+      /^Access Forbidden\. The role assigned .* is not active/,
+    ],
+    [
+      'an inactive app',
+      { ...app, app: { ...view, isActive: false } },
+      403,
+      /the application itself is not active/,
+    ],
+    [
+      'a role that does not allow it',
+      { ...app, kind: 'user' as const, user },
+      403,
+      /^Access Forbidden\. GET access to component/,
+    ],
     ['a role but nobody', app, 401, /^Unauthorized\. User is not authenticated\./],
   ])('%s', async (_name, principal, status, text) => {
     const { dispatcher } = house(() => ok(1));

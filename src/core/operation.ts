@@ -3,6 +3,7 @@
 // scripts.
 import type { Body } from './body.ts';
 import type { PlatformError } from './errors.ts';
+import type { Role } from './role.ts';
 
 /** What is done to a resource, in the field's own words. */
 export type Action = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -62,14 +63,30 @@ export interface UserView {
   readonly lastLogin: string | null;
 }
 
+/** The app whose API key came with a request. */
+export interface AppView {
+  readonly id: number;
+  readonly name: string;
+  readonly isActive: boolean;
+}
+
+/** Values of lookups by name, as scripts may see them. */
+export interface LookupValues {
+  readonly open: Readonly<Record<string, string>>;
+  /** Private ones that scripts were expressly allowed to see. */
+  readonly secret: Readonly<Record<string, string>>;
+}
+
 /** On whose authority an operation is done. */
 export interface Principal {
   readonly kind: 'user' | 'app' | 'system' | 'anonymous';
   readonly user: UserView | undefined;
   /** System administrators pass every access check. */
   readonly isAdmin: boolean;
-  readonly roleId: number | null;
-  readonly appId: number | null;
+  /** What everybody else may do; null: nothing but what is public. */
+  readonly role: Role | null;
+  readonly app: AppView | null;
+  readonly lookups: LookupValues;
   /** The API key that came with the request, whether or not it is one of ours. */
   readonly apiKey: string | null;
   readonly sessionId: string | null;
@@ -77,13 +94,17 @@ export interface Principal {
   readonly failure?: PlatformError;
 }
 
+/** No lookups at all. */
+export const noLookups: LookupValues = { open: {}, secret: {} };
+
 /** Nobody: no key and no token. */
 export const anonymous: Principal = {
   kind: 'anonymous',
   user: undefined,
   isAdmin: false,
-  roleId: null,
-  appId: null,
+  role: null,
+  app: null,
+  lookups: noLookups,
   apiKey: null,
   sessionId: null,
 };

@@ -27,6 +27,8 @@ export interface Location {
   readonly events: readonly EventName[];
   /** The one operation that needs no access check (login). */
   readonly isPublic?: boolean;
+  /** Open to every user who is logged in, whatever the role (own profile and password). */
+  readonly isForUsers?: boolean;
 }
 
 /** What a service may do while it handles an operation. */

@@ -52,6 +52,73 @@ export interface UserRecord extends Stamps {
   readonly isActive: boolean;
   readonly isSysAdmin: boolean;
   readonly lastLoginDate: string | null;
+  readonly phone: string | null;
+  readonly defaultAppId: number | null;
+}
+
+/** A role; what it grants is in its rows of access. */
+export interface RoleRecord extends Stamps {
+  readonly id: number;
+  readonly name: string;
+  readonly description: string | null;
+  readonly isActive: boolean;
+}
+
+/** A row of access of a role; without a service it speaks of all services. */
+export interface RoleAccessRecord extends Stamps {
+  readonly id: number;
+  readonly roleId: number;
+  readonly serviceId: number | null;
+  readonly component: string | null;
+  /** GET 1, POST 2, PUT 4, PATCH 8, DELETE 16. */
+  readonly verbMask: number;
+  /** API 1, scripts 2. */
+  readonly requestorMask: number;
+  readonly filters: readonly unknown[];
+  readonly filterOp: string;
+}
+
+/** An app: an API key and the role of whoever comes with it alone. */
+export interface AppRecord extends Stamps {
+  readonly id: number;
+  readonly name: string;
+  readonly apiKey: string;
+  readonly description: string | null;
+  readonly isActive: boolean;
+  /** 0: none, 1: in a file service, 2: an address, 3: a path of this server. */
+  readonly type: number;
+  readonly path: string | null;
+  readonly url: string | null;
+  readonly storageServiceId: number | null;
+  readonly storageContainer: string | null;
+  readonly requiresFullscreen: boolean;
+  readonly allowFullscreenToggle: boolean;
+  readonly toggleLocation: string;
+  readonly roleId: number | null;
+}
+
+/** The role that a user has in an app. */
+export interface UserRoleRecord extends Stamps {
+  readonly id: number;
+  readonly userId: number;
+  readonly appId: number;
+  readonly roleId: number;
+}
+
+/** A named value; the value of a private one is sealed. */
+export interface LookupRecord extends Stamps {
+  readonly id: number;
+  readonly name: string;
+  /** Whose it is: `system`, `app:3`, `role:3`, `user:3`. Names are unique for each. */
+  readonly owner: string;
+  readonly appId: number | null;
+  readonly roleId: number | null;
+  readonly userId: number | null;
+  readonly value: string;
+  readonly isPrivate: boolean;
+  /** Whether scripts may see the value although it is private. */
+  readonly isScriptVisible: boolean;
+  readonly description: string | null;
 }
 
 /** An open session: a token is good only while its row is here and not closed. */
@@ -77,6 +144,17 @@ export interface Repository<Entry extends Stamps, Key> {
   /** Undefined when there is no such record. */
   update(key: Key, changes: Partial<New<Entry>>, by: number | null): Promise<Entry | undefined>;
   delete(key: Key): Promise<boolean>;
+}
+
+/** Stamped records that belong to others and are listed with them. */
+export interface DetailRepository<Entry extends Stamps> {
+  /** Those that have these values, all without; in the order in which they were made. */
+  list(having?: Partial<Entry>): Promise<Entry[]>;
+  /** Throws `config.conflict` when what must be unique is taken. */
+  add(entry: New<Entry>, by: number | null): Promise<void>;
+  /** False when there is none with that id. */
+  update(id: number, changes: Partial<New<Entry>>, by: number | null): Promise<boolean>;
+  delete(id: number): Promise<boolean>;
 }
 
 /** Users with the look-ups that logging in needs. */
@@ -107,6 +185,11 @@ export interface Store {
   readonly eventScripts: Repository<EventScriptRecord, string>;
   readonly users: UserRepository;
   readonly sessions: SessionRepository;
+  readonly roles: Repository<RoleRecord, number>;
+  readonly roleAccess: DetailRepository<RoleAccessRecord>;
+  readonly apps: Repository<AppRecord, number>;
+  readonly userRoles: DetailRepository<UserRoleRecord>;
+  readonly lookups: DetailRepository<LookupRecord>;
   /** Grows with every change of configuration, by whichever process. */
   generation(): Promise<number>;
   /** All that `work` does with the store it is given happens, or nothing does. Use only that store inside. */

@@ -6,6 +6,7 @@ import type { Body } from '../core/body.ts';
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { type Action, anonymous, type Parameters, type Principal } from '../core/operation.ts';
+import type { Authority } from '../security/authority.ts';
 import type { BasicLogins } from '../security/basic-logins.ts';
 import type { Sessions } from '../security/sessions.ts';
 
@@ -13,6 +14,7 @@ import type { Sessions } from '../security/sessions.ts';
 export interface AuthenticationParts {
   readonly sessions: Pick<Sessions, 'resolve'>;
   readonly basicLogins: Pick<BasicLogins, 'resolve'>;
+  readonly authority: Pick<Authority, 'appPrincipal'>;
   /** Accept `session_token` in query and body too, as old clients send it (rulings 3). */
   readonly sessionTokenInQuery: boolean;
 }
@@ -31,7 +33,8 @@ export interface Asking {
 /** Finds principals. */
 export class Authentication {
   readonly #parts: AuthenticationParts;
-  readonly #keyed = new LRUCache<string, Principal>({ max: limits.sessionCache });
+  // Keys that are none of ours, so that their principals are the same objects, too.
+  readonly #strangers = new LRUCache<string, Principal>({ max: limits.sessionCache });
 
   constructor(parts: AuthenticationParts) {
     this.#parts = parts;
@@ -52,10 +55,10 @@ export class Authentication {
 
   #nobody(apiKey: string | null): Principal {
     if (apiKey === null) return anonymous;
-    const known = this.#keyed.get(apiKey);
+    const known = this.#parts.authority.appPrincipal(apiKey) ?? this.#strangers.get(apiKey);
     if (known !== undefined) return known;
     const principal = { ...anonymous, apiKey };
-    if (apiKey.length <= limits.apiKeyChars) this.#keyed.set(apiKey, principal);
+    if (apiKey.length <= limits.apiKeyChars) this.#strangers.set(apiKey, principal);
     return principal;
   }
 

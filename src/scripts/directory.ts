@@ -5,7 +5,9 @@ import type { Observe } from '../core/observe.ts';
 import type { Runner } from '../core/runner.ts';
 import type { Script, ScriptDirectory, ScriptHandlers, ScriptPlan } from '../core/script.ts';
 import type { EventScriptRecord } from '../core/store.ts';
+import type { RunTokens } from '../security/run-tokens.ts';
 import type { Compiler } from './compiler.ts';
+import type { Outgoing } from './foreign-call.ts';
 import { SessionTexts } from './platform.ts';
 import { LoadedScript, ScriptRuns } from './run.ts';
 import { runnerOf, timeoutOf } from './script-types.ts';
@@ -20,6 +22,10 @@ export interface EventScriptsParts {
   readonly compiler: Compiler;
   readonly runners: ReadonlyMap<string, Runner>;
   readonly observe: Observe;
+  /** Calls other hosts; without, scripts cannot. */
+  readonly outgoing?: Outgoing;
+  /** Gives scripts the token of their session; without, they get one that no door accepts. */
+  readonly runTokens?: RunTokens;
 }
 
 /** The event scripts of the platform, and what makes the scripts of services its handlers. */
@@ -27,7 +33,7 @@ export class EventScripts implements ScriptDirectory {
   readonly handlers: ScriptHandlers;
   readonly #compiler: Compiler;
   readonly #runs: ScriptRuns;
-  readonly #view = new EventView({ sessions: new SessionTexts() });
+  readonly #view: EventView;
   #scripts = new Map<string, readonly LoadedScript[]>();
   readonly #parameters = new KnownParameters();
   #generation = 0;
@@ -36,6 +42,7 @@ export class EventScripts implements ScriptDirectory {
   constructor(parts: EventScriptsParts) {
     this.#compiler = parts.compiler;
     this.#runs = new ScriptRuns(parts);
+    this.#view = new EventView({ sessions: new SessionTexts(parts.runTokens) });
     this.handlers = new ServiceScripts({
       compiler: parts.compiler,
       runs: this.#runs,

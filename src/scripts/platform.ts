@@ -1,7 +1,8 @@
 // What scripts find under `platform`: the session of the caller and the configuration that is fit to be seen.
-// Invariant: nothing here opens a door; the session token of a run is no credential of the caller.
-import { randomBytes } from 'node:crypto';
+// Invariant: nothing here outlives a run for long; the session token in it is not the caller's own.
 import type { Principal, UserView } from '../core/operation.ts';
+import type { Role } from '../core/role.ts';
+import { RunTokens } from '../security/run-tokens.ts';
 
 /** Parts of the server's configuration that scripts may see. */
 export interface PlatformFacts {
@@ -30,39 +31,64 @@ export function platformConfig({ version, maxRecords, storagePath }: PlatformFac
   return { ...df, df };
 }
 
-/** The JSON of `platform.session`, written once per principal. */
+/** The JSON of `platform.session`, written once per principal; again when the token in it grows old. */
 export class SessionTexts {
-  readonly #texts = new WeakMap<Principal, string>();
+  readonly #texts = new WeakMap<Principal, { text: string; renewAt: number }>();
+  readonly #tokens: Pick<RunTokens, 'issue'>;
+
+  constructor(tokens: Pick<RunTokens, 'issue'> = new RunTokens()) {
+    this.#tokens = tokens;
+  }
 
   of(principal: Principal): string {
-    let text = this.#texts.get(principal);
-    if (text === undefined) {
-      text = JSON.stringify(session(principal));
-      this.#texts.set(principal, text);
+    let known = this.#texts.get(principal);
+    if (known === undefined || (known.renewAt !== Infinity && known.renewAt <= Date.now())) {
+      const issued = this.#tokens.issue(principal);
+      const text = JSON.stringify(session(principal, issued?.token ?? null));
+      known = { text, renewAt: issued?.renewAt ?? Infinity };
+      this.#texts.set(principal, known);
     }
-    return text;
+    return known.text;
   }
 }
 
 // Lists where DreamFactory has empty PHP arrays, and the order of its keys: scripts dump and compare
 // sessions.
-function session(principal: Principal): Record<string, unknown> {
-  const { user, roleId } = principal;
+function session(principal: Principal, token: string | null): Record<string, unknown> {
+  const { user, role, app, lookups } = principal;
   return {
     api_key: principal.apiKey,
-    session_token: user === undefined ? null : runToken(),
+    session_token: token,
     ...(user === undefined ? {} : { user: userJson(user) }),
-    app: { id: principal.appId },
-    ...(roleId === null ? {} : { role: { id: roleId } }),
-    lookup: [],
-    lookup_secret: [],
-    ...(roleId === null ? { has_role: false } : {}),
+    app: { id: app?.id ?? null },
+    ...(role === null ? {} : { role: roleJson(role) }),
+    lookup: mapJson(lookups.open),
+    lookup_secret: mapJson(lookups.secret),
+    ...(role === null ? { has_role: false } : {}),
   };
 }
 
-// Scripts pass it on as a header to `platform.api`, which needs none; no door accepts it.
-function runToken(): string {
-  return `run.${randomBytes(32).toString('base64url')}`;
+function mapJson(map: Readonly<Record<string, string>>): unknown {
+  return Object.keys(map).length === 0 ? [] : map;
+}
+
+function roleJson({ id, name, grants }: Role): Record<string, unknown> {
+  const services = grants.map((grant) => ({
+    id: grant.id,
+    role_id: id,
+    service_id: grant.serviceId,
+    component: grant.component,
+    verb_mask: grant.verbMask,
+    requestor_mask: grant.requestorMask,
+    filters: grant.filters,
+    filter_op: grant.filterOp,
+    created_date: grant.createdDate,
+    last_modified_date: grant.lastModifiedDate,
+    created_by_id: grant.createdById,
+    last_modified_by_id: grant.lastModifiedById,
+    service: grant.service,
+  }));
+  return { id, name, services };
 }
 
 function userJson(user: UserView): Record<string, unknown> {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { limits } from '../core/limits.ts';
 import type { Store, UserRecord } from '../core/store.ts';
 import { createSqliteStore } from '../store/sqlite.ts';
+import { authorityOf } from './authority-fixture.ts';
 import { BasicLogins } from './basic-logins.ts';
 import { Passwords } from './passwords.ts';
 import { LoginThrottle } from './throttle.ts';
@@ -16,7 +17,13 @@ let user: UserRecord;
 
 beforeEach(async () => {
   store = await createSqliteStore({ file: ':memory:' });
-  logins = new BasicLogins({ store, passwords, throttle: new LoginThrottle({ now }), now });
+  logins = new BasicLogins({
+    store,
+    passwords,
+    throttle: new LoginThrottle({ now }),
+    authority: authorityOf(store),
+    now,
+  });
   user = await store.users.create(
     {
       name: 'Ada',
@@ -28,6 +35,8 @@ beforeEach(async () => {
       isActive: true,
       isSysAdmin: true,
       lastLoginDate: null,
+      phone: null,
+      defaultAppId: null,
     },
     null,
   );

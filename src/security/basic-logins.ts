@@ -7,13 +7,16 @@ import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Principal } from '../core/operation.ts';
 import type { Store, UserRecord } from '../core/store.ts';
+import type { Authority } from './authority.ts';
 import { Identity } from './identity.ts';
 import type { Passwords } from './passwords.ts';
 import { type LoginThrottle, loginKeys } from './throttle.ts';
+import { knownUser } from './users.ts';
 
 /** What Basic logins are checked with. */
 export interface BasicLoginsParts {
-  readonly store: Pick<Store, 'users'>;
+  readonly store: Pick<Store, 'users' | 'userRoles'>;
+  readonly authority: Pick<Authority, 'generation' | 'rightsOf'>;
   readonly passwords: Passwords;
   readonly throttle: LoginThrottle;
   /** Milliseconds since 1970. */
@@ -63,8 +66,9 @@ export class BasicLogins {
     const known = await this.#remembered(digest);
     if (known !== undefined) return known;
     const { email, password } = readCredentials(credentials);
-    const user = await this.#login(email, password, remoteAddress);
-    const identity = new Identity(null, user, this.#now());
+    const { store, authority } = this.#parts;
+    const user = await knownUser(store, await this.#login(email, password, remoteAddress));
+    const identity = new Identity({ sessionId: null, user, now: this.#now(), authority });
     this.#known.set(digest, { identity, verifiedAt: this.#now() });
     return identity;
   }
@@ -77,7 +81,7 @@ export class BasicLogins {
     if (identity.isFresh(now)) return identity;
     const user = await this.#parts.store.users.get(identity.user.id);
     if (user?.isActive !== true || user.passwordHash !== identity.user.passwordHash) return undefined;
-    identity.renew(user, now);
+    identity.renew(await knownUser(this.#parts.store, user), now);
     return identity;
   }
 

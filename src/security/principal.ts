@@ -2,6 +2,8 @@
 // in.
 import type { Principal, UserView } from '../core/operation.ts';
 import type { UserRecord } from '../core/store.ts';
+import { noRights, type Rights } from './authority.ts';
+import type { KnownUser } from './users.ts';
 
 /** How a user came in. */
 export interface Credentials {
@@ -9,24 +11,22 @@ export interface Credentials {
   readonly apiKey: string | null;
 }
 
-/** The principal that a user is. */
-export function userPrincipal(user: UserRecord, { sessionId, apiKey }: Credentials): Principal {
-  return {
-    kind: 'user',
-    user: userView(user),
-    isAdmin: user.isSysAdmin,
-    roleId: null,
-    appId: null,
-    apiKey,
-    sessionId,
-  };
+/** The principal that a user is, with the rights he has there. */
+export function userPrincipal(
+  user: UserRecord,
+  { sessionId, apiKey }: Credentials,
+  rights: Rights = noRights,
+): Principal {
+  return { kind: 'user', user: userView(user), isAdmin: user.isSysAdmin, apiKey, sessionId, ...rights };
 }
 
-/** Whether two records of a user make the same principal. */
-export function isSameUser(one: UserRecord, other: UserRecord): boolean {
-  return (
-    one.isSysAdmin === other.isSysAdmin && JSON.stringify(userView(one)) === JSON.stringify(userView(other))
-  );
+/** Whether what was read of a user twice makes the same principal. */
+export function isSameUser(one: KnownUser, other: KnownUser): boolean {
+  return fingerprint(one) === fingerprint(other);
+}
+
+function fingerprint({ record, roles }: KnownUser): string {
+  return JSON.stringify([userView(record), roles]);
 }
 
 function userView(user: UserRecord): UserView {

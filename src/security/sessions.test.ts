@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { limits } from '../core/limits.ts';
 import type { Store, UserRecord } from '../core/store.ts';
 import { createSqliteStore } from '../store/sqlite.ts';
+import { authorityOf } from './authority-fixture.ts';
 import { MasterKey } from './master-key.ts';
 import { Sessions } from './sessions.ts';
 import { TokenAuthority } from './tokens.ts';
@@ -17,7 +18,12 @@ let user: UserRecord;
 // Another process of the same installation: same store and key, nothing cached.
 const another = () => {
   const now = () => clock.now;
-  return new Sessions({ store, tokens: new TokenAuthority({ key, now }), now });
+  return new Sessions({
+    store,
+    tokens: new TokenAuthority({ key, now }),
+    authority: authorityOf(store),
+    now,
+  });
 };
 
 beforeEach(async () => {
@@ -35,6 +41,8 @@ beforeEach(async () => {
       isActive: true,
       isSysAdmin: true,
       lastLoginDate: null,
+      phone: null,
+      defaultAppId: null,
     },
     null,
   );
@@ -51,7 +59,7 @@ describe('a token', () => {
     expect(await resolve(token)).toMatchObject({
       kind: 'user',
       isAdmin: true,
-      roleId: null,
+      role: null,
       apiKey: null,
       sessionId: expect.any(String),
       user: { id: user.id, email: 'ada@example.com', displayName: 'Ada Admin', isAdmin: true },

@@ -8,8 +8,11 @@ import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Principal } from '../core/operation.ts';
 import type { SessionRecord, Store, UserRecord } from '../core/store.ts';
+import type { Authority } from './authority.ts';
 import { Identity } from './identity.ts';
+import type { RunTokens } from './run-tokens.ts';
 import { expired, invalid, type TokenAuthority } from './tokens.ts';
+import { knownUser } from './users.ts';
 
 const minuteMs = 60_000;
 
@@ -23,8 +26,11 @@ export interface OpenedSession {
 
 /** What sessions are made with. */
 export interface SessionsParts {
-  readonly store: Pick<Store, 'sessions' | 'users'>;
+  readonly store: Pick<Store, 'sessions' | 'users' | 'userRoles'>;
   readonly tokens: TokenAuthority;
+  readonly authority: Pick<Authority, 'generation' | 'rightsOf'>;
+  /** Tokens of scripts, which stand for the session of their caller. */
+  readonly runTokens?: Pick<RunTokens, 'claims'>;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
@@ -38,13 +44,17 @@ interface Known {
 export class Sessions {
   readonly #store: SessionsParts['store'];
   readonly #tokens: TokenAuthority;
+  readonly #authority: SessionsParts['authority'];
+  readonly #runTokens: SessionsParts['runTokens'];
   readonly #now: () => number;
   readonly #known = new LRUCache<string, Known>({ max: limits.sessionCache });
   readonly #loading = new Map<string, Promise<Known>>();
 
-  constructor({ store, tokens, now = Date.now }: SessionsParts) {
+  constructor({ store, tokens, authority, runTokens, now = Date.now }: SessionsParts) {
     this.#store = store;
     this.#tokens = tokens;
+    this.#authority = authority;
+    this.#runTokens = runTokens;
     this.#now = now;
   }
 
@@ -108,6 +118,13 @@ export class Sessions {
     }
   }
 
+  /** Forgets what is remembered of users: in this process their changes are in force at once. */
+  forget(userIds: readonly number[]): void {
+    for (const [token, known] of this.#known.entries()) {
+      if (userIds.includes(known.identity.user.id)) this.#known.delete(token);
+    }
+  }
+
   // Requests that come with the same token at the same time share one look-up.
   #load(token: string): Promise<Known> {
     let loading = this.#loading.get(token);
@@ -121,11 +138,14 @@ export class Sessions {
   async #look(token: string): Promise<Known> {
     // Taken before the rows are read: what is closed meanwhile is not trusted longer than the limit.
     const now = this.#now();
-    const { sessionId, userId, expiresAt } = await this.#tokens.verify(token);
-    await this.#openSession(sessionId);
-    const user = await this.#activeUser(userId);
-    const known = this.#known.get(token) ?? { identity: new Identity(sessionId, user, now), expiresAt };
-    known.identity.renew(user, now);
+    const claims = this.#runTokens?.claims(token) ?? (await this.#tokens.verify(token));
+    const { sessionId, userId, expiresAt } = claims;
+    if (sessionId !== null) await this.#openSession(sessionId);
+    const user = await knownUser(this.#store, await this.#activeUser(userId));
+    const authority = this.#authority;
+    const identity = this.#known.get(token)?.identity ?? new Identity({ sessionId, user, now, authority });
+    const known = { identity, expiresAt };
+    identity.renew(user, now);
     this.#known.set(token, known);
     return known;
   }

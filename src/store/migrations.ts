@@ -5,6 +5,7 @@ import { PlatformError } from '../core/errors.ts';
 import type { StoreDialect } from './dialect.ts';
 import { foundation } from './migrations/2026-11-21-foundation.ts';
 import { serviceDocument } from './migrations/2026-11-21-service-document.ts';
+import { usersAndRoles } from './migrations/2026-11-21-users-and-roles.ts';
 import type { Handle } from './table.ts';
 
 /** All migrations by name. */
@@ -12,6 +13,7 @@ function migrations(dialect: StoreDialect): Record<string, Migration> {
   return {
     '2026-11-21-foundation': foundation(dialect),
     '2026-11-21-service-document': serviceDocument,
+    '2026-11-21-users-and-roles': usersAndRoles(dialect),
   };
 }
 

@@ -130,18 +130,35 @@ export class Records<Entry extends Stamps, Key extends string | number> implemen
     return row === undefined ? undefined : readRow(kinds, row);
   }
 
-  async #write<T>(row: TableRow, work: (handle: Handle) => Promise<T>): Promise<T> {
-    try {
-      return await inTransaction(this.#handle, async (handle) => {
-        const outcome = await work(handle);
-        await bumpGeneration(handle);
-        return outcome;
-      });
-    } catch (error) {
-      const column = this.#dialect.conflict(error);
-      if (column === undefined) throw error;
-      const message = `The ${column} '${row[column]}' is already taken by another ${this.#kind.noun}.`;
-      throw new PlatformError('config.conflict', message, { cause: error });
-    }
+  #write<T>(row: TableRow, work: (handle: Handle) => Promise<T>): Promise<T> {
+    const handle = this.#handle;
+    return writeChange({ handle, dialect: this.#dialect, noun: this.#kind.noun, row }, work);
+  }
+}
+
+/** A change of configuration: where, of what, and the cells that it writes. */
+interface WrittenChange {
+  readonly handle: Handle;
+  readonly dialect: StoreDialect;
+  readonly noun: string;
+  readonly row: TableRow;
+}
+
+/** Makes a change and counts it; what must be unique and is not becomes `config.conflict`. */
+export async function writeChange<T>(
+  { handle, dialect, noun, row }: WrittenChange,
+  work: (handle: Handle) => Promise<T>,
+): Promise<T> {
+  try {
+    return await inTransaction(handle, async (inside) => {
+      const outcome = await work(inside);
+      await bumpGeneration(inside);
+      return outcome;
+    });
+  } catch (error) {
+    const column = dialect.conflict(error);
+    if (column === undefined) throw error;
+    const message = `The ${column} '${row[column]}' is already taken by another ${noun}.`;
+    throw new PlatformError('config.conflict', message, { cause: error });
   }
 }

@@ -1,7 +1,18 @@
 // The system database on any engine that Kysely speaks to: migrated when opened, one repository per kind of
 // record.
 import { Kysely } from 'kysely';
-import type { EventScriptRecord, ServiceRecord, Store } from '../core/store.ts';
+import type {
+  AppRecord,
+  EventScriptRecord,
+  LookupRecord,
+  RoleAccessRecord,
+  RoleRecord,
+  ServiceRecord,
+  Store,
+  UserRoleRecord,
+} from '../core/store.ts';
+import { appKind, lookupKind, roleAccessKind, roleKind, userRoleKind } from './authority.ts';
+import { Details } from './details.ts';
 import type { StoreDialect } from './dialect.ts';
 import { eventScriptKind } from './event-scripts.ts';
 import { readGeneration } from './generation.ts';
@@ -33,6 +44,11 @@ function storeOn(handle: Handle, dialect: StoreDialect): Store {
     eventScripts: new Records<EventScriptRecord, string>({ handle, dialect, kind: eventScriptKind }),
     users: new Users({ handle, dialect }),
     sessions: new Sessions(handle),
+    roles: new Records<RoleRecord, number>({ handle, dialect, kind: roleKind }),
+    roleAccess: new Details<RoleAccessRecord>({ handle, dialect, kind: roleAccessKind }),
+    apps: new Records<AppRecord, number>({ handle, dialect, kind: appKind }),
+    userRoles: new Details<UserRoleRecord>({ handle, dialect, kind: userRoleKind }),
+    lookups: new Details<LookupRecord>({ handle, dialect, kind: lookupKind }),
     generation: () => readGeneration(handle),
     transaction: (work) => inTransaction(handle, (inside) => work(storeOn(inside, dialect))),
     close: () => (handle.isTransaction ? Promise.resolve() : handle.destroy()),

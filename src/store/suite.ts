@@ -325,4 +325,6 @@ const ada: New<UserRecord> = {
   isActive: true,
   isSysAdmin: true,
   lastLoginDate: null,
+  phone: null,
+  defaultAppId: null,
 };

@@ -49,6 +49,12 @@ export const json: Kind<Readonly<Record<string, unknown>>> = {
   write: (value) => JSON.stringify(value),
 };
 
+/** A JSON list. */
+export const jsonList: Kind<readonly unknown[]> = {
+  read: (cell) => JSON.parse(String(cell)) as unknown[],
+  write: (value) => JSON.stringify(value),
+};
+
 /** The column of a field: `isActive` is kept in `is_active`. */
 export function columnOf(field: string): string {
   return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

@@ -2,7 +2,7 @@
 // cannot have two accounts, nor one account two counters of failed logins.
 import type { New, UserRecord, UserRepository } from '../core/store.ts';
 import { type RecordKind, Records, type RecordsParts, stampKinds } from './records.ts';
-import { flag, type Handle, integer, optionalText, text, timestamp } from './table.ts';
+import { flag, type Handle, integer, optionalInteger, optionalText, text, timestamp } from './table.ts';
 
 const userKind: RecordKind<UserRecord> = {
   table: 'user',
@@ -20,6 +20,8 @@ const userKind: RecordKind<UserRecord> = {
     isActive: flag,
     isSysAdmin: flag,
     lastLoginDate: optionalText,
+    phone: optionalText,
+    defaultAppId: optionalInteger,
     ...stampKinds,
   },
 };

@@ -2,13 +2,17 @@
 // what is not asked yet because a later part of the product brings it (`later`), and calls made in the place
 // of others so that generated ids stay those of the records (`standIns`). The replayer reads all three;
 // nothing else is left out.
-import type { RecordedRequest, RecordedResponse } from './records.ts';
+import type { ForeignRequest, RecordedRequest, RecordedResponse } from './records.ts';
 
 /** A deliberate difference. */
 export interface Difference {
   readonly reason: string;
   /** What replaces the recorded answer; parts that are absent are as recorded. */
   readonly ours: Partial<RecordedResponse>;
+  /** What replaces the requests that the foreign server received. */
+  readonly foreign?: readonly ForeignRequest[];
+  /** What replaces the recorded output of scripts. */
+  readonly log?: string;
 }
 
 const error = (status: number, message: string) => ({
@@ -75,6 +79,10 @@ export const differences: Readonly<Record<string, Difference>> = {
       body: { config_keys: ['version'], df: { version: 'text', api_version: '2.0' }, session: { user: {} } },
     },
   },
+  '261-user-create': {
+    reason: 'only the fields that were asked for are answered',
+    ours: { body: { resource: [{ id: '{{user_id}}', email: 'uma@example.com', name: 'Uma User' }] } },
+  },
   'e-pre-set-limit-non-number': {
     reason: 'a malformed parameter is refused by name instead of ignored',
     ours: error(400, '{{message}}'),
@@ -102,9 +110,14 @@ export const later: readonly { readonly pattern: RegExp; readonly brings: string
   { pattern: /^(112|113)-/, brings: 'the whole system API' },
   { pattern: /^(114|2[345]\d)-(?!user|role|app|api)/, brings: 'script services' },
   { pattern: /^(010|123)-/, brings: 'OpenAPI' },
-  { pattern: /^2(5[6-9]|6\d)-/, brings: 'roles, apps and users' },
   { pattern: /^117-/, brings: 'the fixture service hrphp, whose scripts are PHP' },
   { pattern: /^(128|133)-/, brings: 'the language PHP (the script of this call)' },
+];
+
+/** Vectors that wait, by pattern on the id; queued ones are known by their configuration. */
+export const waiting: readonly { readonly pattern: RegExp; readonly brings: string }[] = [
+  { pattern: /python3/, brings: 'the language Python' },
+  { pattern: /php/, brings: 'the language PHP' },
 ];
 
 const oneRow: RecordedRequest = {

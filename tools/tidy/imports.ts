@@ -22,11 +22,17 @@ const table: readonly Row[] = [
   { folder: 'src/database', folders: ['src/core'], packages: ['better-sqlite3', 'kysely'] },
   { folder: 'src/security', folders: ['src/core'], packages: ['@node-rs/argon2', 'jose', 'lru-cache'] },
   { folder: 'src/egress', folders: ['src/core'], packages: ['undici'] },
-  { folder: 'src/openapi', folders: ['src/core'], packages: [] },
+  { folder: 'src/openapi', folders: ['src/core'], packages: ['yaml'] },
   {
     folder: 'src/services/sql',
     folders: ['src/core', 'src/services/.', ...ground],
     packages: ['kysely', 'lru-cache'],
+  },
+  // The platform's own records, as the people that they are about see them.
+  {
+    folder: 'src/services/user',
+    folders: ['src/core', 'src/services/.', 'src/services/system', ...ground],
+    packages: [],
   },
   {
     folder: 'src/services/*',
@@ -62,7 +68,7 @@ const entryPoints = [
   /^src\/cli\.ts$/,
   /^src\/runners\/[^/]+\/host\.ts$/,
   /^tools\/[^/]+\.(ts|mjs)$/,
-  /^bench\/(compare\.ts|servers\/)/,
+  /^bench\/(compare\.ts|servers\/|clients\/)/,
   /\.(config|d|test)\.ts$/,
   /^examples\//,
 ];

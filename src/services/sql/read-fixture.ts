@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { administratorsOnly } from '../../core/access.ts';
+import { byRole } from '../../core/access.ts';
 import { Body } from '../../core/body.ts';
 import { Dispatcher } from '../../core/dispatch.ts';
 import { PlatformError } from '../../core/errors.ts';
@@ -116,7 +116,7 @@ function dispatcherOf(
       },
       list: () => [service],
     },
-    access: administratorsOnly,
+    access: byRole,
     scripts: {
       generation: 1,
       plan: (events) => ({

@@ -164,6 +164,11 @@ describe('the own profile', () => {
       last_name: 'Admin',
       name: 'Ada Admin',
       email: 'admin@example.com',
+      phone: null,
+      security_question: null,
+      default_app_id: null,
+      oauth_provider: '',
+      adldap: '',
     });
     expect((await house.store.users.get(1))?.isActive).toBe(true);
   });

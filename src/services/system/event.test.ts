@@ -143,6 +143,7 @@ describe('the list of services', () => {
         { name: 'echo', label: 'Echo', group: 'Test', description: 'Says what it was asked.' },
         { name: 'sqlite', label: 'SQLite', group: 'Database' },
         { name: 'system', label: 'System Management', group: 'System' },
+        { name: 'user', label: 'User service', group: 'User' },
       ],
     });
   });

@@ -27,11 +27,12 @@ describe('places', () => {
       'admin/password',
       'admin/profile',
       'admin/session',
+      'app',
       'cache',
       'environment',
       'event',
     ];
-    const more = ['event_script', 'script_type', 'service', 'service_type'];
+    const more = ['event_script', 'lookup', 'role', 'script_type', 'service', 'service_type', 'user'];
     expect(body).toEqual({ resource: [...names, ...more].map((name) => ({ name })) });
     expect((await house.ask('GET', '?as_list=true')).body).toEqual({ resource: [...names, ...more] });
   });

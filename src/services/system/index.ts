@@ -1,25 +1,23 @@
-// The service `system`: the platform's own records and sessions as resources, on the same path as every
-// service.
-// Invariant: a record's id is no part of an event name; `service/5` fires what `service` fires (spec §2.3).
-import { PlatformError } from '../../core/errors.ts';
-import { eventName } from '../../core/event.ts';
-import { type Action, actions, type Operation, type Result } from '../../core/operation.ts';
-import type { Endpoint, Location, Service, ServiceType } from '../../core/service.ts';
+// The service `system`: the platform's own records and sessions as resources.
+import type { Service, ServiceType } from '../../core/service.ts';
 import { adminCollection } from './admin.ts';
-import { adminPassword } from './admin-password.ts';
-import { adminProfile } from './admin-profile.ts';
-import { adminSession } from './admin-session.ts';
+import { AppResource } from './app.ts';
 import { cacheResource } from './cache.ts';
 import { CollectionResource } from './collection.ts';
 import { environment } from './environment.ts';
 import { eventResource } from './event.ts';
 import { eventScriptCollection } from './event-script.ts';
+import { lookupCollection } from './lookup.ts';
 import type { SystemParts } from './parts.ts';
-import { flagOption } from './request.ts';
-import { answer, type Resource } from './resource.ts';
+import { adminPassword } from './password.ts';
+import { adminProfile } from './profile.ts';
+import { ResourceService } from './resource-service.ts';
+import { roleCollection } from './role.ts';
 import { scriptTypeCollection } from './script-type.ts';
 import { ServiceResource } from './service.ts';
 import { serviceTypeCollection } from './service-type.ts';
+import { adminSession } from './session.ts';
+import { userCollection } from './user.ts';
 
 export type { ScriptDesk, SystemParts } from './parts.ts';
 export type { ServiceListParts } from './service-list.ts';
@@ -28,18 +26,22 @@ export { listServices } from './service-list.ts';
 /** Makes the service `system`. */
 export function createSystemService(parts: SystemParts): Service {
   const { store } = parts;
-  return new SystemService([
+  return new ResourceService('system', [
     new CollectionResource({ collection: adminCollection(parts), store }),
     adminPassword(parts),
     adminProfile(parts),
     adminSession(parts),
+    new AppResource(parts),
     cacheResource(parts),
     environment(),
     eventResource(parts),
     new CollectionResource({ collection: eventScriptCollection(parts), store }),
+    new CollectionResource({ collection: lookupCollection(parts), store }),
+    new CollectionResource({ collection: roleCollection(parts), store }),
     new CollectionResource({ collection: scriptTypeCollection(parts), store }),
     new ServiceResource(parts),
     new CollectionResource({ collection: serviceTypeCollection(parts), store }),
+    new CollectionResource({ collection: userCollection(parts), store }),
   ]);
 }
 
@@ -54,93 +56,4 @@ export function systemServiceType(service: Service): ServiceType {
     config: [],
     create: () => service,
   };
-}
-
-interface Place {
-  /** Undefined at the root. */
-  readonly resource: Resource | undefined;
-  readonly allowed: readonly Action[];
-}
-
-class SystemService implements Service {
-  readonly name = 'system';
-  readonly type = 'system';
-  readonly #resources: readonly Resource[];
-  readonly #locations = new Map<string, Location>();
-  readonly #places = new Map<Location, Place>();
-
-  constructor(resources: readonly Resource[]) {
-    this.#resources = resources;
-    for (const action of actions) this.#place([], action, { resource: undefined, allowed: ['GET'] });
-    for (const resource of resources) {
-      for (const { pattern, actions: allowed } of resource.endpoints) {
-        for (const action of actions) this.#place(pattern, action, { resource, allowed });
-      }
-    }
-  }
-
-  locate(path: readonly string[], action: Action): Location | undefined {
-    const literal = this.#locations.get(key(path, action));
-    if (literal !== undefined || path.length === 0) return literal;
-    for (const { endpoints } of this.#resources) {
-      const found = endpoints.find(({ pattern }) => matches(pattern, path));
-      if (found !== undefined) return this.#locations.get(key(found.pattern, action));
-    }
-    return undefined;
-  }
-
-  handle(operation: Operation, location: Location): Promise<Result> | Result {
-    const place = this.#places.get(location);
-    if (place === undefined || !place.allowed.includes(operation.action)) throw unsupported(operation);
-    if (place.resource === undefined) return this.#listResources(operation);
-    const { name } = place.resource;
-    return place.resource.handle({
-      operation,
-      action: operation.action,
-      path: operation.path.slice(name.split('/').length),
-      parameters: operation.request.parameters,
-      by: operation.principal.user?.id ?? null,
-    });
-  }
-
-  describe(): readonly Endpoint[] {
-    const root: Endpoint = { pattern: [], actions: ['GET'], summary: 'list of resources' };
-    return [root, ...this.#resources.flatMap((resource) => resource.endpoints)];
-  }
-
-  #listResources(operation: Operation): Result {
-    const names = this.#resources.map((resource) => resource.name);
-    const asList = flagOption(operation.request.parameters, 'as_list');
-    return answer({ resource: asList ? names : names.map((name) => ({ name })) });
-  }
-
-  #place(pattern: readonly string[], action: Action, place: Place): void {
-    const own = place.resource?.name.split('/').length ?? 0;
-    const literals = pattern.filter((segment) => !segment.startsWith('{'));
-    const isPublic = place.resource?.publicActions?.includes(action) === true;
-    const location: Location = {
-      component: place.resource?.name ?? '',
-      events: [{ name: eventName('system', literals, action), drop: own }],
-      ...(isPublic ? { isPublic } : {}),
-    };
-    this.#locations.set(key(pattern, action), location);
-    this.#places.set(location, place);
-  }
-}
-
-function key(path: readonly string[], action: Action): string {
-  return `${action} ${path.join('/')}`;
-}
-
-function matches(pattern: readonly string[], path: readonly string[]): boolean {
-  if (pattern.length !== path.length) return false;
-  return pattern.every((segment, index) => segment.startsWith('{') || segment === path[index]);
-}
-
-function unsupported({ action, path }: Operation): PlatformError {
-  const what = path.length === 0 ? 'without a resource' : `for resource '${path.join('/')}'`;
-  return new PlatformError(
-    'request.unsupported_verb',
-    `${action} requests ${what} are not currently supported by the 'system' service.`,
-  );
 }

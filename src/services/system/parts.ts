@@ -1,6 +1,7 @@
 // What the service `system` needs of the rest of the house; the composition root hands it over.
 // Invariant: the system service reaches sessions, scripts and other services only through these.
 import type { Observe } from '../../core/observe.ts';
+import type { Principal } from '../../core/operation.ts';
 import type { Service, ServiceType } from '../../core/service.ts';
 import type { EventScriptRecord, New, ServiceRecord, Store, UserRecord } from '../../core/store.ts';
 
@@ -60,10 +61,14 @@ export interface OpenedSession {
 
 /** Opens, refreshes and closes sessions. */
 interface SessionDesk {
+  /** The principal of a token together with an API key. */
+  resolve(token: string, apiKey: string | null): Principal | Promise<Principal>;
   open(user: UserRecord, remember: boolean): Promise<OpenedSession>;
   /** Takes a token that may have expired; throws `access.*` when it cannot be refreshed. */
   refresh(token: string): Promise<OpenedSession>;
   close(sessionId: string): Promise<void>;
+  /** Forgets what is remembered of users, because it changed. */
+  forget(userIds: readonly number[]): void;
 }
 
 /** Hashes passwords and compares with them, in equal time whether or not there is a hash to compare with. */
@@ -80,6 +85,19 @@ interface Throttle {
   succeed(key: string): void;
 }
 
+/** Roles, apps and lookups in force. */
+interface AuthorityDesk {
+  /** Takes over what is stored. */
+  load(): Promise<void>;
+}
+
+/** Seals texts for the place where they are kept. */
+interface SecretDesk {
+  seal(text: string, place: string): string;
+  /** Throws when the text was not sealed for this place or with this key. */
+  open(sealed: string, place: string): string;
+}
+
 /** What the service `system` is made with. */
 export interface SystemParts {
   readonly store: Store;
@@ -88,5 +106,7 @@ export interface SystemParts {
   readonly sessions: SessionDesk;
   readonly passwords: PasswordDesk;
   readonly throttle: Throttle;
+  readonly authority: AuthorityDesk;
+  readonly secrets: SecretDesk;
   readonly observe: Observe;
 }

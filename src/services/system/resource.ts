@@ -22,6 +22,8 @@ export interface Resource {
   readonly endpoints: readonly Endpoint[];
   /** Actions that need no access check. */
   readonly publicActions?: readonly Action[];
+  /** Actions that every user who is logged in may do, whatever the role. */
+  readonly userActions?: readonly Action[];
   /** Throws PlatformError for refusals; is asked only for actions of its endpoints. */
   handle(call: Call): Promise<Result> | Result;
 }

@@ -1,7 +1,7 @@
 // A house for tests of the service `system`: real store, security, directory, dispatcher and system service.
 // The only source is an echo, and scripts do the least that their port promises.
 import { randomBytes } from 'node:crypto';
-import { administratorsOnly } from '../../core/access.ts';
+import { byRole } from '../../core/access.ts';
 import { Body } from '../../core/body.ts';
 import { Dispatcher } from '../../core/dispatch.ts';
 import { PlatformError } from '../../core/errors.ts';
@@ -10,6 +10,7 @@ import type { Observation } from '../../core/observe.ts';
 import type { Action, Operation, Parameters, Principal, Result } from '../../core/operation.ts';
 import type { Endpoint, Service, ServiceSettings, ServiceType } from '../../core/service.ts';
 import type { New, Store, UserRecord } from '../../core/store.ts';
+import { Authority } from '../../security/authority.ts';
 import { MasterKey } from '../../security/master-key.ts';
 import { Passwords } from '../../security/passwords.ts';
 import { userPrincipal } from '../../security/principal.ts';
@@ -20,6 +21,7 @@ import { TokenAuthority } from '../../security/tokens.ts';
 import { createSqliteStore } from '../../store/sqlite.ts';
 import { Services } from '../directory.ts';
 import { serviceTypes } from '../index.ts';
+import { createUserService, userServiceType } from '../user/index.ts';
 import { createSystemService, type ScriptDesk, systemServiceType } from './index.ts';
 
 /** The password of the administrator that every house begins with. */
@@ -62,20 +64,23 @@ export async function openHouse(): Promise<House> {
   const scripts: string[] = [];
   const observe = (observation: Observation) => void observations.push(observation);
   const key = new MasterKey(randomBytes(32));
+  const secrets = new Secrets({ key });
   const services = new Services({
     types: [echoType, ...serviceTypes],
-    secrets: new Secrets({ key }),
+    secrets,
     observe,
   });
-  const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }) });
+  const authority = new Authority({ store, secrets, observe });
+  const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }), authority });
   const throttle = new LoginThrottle();
-  const desks = { sessions, passwords, throttle, scripts: scriptDesk(scripts) };
+  const desks = { sessions, passwords, throttle, scripts: scriptDesk(scripts), authority, secrets };
   const parts = { store, services, observe, ...desks };
   const system = createSystemService(parts);
   services.install(systemServiceType(system));
+  services.install(userServiceType(createUserService(parts)));
   const user = await store.users.create({ ...ada, passwordHash: await adminHash }, null);
   services.reload(await store.services.list());
-  const access = administratorsOnly;
+  const access = byRole;
   const noScripts = { generation: 1, plan: () => undefined };
   const dispatcher = new Dispatcher({ services, access, scripts: noScripts, observe });
   const admin = principalOf(user);
@@ -126,6 +131,8 @@ const ada: Omit<New<UserRecord>, 'passwordHash'> = {
   isActive: true,
   isSysAdmin: true,
   lastLoginDate: null,
+  phone: null,
+  defaultAppId: null,
 };
 
 /** Scripts as the system service sees them; `inForce` takes the names of those that are active. */

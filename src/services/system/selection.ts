@@ -18,6 +18,14 @@ export interface Field {
   readonly type: 'integer' | 'string' | 'text' | 'boolean' | 'object' | 'array' | 'datetime';
 }
 
+/** Who wrote a record and when: the last fields of most kinds. */
+export const stampFields: readonly Field[] = [
+  { name: 'created_date', type: 'datetime' },
+  { name: 'last_modified_date', type: 'datetime' },
+  { name: 'created_by_id', type: 'integer' },
+  { name: 'last_modified_by_id', type: 'integer' },
+];
+
 /** Rows of one kind. */
 export interface RowSet {
   readonly name: string;

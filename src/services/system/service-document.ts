@@ -1,8 +1,8 @@
-// The definition of a service as a record beside it: `service_doc_by_service_id`. Invariant: what is stored can
-// be read as an OpenAPI document; null or empty content removes it.
+// The definition of a service as a record beside it: `service_doc_by_service_id`. Invariant: what is stored
+// can be read as an OpenAPI document; null or empty content removes it.
 import type { ServiceDocument } from '../../core/service.ts';
 import type { ServiceRecord } from '../../core/store.ts';
-import { definedPaths, documentField } from '../definition.ts';
+import { definedPaths, documentField } from '../../openapi/definition.ts';
 import { invalidField } from './fields.ts';
 import { isObject, type Written } from './request.ts';
 import type { Row } from './selection.ts';

@@ -17,16 +17,22 @@ export interface ServiceListParts {
 
 /**
  * `{services: […], service_types: […]}`: active services and all types, narrowed by `group`, `type` and
- * `fields`. Takes an operation whose service and path are empty; throws `access.*` for whoever is no
- * administrator.
+ * `fields`. Takes an operation whose service and path are empty. Whoever is no administrator sees the
+ * services of which the role grants something; throws `access.*` without a role in force.
  */
 export async function listServices(parts: ServiceListParts, operation: Operation): Promise<Result> {
-  if (!operation.principal.isAdmin) refuse(operation, { component: '', events: [] });
+  const { isAdmin, role, app } = operation.principal;
+  if (!isAdmin && (role?.isActive !== true || app?.isActive === false)) {
+    refuse(operation, { component: '', events: [] });
+  }
   const { parameters } = operation.request;
   const names = listOption(parameters, 'type');
   const types = inGroups(parts.services.types, parameters).filter((type) => isAsked(type.name, names));
   const records = (await parts.store.services.list()).filter(
-    (record) => record.isActive && types.some((type) => type.name === record.type),
+    (record) =>
+      record.isActive &&
+      types.some((type) => type.name === record.type) &&
+      (isAdmin || role?.reaches(record.name) === true),
   );
   const fields = readProjection(shape, parameters, 'all');
   return answer({

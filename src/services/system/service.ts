@@ -6,7 +6,7 @@ import { limits } from '../../core/limits.ts';
 import type { Result } from '../../core/operation.ts';
 import type { Endpoint } from '../../core/service.ts';
 import type { ServiceRecord } from '../../core/store.ts';
-import { documentField } from '../definition.ts';
+import { documentField } from '../../openapi/definition.ts';
 import { type Change, type Collection, CollectionResource } from './collection.ts';
 import { onlyGiven, readFlag, readOptionalText, readText, required } from './fields.ts';
 import type { ServiceCatalog, SystemParts } from './parts.ts';

@@ -74,6 +74,8 @@ describe('logging in', () => {
       firstName: '',
       lastName: '',
       lastLoginDate: null,
+      phone: null,
+      defaultAppId: null,
       isActive: true,
       isSysAdmin: true,
     };

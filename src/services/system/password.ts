@@ -1,4 +1,4 @@
-// An administrator changes the own password. Invariant: the old one must be known, and guessing it is
+// People change their own password. Invariant: the old one must be known, and guessing it is
 // throttled.
 import { PlatformError } from '../../core/errors.ts';
 import type { Operation, Result } from '../../core/operation.ts';
@@ -11,15 +11,24 @@ import { type Resource, success } from './resource.ts';
 
 /** The resource `admin/password`. */
 export function adminPassword(parts: SystemParts): Resource {
+  return passwordResource(parts, 'admin/password');
+}
+
+/** The resource `password` of the service `user`: everybody who is logged in may change the own one. */
+export function userPassword(parts: SystemParts): Resource {
+  return { ...passwordResource(parts, 'password'), userActions: ['POST'] };
+}
+
+function passwordResource(parts: SystemParts, name: string): Resource {
   return {
-    name: 'admin/password',
-    endpoints: [{ pattern: ['admin', 'password'], actions: ['POST'], summary: 'change of the own password' }],
+    name,
+    endpoints: [{ pattern: name.split('/'), actions: ['POST'], summary: 'change of the own password' }],
     handle: ({ operation }) => change(parts, operation),
   };
 }
 
 async function change(parts: SystemParts, operation: Operation): Promise<Result> {
-  const { store, passwords, throttle, observe } = parts;
+  const { store, passwords, throttle, sessions, observe } = parts;
   const { user: view, sessionId } = operation.principal;
   const user = view === undefined ? undefined : await store.users.get(view.id);
   if (user === undefined) throw new PlatformError('access.unauthenticated', 'Unauthorized. Log in first.');
@@ -39,6 +48,8 @@ async function change(parts: SystemParts, operation: Operation): Promise<Result>
     await inside.users.update(user.id, { passwordHash }, user.id);
     await inside.sessions.closeAll(user.id, sessionId);
   });
-  observe({ kind: 'config.changed', record: `admin/${user.id}`, by: user.id });
+  sessions.forget([user.id]);
+  const record = `${user.isSysAdmin ? 'admin' : 'user'}/${user.id}`;
+  observe({ kind: 'config.changed', record, by: user.id });
   return success();
 }

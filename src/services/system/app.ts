@@ -1,0 +1,200 @@
+// Apps: an API key, and the role of whoever comes with it alone. Invariant: keys are made here and nowhere
+// else; `?regenerate=true` on a change makes a new one, and the old one is refused from then on.
+import { randomBytes } from 'node:crypto';
+import { limits } from '../../core/limits.ts';
+import type { Result } from '../../core/operation.ts';
+import type { Endpoint } from '../../core/service.ts';
+import type { AppRecord, New, Store } from '../../core/store.ts';
+import { type Change, type Collection, CollectionResource } from './collection.ts';
+import {
+  invalidField,
+  onlyGiven,
+  readFlag,
+  readOptionalId,
+  readOptionalText,
+  readText,
+  required,
+} from './fields.ts';
+import { nestedLookups } from './lookup.ts';
+import { type NestedList, withNested } from './nested.ts';
+import type { SystemParts } from './parts.ts';
+import { flagOption, type Written } from './request.ts';
+import { type Call, type Resource, recordNotFound } from './resource.ts';
+import { type Field, type Row, stampFields } from './selection.ts';
+
+const fields: readonly Field[] = [
+  { name: 'id', type: 'integer' },
+  { name: 'name', type: 'string' },
+  { name: 'api_key', type: 'string' },
+  { name: 'description', type: 'text' },
+  { name: 'is_active', type: 'boolean' },
+  { name: 'type', type: 'integer' },
+  { name: 'path', type: 'text' },
+  { name: 'url', type: 'text' },
+  { name: 'storage_service_id', type: 'integer' },
+  { name: 'storage_container', type: 'string' },
+  { name: 'requires_fullscreen', type: 'boolean' },
+  { name: 'allow_fullscreen_toggle', type: 'boolean' },
+  { name: 'toggle_location', type: 'string' },
+  { name: 'role_id', type: 'integer' },
+  ...stampFields,
+  { name: 'launch_url', type: 'string' },
+];
+
+const rule = { max: limits.labelText };
+
+const empty: Omit<New<AppRecord>, 'name' | 'apiKey'> = {
+  description: null,
+  isActive: true,
+  type: 0,
+  path: null,
+  url: null,
+  storageServiceId: null,
+  storageContainer: null,
+  requiresFullscreen: false,
+  allowFullscreenToggle: true,
+  toggleLocation: 'top',
+  roleId: null,
+};
+
+/** The resource `app`. */
+export class AppResource implements Resource {
+  readonly name = 'app';
+  readonly endpoints: readonly Endpoint[];
+  readonly #records: CollectionResource;
+  readonly #renewing: CollectionResource;
+
+  constructor(parts: SystemParts) {
+    const { store } = parts;
+    this.#records = new CollectionResource({ collection: appCollection(parts, false), store });
+    this.#renewing = new CollectionResource({ collection: appCollection(parts, true), store });
+    this.endpoints = this.#records.endpoints;
+  }
+
+  handle(call: Call): Promise<Result> {
+    return (flagOption(call.parameters, 'regenerate') ? this.#renewing : this.#records).handle(call);
+  }
+}
+
+function appCollection(parts: SystemParts, isRenewing: boolean): Collection {
+  const { authority, observe } = parts;
+  const lists = [nestedLookups(parts, 'app')];
+  return {
+    name: 'app',
+    noun: 'app',
+    identifier: 'id',
+    fields,
+    relations: ['role_by_role_id', ...lists.map(({ field }) => field)],
+    rows: async (store) => withRelations(store, lists, await store.apps.list()),
+    create: (change) => create(lists, change),
+    update: (row, change) => update({ lists, isRenewing, id: Number(row.id) }, change),
+    remove: async (row, { store }) => void (await store.apps.delete(Number(row.id))),
+    applied: async (ids, by) => {
+      await authority.load();
+      for (const id of ids) observe({ kind: 'config.changed', record: `app/${id}`, by });
+    },
+  };
+}
+
+function create(lists: readonly NestedList[], { store, written, by }: Change): Promise<Row> {
+  const name = required(readText(written, 'name', { max: limits.roleName }), 'name');
+  const app = { ...empty, ...readApp(written), name, apiKey: newKey() };
+  return store.transaction(async (inside) => {
+    await checkRole(inside, app.roleId);
+    return saved(lists, await inside.apps.create(app, by), { store: inside, written, by });
+  });
+}
+
+interface Update {
+  readonly lists: readonly NestedList[];
+  readonly isRenewing: boolean;
+  readonly id: number;
+}
+
+function update({ lists, isRenewing, id }: Update, { store, written, by }: Change): Promise<Row> {
+  const changes = { ...readApp(written), ...(isRenewing ? { apiKey: newKey() } : {}) };
+  return store.transaction(async (inside) => {
+    await checkRole(inside, changes.roleId);
+    const changed = await inside.apps.update(id, changes, by);
+    if (changed === undefined) throw recordNotFound(id);
+    return saved(lists, changed, { store: inside, written, by });
+  });
+}
+
+async function saved(lists: readonly NestedList[], app: AppRecord, change: Change): Promise<Row> {
+  for (const list of lists) await list.save(change, app.id);
+  const [row] = await withRelations(change.store, lists, [app]);
+  return row ?? rowOf(app);
+}
+
+async function withRelations(
+  store: Store,
+  lists: readonly NestedList[],
+  apps: readonly AppRecord[],
+): Promise<Row[]> {
+  const roles = new Map((await store.roles.list()).map((role) => [role.id, role]));
+  const rows = apps.map((app) => {
+    const role = app.roleId === null ? undefined : roles.get(app.roleId);
+    const { id, name, description, isActive } = role ?? {};
+    const view = role === undefined ? null : { id, name, description, is_active: isActive };
+    return { ...rowOf(app), role_by_role_id: view };
+  });
+  return withNested(store, lists, rows);
+}
+
+async function checkRole(store: Store, id: number | null | undefined): Promise<void> {
+  if (id === undefined || id === null || (await store.roles.get(id)) !== undefined) return;
+  throw invalidField('role_id', `is ${id}, and there is no such role`);
+}
+
+function newKey(): string {
+  return randomBytes(32).toString('hex');
+}
+
+function readApp(written: Written): Partial<New<AppRecord>> {
+  return onlyGiven<Partial<New<AppRecord>>>({
+    name: readText(written, 'name', { max: limits.roleName }),
+    description: readOptionalText(written, 'description', { max: limits.descriptionText }),
+    isActive: readFlag(written, 'is_active'),
+    type: readType(written),
+    path: readOptionalText(written, 'path', { max: limits.descriptionText }),
+    url: readOptionalText(written, 'url', { max: limits.descriptionText }),
+    storageServiceId: readOptionalId(written, 'storage_service_id'),
+    storageContainer: readOptionalText(written, 'storage_container', rule),
+    requiresFullscreen: readFlag(written, 'requires_fullscreen'),
+    allowFullscreenToggle: readFlag(written, 'allow_fullscreen_toggle'),
+    toggleLocation: readText(written, 'toggle_location', { max: limits.roleName }),
+    roleId: readOptionalId(written, 'role_id'),
+  });
+}
+
+function readType(written: Written): number | undefined {
+  const { type } = written;
+  if (type === undefined) return undefined;
+  if (typeof type === 'number' && [0, 1, 2, 3].includes(type)) return type;
+  throw invalidField('type', 'must be 0 (none), 1 (file storage), 2 (address) or 3 (path of this server)');
+}
+
+function rowOf(app: AppRecord): Row {
+  return {
+    id: app.id,
+    name: app.name,
+    api_key: app.apiKey,
+    description: app.description,
+    is_active: app.isActive,
+    type: app.type,
+    path: app.path,
+    url: app.url,
+    storage_service_id: app.storageServiceId,
+    storage_container: app.storageContainer,
+    requires_fullscreen: app.requiresFullscreen,
+    allow_fullscreen_toggle: app.allowFullscreenToggle,
+    toggle_location: app.toggleLocation,
+    role_id: app.roleId,
+    created_date: app.createdDate,
+    last_modified_date: app.lastModifiedDate,
+    created_by_id: app.createdById,
+    last_modified_by_id: app.lastModifiedById,
+    launch_url: app.type === 2 ? (app.url ?? '') : '',
+  };
+}
