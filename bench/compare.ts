@@ -5,8 +5,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { generator } from './load.ts';
 import { type Effort, measure, type Sample, type Scenario } from './scenario.ts';
 import { house } from './scenarios/house.ts';
+import { languages } from './scenarios/languages.ts';
+import { measureRunners } from './scenarios/runners.ts';
 import { measureStart } from './scenarios/start.ts';
 
 const { values, positionals } = parseArgs({
@@ -18,6 +21,7 @@ const { values, positionals } = parseArgs({
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
+const scenarios = [...house, ...languages];
 const effort: Effort = {
   rounds: Number(values.rounds),
   seconds: Number(values.seconds),
@@ -25,7 +29,7 @@ const effort: Effort = {
 };
 
 if (values.help) {
-  const names = [...house.map((scenario) => scenario.name), 'start'].join(', ');
+  const names = [...scenarios.map((scenario) => scenario.name), 'start', 'runners'].join(', ');
   console.log(`npm run bench [-- name …] [--rounds 5] [--seconds 3] [--connections 32]\nnames: ${names}`);
 } else {
   await main();
@@ -34,22 +38,26 @@ if (values.help) {
 async function main(): Promise<void> {
   const wanted = (name: string) => positionals.length === 0 || positionals.includes(name);
   const unknown = positionals.filter(
-    (name) => name !== 'start' && !house.some((scenario) => scenario.name === name),
+    (name) => name !== 'start' && name !== 'runners' && !scenarios.some((scenario) => scenario.name === name),
   );
   if (unknown.length > 0) throw new Error(`No scenario is called ${unknown.join(', ')}; see --help.`);
   const reports: unknown[] = [];
-  for (const scenario of house.filter(({ name }) => wanted(name))) {
+  for (const scenario of scenarios.filter(({ name }) => wanted(name))) {
     console.log(`\n${scenario.name}: ${scenario.question}`);
     reports.push(report(scenario, await measure(scenario, effort)));
   }
   if (wanted('start')) reports.push(await measureStart(effort.rounds * 2));
+  if (wanted('runners')) reports.push(await measureRunners(effort.rounds));
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`;
   const command = `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim();
   mkdirSync(new URL('./results/', import.meta.url), { recursive: true });
-  const file = new URL(`./results/house-${commit}.json`, import.meta.url);
-  writeFileSync(file, `${JSON.stringify({ commit, machine, command, effort, reports }, null, 2)}\n`);
-  console.log(`\nkept in bench/results/house-${commit}.json`);
+  const file = new URL(`./results/${commit}.json`, import.meta.url);
+  writeFileSync(
+    file,
+    `${JSON.stringify({ commit, machine, generator, command, effort, reports }, null, 2)}\n`,
+  );
+  console.log(`\nkept in bench/results/${commit}.json`);
 }
 
 function report(scenario: Scenario, samples: { a: Sample[]; b: Sample[] }): unknown {

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import autocannon from 'autocannon';
 import { makeDatabase } from './data.ts';
+import { putLoad } from './load.ts';
 import { cpuMs, type Program, type Started, start } from './process.ts';
 
 /** One side of a comparison. */
@@ -12,7 +12,10 @@ export interface Variant {
   readonly name: string;
   readonly server: 'reference' | 'tenon';
   readonly environment?: Readonly<Record<string, string>>;
-  readonly scripts?: readonly { event: string; content: string }[];
+  /** Event scripts; in JavaScript unless they say another type. */
+  readonly scripts?: readonly { event: string; content: string; type?: string }[];
+  /** Other than the run's, e.g. where each request starts a process. */
+  readonly connections?: number;
 }
 
 /** A question with its two sides. */
@@ -95,7 +98,12 @@ export function programOf(variant: Variant, folder: string, database: string): P
   };
 }
 
-async function prepare(server: Started, variant: Variant, database: string): Promise<Record<string, string>> {
+/** Logs in and configures a server for a variant; the headers of its administrator. */
+export async function prepare(
+  server: Started,
+  variant: Variant,
+  database: string,
+): Promise<Record<string, string>> {
   const call = async (path: string, body: unknown, headers: Record<string, string> = {}) => {
     const response = await fetch(server.url + path, {
       method: 'POST',
@@ -110,8 +118,8 @@ async function prepare(server: Started, variant: Variant, database: string): Pro
   const headers = { 'X-DreamFactory-Session-Token': String(session.session_token) };
   const service = { name: 'bench', label: 'Bench', type: 'sqlite', is_active: true, config: { database } };
   await call('/api/v2/system/service', { resource: [service] }, headers);
-  for (const { event, content } of variant.scripts ?? []) {
-    const script = { name: event, type: 'nodejs', content, is_active: true, allow_event_modification: true };
+  for (const { event, content, type = 'nodejs' } of variant.scripts ?? []) {
+    const script = { name: event, type, content, is_active: true, allow_event_modification: true };
     await call(`/api/v2/system/event_script/${encodeURIComponent(event)}`, script, headers);
   }
   return headers;
@@ -125,30 +133,26 @@ interface Load {
 }
 
 async function load(server: Started, { scenario, variant, headers, effort }: Load): Promise<Sample> {
+  const { body, method = 'GET' as const } = scenario.request ?? {};
   const request = {
     url: server.url + scenario.path[variant.server],
-    connections: effort.connections,
-    method: scenario.request?.method ?? ('GET' as const),
-    headers: {
-      ...headers,
-      ...(scenario.request === undefined ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(scenario.request === undefined ? {} : { body: JSON.stringify(scenario.request.body) }),
+    method,
+    headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    body: body === undefined ? undefined : JSON.stringify(body),
+    connections: variant.connections ?? effort.connections,
   };
-  await autocannon({ ...request, duration: 1 });
+  await putLoad({ ...request, seconds: 1 });
   const cpuBefore = cpuMs(server.pid);
-  const result = await autocannon({ ...request, duration: effort.seconds });
+  const result = await putLoad({ ...request, seconds: effort.seconds });
   const cpu = cpuMs(server.pid) - cpuBefore;
-  const answered = result['2xx'];
-  if (answered === 0 || result.non2xx > 0 || result.errors > 0) {
-    throw new Error(
-      `${variant.name}: ${answered} answers, ${result.non2xx} refused, ${result.errors} errors`,
-    );
+  const { requests: answered, refused, latencyP50Ms, latencyP99Ms } = result;
+  if (answered === 0 || refused > 0) {
+    throw new Error(`${variant.name}: ${answered} answers, ${refused} refused or failed`);
   }
   return {
-    requestsPerSecond: answered / result.duration,
+    requestsPerSecond: answered / result.seconds,
     cpuMicrosecondsPerRequest: (cpu * 1_000) / answered,
-    latencyP50Ms: result.latency.p50,
-    latencyP99Ms: result.latency.p99,
+    latencyP50Ms,
+    latencyP99Ms,
   };
 }

@@ -3,7 +3,7 @@
 // Same data, same pragmas, a prepared statement per route, JSON.stringify by Fastify's send; no auth, no
 // scripts.
 // BENCH_SCRIPTS adds the work of the benchmark's two scripts: `inline` as functions, `spawn` as a process per
-// event.
+// event, of the language that BENCH_LANGUAGE names.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
@@ -58,12 +58,51 @@ app.post('/notes', (request, reply) => {
 
 /** One script in a process of its own, its event in the program text and the result on stdout. */
 async function spawned(event) {
-  const program = `const event=${JSON.stringify(event)};
+  const { stdout } = await run(...commandOf(JSON.stringify(event)));
+  return JSON.parse(stdout);
+}
+
+function commandOf(event) {
+  switch (process.env.BENCH_LANGUAGE) {
+    case 'python':
+      return [
+        '/usr/bin/python3',
+        [
+          '-c',
+          `import json, http.client
+event = json.loads(${JSON.stringify(event)})
+row = event.get('row')
+if row:
+    row['name'] = row['first_name'] + ' ' + row['last_name']
+    del row['first_name']
+    del row['last_name']
+print(json.dumps(row or event.get('parameters')))`,
+        ],
+      ];
+    case 'php':
+      return [
+        'php',
+        [
+          '-r',
+          `$event = json_decode('${event.replaceAll("'", "\\'")}', true);
+$row = $event['row'] ?? null;
+if ($row) { $row['name'] = $row['first_name'] . ' ' . $row['last_name'];
+  unset($row['first_name'], $row['last_name']); }
+echo json_encode($row ?? $event['parameters']);`,
+        ],
+      ];
+    default:
+      return [
+        process.execPath,
+        [
+          '-e',
+          `const event=${event};
     if (event.row) { event.row.name = event.row.first_name + ' ' + event.row.last_name;
       delete event.row.first_name; delete event.row.last_name; }
-    console.log(JSON.stringify(event.row ?? event.parameters));`;
-  const { stdout } = await run(process.execPath, ['-e', program]);
-  return JSON.parse(stdout);
+    console.log(JSON.stringify(event.row ?? event.parameters));`,
+        ],
+      ];
+  }
 }
 
 await app.listen({ host: '127.0.0.1', port: Number(process.env.BENCH_PORT) });
