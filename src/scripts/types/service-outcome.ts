@@ -11,7 +11,7 @@ import { type Fields, isFields, isSomething, readReturned, readValue } from './s
 /** The answer before the script ran, and that of a script that says nothing. */
 export const blankAnswer: Result = { status: 200, headers: {}, body: undefined };
 
-/** The answer of a service script. Throws `script.threw` for a returned error and for what can not be sent. */
+/** What a service script answers. Throws `script.threw` for a returned error and what can not be sent. */
 export function serviceResult({ returned, changes }: Ending, script: string): Result {
   if (!isSomething(returned)) return changedAnswer(changes, script);
   const value = mayDescribe.test(returned) ? readReturned(returned, script) : undefined;

@@ -56,8 +56,12 @@ export class AnswerCache {
   }
 }
 
-const ofTheConnection =
-  /^(?:accept-encoding|cache-control|connection|content-length|date|dnt|forwarded|if-.*|keep-alive|origin|postman-token|pragma|priority|referer|sec-.*|te|trace(?:parent|state)|upgrade-insecure-requests|user-agent|via|x-(?:forwarded-.*|real-ip|request-id|correlation-id|dreamfactory-(?:session-token|api-key)))$/;
+const ofTheConnection: ReadonlySet<string> = new Set([
+  ...['accept-encoding', 'cache-control', 'connection', 'content-length', 'date', 'dnt', 'forwarded'],
+  ...['keep-alive', 'origin', 'postman-token', 'pragma', 'priority', 'referer', 'te', 'traceparent'],
+  ...['tracestate', 'upgrade-insecure-requests', 'user-agent', 'via', 'x-correlation-id', 'x-real-ip'],
+  ...['x-request-id', 'x-dreamfactory-api-key', 'x-dreamfactory-session-token'],
+]);
 
 function keyOf({ principal, requestor, path, request }: Operation): string {
   const { user, isAdmin, role, app, apiKey } = principal;
@@ -72,6 +76,8 @@ function withoutTime(parameters: Parameters): unknown {
 }
 
 function telling(headers: Headers): unknown {
-  const names = Object.keys(headers).filter((name) => !ofTheConnection.test(name));
+  const names = Object.keys(headers).filter(
+    (name) => !ofTheConnection.has(name) && !/^(if|sec|x-forwarded)-/.test(name),
+  );
   return names.sort().map((name) => [name, headers[name]]);
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { eventResource } from '../../core/event.ts';
 import { limits } from '../../core/limits.ts';
 import type { Action } from '../../core/operation.ts';
-import { definedPaths } from '../definition.ts';
+import { definedPaths } from '../../openapi/definition.ts';
 import { ScriptLocations } from './locations.ts';
 
 const service = { name: 'Shop', label: 'Shop' };

@@ -6,7 +6,7 @@ import { eventName } from '../../core/event.ts';
 import { limits } from '../../core/limits.ts';
 import { type Action, actions } from '../../core/operation.ts';
 import type { Endpoint, Location } from '../../core/service.ts';
-import type { DefinedPath } from '../definition.ts';
+import type { DefinedPath } from '../../openapi/definition.ts';
 
 /** What the locations of a service are made of. */
 export interface ScriptLocationsParts {

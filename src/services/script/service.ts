@@ -5,7 +5,7 @@ import { PlatformError } from '../../core/errors.ts';
 import type { Action, Operation, ParameterValue, Result } from '../../core/operation.ts';
 import type { ScriptHandler } from '../../core/script.ts';
 import type { CallContext, Endpoint, Location, Service, ServiceSettings } from '../../core/service.ts';
-import { definedPaths } from '../definition.ts';
+import { definedPaths } from '../../openapi/definition.ts';
 import { AnswerCache } from './answer-cache.ts';
 import { ScriptLocations } from './locations.ts';
 

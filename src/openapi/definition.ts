@@ -25,7 +25,7 @@ export interface DefinedService {
 /** The field of a service record that holds its document. */
 export const documentField = 'service_doc_by_service_id';
 
-/** The paths of a document, in its order. Throws `request.invalid_record`, naming the place, for a bad one. */
+/** The paths of a document, in its order. Throws `request.invalid_record`, with the place, for a bad one. */
 export function definedPaths(document: ServiceDocument, service: DefinedService): readonly DefinedPath[] {
   const root = asMap(parse(document), 'the document');
   const paths = Object.entries(asMap(root.paths ?? {}, "'paths'"));
