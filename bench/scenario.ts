@@ -14,6 +14,8 @@ export interface Variant {
   readonly environment?: Readonly<Record<string, string>>;
   /** Event scripts; in JavaScript unless they say another type. */
   readonly scripts?: readonly { event: string; content: string; type?: string }[];
+  /** Scripted services. */
+  readonly services?: readonly { name: string; type: string; content: string }[];
   /** Other than the run's, e.g. where each request starts a process. */
   readonly connections?: number;
 }
@@ -117,7 +119,10 @@ export async function prepare(
   const session = await call('/api/v2/system/admin/session', { email, password });
   const headers = { 'X-DreamFactory-Session-Token': String(session.session_token) };
   const service = { name: 'bench', label: 'Bench', type: 'sqlite', is_active: true, config: { database } };
-  await call('/api/v2/system/service', { resource: [service] }, headers);
+  const scripted = (variant.services ?? []).map(({ name, type, content }) => {
+    return { name, label: name, type, is_active: true, config: { content } };
+  });
+  await call('/api/v2/system/service', { resource: [service, ...scripted] }, headers);
   for (const { event, content, type = 'nodejs' } of variant.scripts ?? []) {
     const script = { name: event, type, content, is_active: true, allow_event_modification: true };
     await call(`/api/v2/system/event_script/${encodeURIComponent(event)}`, script, headers);

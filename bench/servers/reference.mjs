@@ -50,6 +50,10 @@ async function withSpawned(request, reply) {
 }
 
 app.get('/employees', (request, reply) => reply.send({ resource: hundred.all(request.query.gender) }));
+app.get('/multiply', (request, reply) => {
+  const { n1, n2 } = request.query;
+  return reply.send({ result: Number(n1) * Number(n2) });
+});
 app.post('/notes', (request, reply) => {
   const [record] = request.body.resource;
   const { lastInsertRowid } = insert.run(record.title, record.priority);
