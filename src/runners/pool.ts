@@ -9,6 +9,7 @@ import type { Invocation, Outcome, Prepared, Program, ProgramSource, Runner } fr
 import { OrphanGuard } from './orphan-guard.ts';
 import { readOutcome } from './outcome.ts';
 import { checkOf, preparedBy } from './prepared.ts';
+import { ProcessGroups } from './process-groups.ts';
 import { type FrameFields, idBytes, type RunId } from './protocol.ts';
 import { type CallFrame, type Handed, type LaunchPlan, RunnerProcess } from './runner-process.ts';
 import { Task } from './task.ts';
@@ -41,6 +42,7 @@ export class RunnerPool implements Runner {
   #quick = new WeakMap<Program, boolean>();
   #ids = new IdSource();
   #guard = new OrphanGuard();
+  #groups = new ProcessGroups();
   #reserved: RunnerProcess | undefined;
   #clock: NodeJS.Timeout | undefined;
   #tickAt = 0;
@@ -312,11 +314,21 @@ export class RunnerPool implements Runner {
       return;
     }
     if (ms > limits.runnerLateMs && process.handed.length > 1) this.#spill(process);
-    if (ms > 20 && process.memory() > this.#options.memoryMb * 1_048_576) this.#outOfMemory(process);
+    const excess = this.#excess(process, { ms, now });
+    if (excess !== undefined) this.#overstepped(process, excess);
   }
 
-  #outOfMemory(process: RunnerProcess): void {
-    const reason = `it took more than ${this.#options.memoryMb} MB of memory`;
+  // The kernel bounds each process; what many take together, and what lies on the disk, is looked at here.
+  #excess(process: RunnerProcess, { ms, now }: { ms: number; now: number }): string | undefined {
+    if (ms > 20) {
+      const most = this.#options.memoryMb * 1_048_576;
+      const isTooMuch = process.memory() > most || (ms > 100 && this.#groups.memory(process.pid, now) > most);
+      if (isTooMuch) return `it took more than ${this.#options.memoryMb} MB of memory`;
+    }
+    return process.excess(now);
+  }
+
+  #overstepped(process: RunnerProcess, reason: string): void {
     this.#blame(process, { kind: 'crashed', reason, log: [] });
     this.#dismiss(process, reason);
     this.#replace();

@@ -2,9 +2,8 @@
 // Invariant: the oldest unanswered run is the one that has started; whatever breaks the protocol ends the
 // process.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { setPriority, tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import { limits } from '../core/limits.ts';
 import type { Program } from '../core/runner.ts';
@@ -20,6 +19,7 @@ import {
 } from './protocol.ts';
 import type { Enclosure, Sandbox } from './sandbox.ts';
 import type { Task } from './task.ts';
+import { WorkFolder } from './work-folder.ts';
 
 /** How to start a process of a language. */
 export interface LaunchPlan {
@@ -80,7 +80,8 @@ export class RunnerProcess {
   #child: ChildProcess;
   #channel: Duplex | undefined;
   #events: ProcessEvents;
-  #folder: string;
+  #folder: WorkFolder;
+  #lookedAt = performance.now();
   #enclosure: Enclosure;
   #loaded = new Map<string, number>();
   #programs = 0;
@@ -94,12 +95,12 @@ export class RunnerProcess {
 
   constructor(plan: LaunchPlan, events: ProcessEvents) {
     this.#events = events;
-    const parent = plan.folder ?? plan.sandbox.folder ?? tmpdir();
-    this.#folder = mkdtempSync(join(parent, `tenon-${plan.language}-`));
-    this.#enclosure = plan.sandbox.enclose({ ...plan, folder: this.#folder });
+    this.#folder = new WorkFolder(plan.folder ?? plan.sandbox.folder ?? tmpdir(), plan.language);
+    const folder = this.#folder.path;
+    this.#enclosure = enclosed(plan, this.#folder);
     this.#child = spawn(this.#enclosure.command, this.#enclosure.args, {
-      cwd: this.#folder,
-      env: { ...plan.environment, ...childEnvironment(this.#folder) },
+      cwd: folder,
+      env: { ...plan.environment, ...childEnvironment(folder) },
       // A session of its own: one signal reaches all that it starts, and none of ours reaches it.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -164,6 +165,13 @@ export class RunnerProcess {
     } catch {
       return 0;
     }
+  }
+
+  /** What its work folder holds too much of; looked at now and then. */
+  excess(now: number): string | undefined {
+    if (now - this.#lookedAt < limits.runnerLookMs) return undefined;
+    this.#lookedAt = now;
+    return this.#folder.excess();
   }
 
   #load(program: Program, isQuick: boolean): number {
@@ -299,9 +307,18 @@ export class RunnerProcess {
     this.#child.stderr?.destroy();
     // The group may outlive its leader.
     if (this.pid !== 0) killGroup(this.pid);
-    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 2 });
     const fatal = /FATAL ERROR: .*/.exec(this.#lastWords)?.[0];
-    this.#events.gone(this, [this.#reason ?? this.#exit, fatal ?? this.#exit].join(': '));
+    const reason = [this.#reason ?? this.#exit, fatal ?? this.#exit].join(': ');
+    this.#folder.remove(this.pid, () => this.#events.gone(this, reason));
+  }
+}
+
+function enclosed(plan: LaunchPlan, folder: WorkFolder): Enclosure {
+  try {
+    return plan.sandbox.enclose({ ...plan, folder: folder.path });
+  } catch (error) {
+    folder.remove(0, () => {});
+    throw error;
   }
 }
 

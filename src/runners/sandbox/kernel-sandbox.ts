@@ -5,7 +5,7 @@ import { chownSync, readFileSync } from 'node:fs';
 import { limits } from '../../core/limits.ts';
 import type { Enclosure, ProcessStart, Sandbox, SandboxLevel } from '../sandbox.ts';
 import { launch, type Offer } from './ground.ts';
-import { type Grant, memoryPlanOf, planOf, resources } from './plan.ts';
+import { type Grant, memoryPlanOf, Planner, resources } from './plan.ts';
 import type { RuntimeFolder } from './runtime-folder.ts';
 import { programGrants, readGrants, systemGrants, workGrant } from './system-paths.ts';
 import { UserRange } from './user-range.ts';
@@ -34,12 +34,13 @@ export class KernelSandbox implements Sandbox {
   #folder: RuntimeFolder;
   #memoryBytes: number;
   #users = new UserRange();
-  #system: readonly Grant[] = systemGrants();
+  #planner: Planner;
   // By command: what a warm process has. Known after the first, it is then set before the program starts.
   #warm = new Map<string, number>();
 
   constructor({ offer, folder, memoryMb = limits.scriptMemoryMb }: KernelSandboxOptions) {
     this.#offer = offer;
+    this.#planner = new Planner(offer, systemGrants());
     this.#folder = folder;
     this.#memoryBytes = memoryMb * megabyte;
   }
@@ -73,9 +74,9 @@ export class KernelSandbox implements Sandbox {
 
   #plan({ folder, user, grants, warmBytes }: PlanRequest): string {
     if (this.#offer.dropsUser) chownSync(folder, user, user);
-    return planOf(this.#offer, {
+    return this.#planner.plan({
       user,
-      grants: [...this.#system, ...grants, workGrant(folder)],
+      grants: [...grants, workGrant(folder)],
       limits: new Map([
         [resources.core, 0],
         [resources.messages, 0],

@@ -10,7 +10,7 @@ export interface Grant {
   readonly rights: number;
 }
 
-/** What holds for every process that is started on this machine. */
+/** What holds for every process of this machine. */
 export interface Ground {
   readonly machine: Machine;
   /** Version of Landlock; 0 where the kernel has none. */
@@ -23,6 +23,7 @@ export interface Ground {
 
 /** What is different from process to process. */
 export interface PlanOptions {
+  /** Beside those of every process. */
   readonly grants: readonly Grant[];
   readonly limits: ReadonlyMap<number, number>;
   /** Number of the user, where the process gets one. */
@@ -54,21 +55,46 @@ export function rightsOf(version: number): number {
   return version <= 0 ? 0 : 2 ** known - 1;
 }
 
-/** The steps as text; a program given behind them is started in the end. */
-export function planOf(ground: Ground, { grants, limits, user }: PlanOptions): string {
-  return [
-    step(ground, 'setpriority', 0, 0, 10),
-    ...ruleset(ground, grants),
-    ...[...limits].map(([resource, value]) => limitStep({ ground, resource, value })),
-    ...(ground.dropsUser ? userSteps(ground, user) : []),
-    // Version 3 of the structure, for this process, and no capability in any set.
-    step(ground, 'capset', bytes('2205082000000000'), bytes('00'.repeat(24))),
-    step(ground, 'prctl', noNewPrivileges, 1, 0, 0, 0),
-    ...(ground.landlock > 0 ? [step(ground, 'landlock_restrict_self', '$ruleset', 0)] : []),
-    // It dies with the server. After the change of user, which would forget it.
-    step(ground, 'prctl', deathSignal, 9, 0, 0, 0),
-    `filter ${numberOf(ground.machine, 'prctl')} ${filterBytes(ground)}`,
-  ].join('\n');
+/** Makes plans; what is the same in all of them is made once. */
+export class Planner {
+  readonly ground: Ground;
+  #first: readonly string[];
+  #last: readonly string[];
+
+  /** `grants` are those of every process. */
+  constructor(ground: Ground, grants: readonly Grant[]) {
+    this.ground = ground;
+    const { machine, landlock } = ground;
+    this.#first = [step(ground, 'setpriority', 0, 0, 10), ...ruleset(ground), ...this.#paths(grants)];
+    this.#last = [
+      // Version 3 of the structure, for this process, and no capability in any set.
+      step(ground, 'capset', bytes('2205082000000000'), bytes('00'.repeat(24))),
+      step(ground, 'prctl', noNewPrivileges, 1, 0, 0, 0),
+      ...(landlock > 0 ? [step(ground, 'landlock_restrict_self', '$ruleset', 0)] : []),
+      // It dies with the server. After the change of user, which would forget it.
+      step(ground, 'prctl', deathSignal, 9, 0, 0, 0),
+      `filter ${numberOf(machine, 'prctl')} ${filterBytes(ground)}`,
+    ];
+  }
+
+  /** The steps as text; a program given behind them is started in the end. */
+  plan({ grants, limits, user }: PlanOptions): string {
+    const { ground } = this;
+    return [
+      ...this.#first,
+      ...this.#paths(grants),
+      ...[...limits].map(([resource, value]) => limitStep({ ground, resource, value })),
+      ...(ground.dropsUser ? userSteps(ground, user) : []),
+      ...this.#last,
+    ].join('\n');
+  }
+
+  #paths(grants: readonly Grant[]): string[] {
+    const { machine, landlock } = this.ground;
+    if (landlock <= 0) return [];
+    const [openat, known] = [numberOf(machine, 'openat'), rightsOf(landlock)];
+    return grants.map(({ path, rights }) => `path ${openat} ${rights & known} ${plain(path)}`);
+  }
 }
 
 /** Steps that set the limit of memory of a running process, as its own user. */
@@ -79,22 +105,18 @@ export function memoryPlanOf(ground: Ground, about: { user: number; pid: number;
   ].join('\n');
 }
 
-/** A step that makes a call, which must work out. */
-export function step(ground: Pick<Ground, 'machine'>, name: string, ...given: (number | string)[]): string {
+// A call that must work out.
+function step(ground: Pick<Ground, 'machine'>, name: string, ...given: (number | string)[]): string {
   return ['call', name, numberOf(ground.machine, name), ...given].join(' ');
 }
 
 const noNewPrivileges = 38;
 const deathSignal = 1;
 
-function ruleset(ground: Ground, grants: readonly Grant[]): string[] {
-  if (ground.landlock <= 0) return [];
-  const handled = rightsOf(ground.landlock);
-  const openat = numberOf(ground.machine, 'openat');
-  return [
-    `call ruleset ${numberOf(ground.machine, 'landlock_create_ruleset')} ${rulesetStructure(ground.landlock)} 0`,
-    ...grants.map(({ path, rights }) => `path ${openat} ${rights & handled} ${plain(path)}`),
-  ];
+function ruleset({ machine, landlock }: Ground): string[] {
+  if (landlock <= 0) return [];
+  const number = numberOf(machine, 'landlock_create_ruleset');
+  return [`call ruleset ${number} ${rulesetStructure(landlock)} 0`];
 }
 
 // What is handled is denied unless a rule grants it: files, both TCP rights, abstract sockets and signals.
