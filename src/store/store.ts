@@ -18,6 +18,7 @@ import { eventScriptKind } from './event-scripts.ts';
 import { readGeneration } from './generation.ts';
 import { migrate } from './migrations.ts';
 import { Records } from './records.ts';
+import { Runs } from './runs.ts';
 import { serviceKind } from './services.ts';
 import { Sessions } from './sessions.ts';
 import { type Handle, inTransaction, type TableRow } from './table.ts';
@@ -49,6 +50,7 @@ function storeOn(handle: Handle, dialect: StoreDialect): Store {
     apps: new Records<AppRecord, number>({ handle, dialect, kind: appKind }),
     userRoles: new Details<UserRoleRecord>({ handle, dialect, kind: userRoleKind }),
     lookups: new Details<LookupRecord>({ handle, dialect, kind: lookupKind }),
+    runs: new Runs(handle),
     generation: () => readGeneration(handle),
     transaction: (work) => inTransaction(handle, (inside) => work(storeOn(inside, dialect))),
     close: () => (handle.isTransaction ? Promise.resolve() : handle.destroy()),

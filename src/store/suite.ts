@@ -2,6 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PlatformError } from '../core/errors.ts';
 import type { EventScriptRecord, New, ServiceRecord, Store, UserRecord } from '../core/store.ts';
+import { authoritySuite } from './authority-suite.ts';
+import { runs } from './run-suite.ts';
 
 const iso = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
@@ -17,6 +19,8 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
     describe('event scripts', () => eventScripts(() => store));
     describe('users', () => users(() => store));
     describe('sessions', () => sessions(() => store));
+    describe('runs', () => runs(() => store));
+    authoritySuite(() => store, ada);
     describe('generation', () => generation(() => store));
     describe('transaction', () => transaction(() => store));
   });
