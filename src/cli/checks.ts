@@ -10,6 +10,7 @@ import { limits } from '../core/limits.ts';
 import { loadMasterKey } from '../security/master-key.ts';
 import { createSqliteStore } from '../store/sqlite.ts';
 import { nearest } from './nearest.ts';
+import { checkSandbox } from './sandbox-check.ts';
 import { checkScripts } from './script-check.ts';
 
 /** What a check found; `remedy` says what to do where it is not ok. */
@@ -30,6 +31,7 @@ export const checks: Readonly<Record<string, Check>> = {
   'system database': checkDatabase,
   'master key': checkMasterKey,
   port: checkPort,
+  sandbox: checkSandbox,
   scripts: checkScripts,
   'sample database': checkSample,
 };
