@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Observe } from '../core/observe.ts';
 import type { Runner } from '../core/runner.ts';
+import { findInterpreter } from './interpreter.ts';
+import { missingRunner } from './missing.ts';
 import { createNodeRunner } from './node/index.ts';
+import { createPythonRunner } from './python/index.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** How the runners of a server are made. */
@@ -36,7 +39,15 @@ export function createRunners(options: RunnersOptions): ReadonlyMap<string, Runn
     sandbox,
     readPaths: options.scriptReadPaths,
   };
-  const runners = [createNodeRunner({ ...surroundings, nodePath, hostPath: hostFile(sandbox, 'node') })];
+  // Processes of the other languages are started by the first script that is theirs.
+  const idle = { ...surroundings, min: 0 };
+  const python = findInterpreter({ given: options.pythonPath, names: ['python3'] });
+  const runners = [
+    createNodeRunner({ ...surroundings, nodePath, hostPath: hostFile(sandbox, 'node') }),
+    'problem' in python
+      ? missingRunner('python3', python.problem)
+      : createPythonRunner({ ...idle, pythonPath: python.path, hostPath: hostFile(sandbox, 'python', 'py') }),
+  ];
   return new Map(runners.map((runner) => [runner.language, runner]));
 }
 

@@ -1,0 +1,328 @@
+"""What a script sees as `event`: sections of a frame, parsed when touched; and what it changed, as texts.
+
+Invariant: a section that the script did not touch is neither parsed nor sent back.
+"""
+from _struct import Struct
+
+from .json_text import EMPTY, json_of, json_of_python2, normal, reader
+from .munch import Bunch, EmptyMap, LazyMunch, Munch
+
+# Places of the texts in a frame, and the order in which changes travel.
+META, PARAMETERS, HEADERS, CONTENT, PAYLOAD, SESSION, RESPONSE, BODY = range(8)
+SECTIONS = range(8)
+# A changed text that is gone; None stands for one that did not change.
+DELETED = object()
+UNCHANGED = (None,) * 7
+
+_length = Struct('<I').unpack_from
+_ABSENT = 0xFFFFFFFE
+
+read_plain = reader()
+_readers = {Munch: reader(Munch), Bunch: reader(Bunch)}
+
+_EVENT = ('resource', 'request', '__tag__')
+_EVENT_AFTER = ('resource', 'request', 'response', '__tag__')
+_SERVICE = ('request', 'response', 'resource', '__tag__')
+_REQUEST = ('api_version', 'method', 'parameters', 'headers', 'payload', 'content', 'content_type', 'uri',
+            'service', 'resource')
+_RESPONSE = ('status_code', 'content_type', 'content', 'format', 'headers')
+_SERVICE_RESPONSE = ('status_code', 'content_type', 'content')
+
+
+class _Lazy(LazyMunch):
+    __slots__ = ()
+
+    def _plain(self):
+        return self._view.munch
+
+    def _label(self):
+        return self._view.munch.__name__
+
+
+class Event(_Lazy):
+    __slots__ = ()
+
+    def _made(self, key):
+        view = self._view
+        if key == 'request':
+            view.request = made = Request(view, _REQUEST)
+            return made
+        if key == 'response':
+            # Whether the stage is that of a service is only asked when it matters.
+            view.response = made = Response(view, _RESPONSE)
+            return made
+        if key == '__tag__':
+            return 'exposed_event'
+        resource = view.meta().get('resource')
+        return '' if resource is None else view.munched(resource)
+
+    def _complete(self):
+        if self._pending == _EVENT_AFTER and self._view.is_service():
+            object.__setattr__(self, '_pending', _SERVICE)
+        LazyMunch._complete(self)
+
+
+class Request(_Lazy):
+    __slots__ = ()
+
+    def _made(self, key):
+        view = self._view
+        if key == 'parameters':
+            return view.map(PARAMETERS, self, key)
+        if key == 'headers':
+            return view.map(HEADERS, self, key)
+        if key == 'content':
+            return view.text(CONTENT)
+        if key == 'payload':
+            return view.payload(self)
+        meta = view.meta()
+        if key == 'api_version':
+            return meta.get('apiVersion') or '2.0'
+        if key == 'content_type':
+            return meta.get('contentType') or 'application/json'
+        return meta.get('requestResource' if key == 'resource' else key)
+
+
+class Response(_Lazy):
+    __slots__ = ()
+
+    def __missing__(self, key):
+        if key in ('format', 'headers') and self._view.is_service():
+            self._trim()
+        return LazyMunch.__missing__(self, key)
+
+    def __contains__(self, key):
+        if key in ('format', 'headers') and self._view.is_service():
+            self._trim()
+        return LazyMunch.__contains__(self, key)
+
+    def _complete(self):
+        if self._pending and self._view.is_service():
+            self._trim()
+        LazyMunch._complete(self)
+
+    def own_names(self):
+        """Names of the members; none is made for it."""
+        if self._view.is_service():
+            self._trim()
+        others = [key for key in dict.keys(self) if isinstance(key, str) and key not in self._pending]
+        return list(self._pending) + others
+
+    # Responses of services have no format and no headers of their own.
+    def _trim(self):
+        pending = tuple(key for key in self._pending if key in _SERVICE_RESPONSE)
+        object.__setattr__(self, '_pending', pending)
+
+    def _made(self, key):
+        view = self._view
+        if key == 'content':
+            text = view.text(BODY)
+            return None if text == '' else view.read(text)
+        if key == 'format':
+            return 201
+        value = view.response_meta().get(key)
+        if key == 'headers':
+            return view.munched(value) if value else EmptyMap(self, key, view.munch())
+        return value
+
+
+class Info(LazyMunch):
+    """`_event`: DreamFactory's name for the same exchange, with the script's name and stage."""
+
+    __slots__ = ()
+
+    def _made(self, key):
+        if key in ('request', 'response'):
+            return self._view.event[key]
+        return self._view.meta().get('stage' if key == 'stage' else 'event')
+
+
+class EventView:
+    """One event of one run. `data` holds its texts from `at` on, and nobody writes to it."""
+
+    __slots__ = ('_data', '_places', '_meta', '_event', 'request', 'response', 'munch', 'read', 'write')
+
+    def __init__(self, data, at, munch=Munch):
+        places = []
+        for _ in SECTIONS:
+            length = _length(data, at)[0]
+            at += 4
+            if length >= _ABSENT:
+                length = 0
+            places.append(at)
+            at += length
+            places.append(at)
+        self._data = data
+        self._places = places
+        self._meta = None
+        self._event = None
+        self.request = None
+        self.response = None
+        self.munch = munch
+        self.read = _readers[munch]
+        self.write = json_of if munch is Munch else json_of_python2
+
+    @property
+    def event(self):
+        """The object that the script gets."""
+        made = self._event
+        if made is None:
+            has_response = self._places[13] > self._places[12]
+            self._event = made = Event(self, _EVENT_AFTER if has_response else _EVENT)
+        return made
+
+    def info(self):
+        """`_event`."""
+        keys = ('name', 'stage', 'script_name', 'request')
+        return Info(self, keys + ('response',) if 'response' in self.event else keys)
+
+    def session(self):
+        """The session; a value of the script's own."""
+        return self.munched(read_plain(self.text(SESSION) or '{}'))
+
+    def text(self, section):
+        places = self._places
+        return self._data[places[section * 2] : places[section * 2 + 1]].decode()
+
+    def meta(self):
+        made = self._meta
+        if made is None:
+            self._meta = made = read_plain(self.text(META))
+        return made
+
+    def is_service(self):
+        return self.meta().get('stage') == 'service'
+
+    def response_meta(self):
+        return read_plain(self.text(RESPONSE) or '{}')
+
+    def munched(self, value):
+        return self.munch.fromDict(value)
+
+    def map(self, section, holder, key):
+        """A map of names; DreamFactory shows an empty one as a list."""
+        text = self.text(section)
+        value = [] if text in EMPTY else self.read(text)
+        return EmptyMap(holder, key, self.munch()) if value == [] or value == {} else value
+
+    def payload(self, holder):
+        given = self.text(PAYLOAD)
+        if given != '':
+            return self.read(given)
+        content = self.text(CONTENT)
+        if content != '':
+            kind = self.meta().get('contentType') or ''
+            if kind != '' and 'json' not in kind.lower():
+                return content
+            try:
+                return self.read(content)
+            except ValueError:
+                pass
+        return EmptyMap(holder, 'payload', self.munch())
+
+    # What the script changed.
+
+    def stops(self):
+        event = self._event
+        return event is not None and bool(event.get('stop_propagation'))
+
+    def changes(self):
+        """Changed texts in their order. Raises TypeError or ValueError for what JSON cannot hold."""
+        event = self._event
+        if event is None:
+            return UNCHANGED
+        request = self._sent(event) if event._has('request') else (None,) * 4
+        had = self._places[13] > self._places[12]
+        if event._has('response') or had:
+            return request + self._answered(event, had)
+        return request + (None,) * 3
+
+    # Parts of a request that was replaced by one without them stay as they are; a part deleted from the request
+    # itself is gone.
+    def _sent(self, event):
+        request = event.get('request')
+        if not isinstance(request, dict):
+            return (None,) * 4
+        own = request is self.request
+        return (
+            self._part(request, own, 'parameters'),
+            self._part(request, own, 'headers'),
+            self._part(request, own, 'payload'),
+            self._content_part(request, own),
+        )
+
+    def _part(self, request, own, key):
+        if own:
+            if not request._has(key):
+                return None if key in request._pending or self._original(key) == '' else DELETED
+        elif key not in request:
+            return None
+        return self._changed(request[key], self._original(key))
+
+    def _content_part(self, request, own):
+        text = self._part(request, own, 'content')
+        if text is None or text is DELETED or text[0] == '"':
+            return text
+        return self.write(text)
+
+    def _original(self, key):
+        if key == 'parameters':
+            return self.text(PARAMETERS)
+        if key == 'headers':
+            return self.text(HEADERS)
+        if key == 'content':
+            return self.write(self.text(CONTENT))
+        payload = self.payload(None)
+        return '' if payload == [] else self.write(payload)
+
+    def _changed(self, value, original):
+        text = self.write(value)
+        if text == original or (text in EMPTY and original in EMPTY):
+            return None
+        return None if original != '' and text == normal(original) else text
+
+    def _answered(self, event, had):
+        if event._has('response'):
+            response = event['response']
+        elif 'response' in event:
+            return (None, None, None)
+        else:
+            response = None
+        if response is None:
+            return (DELETED if had else None, None, None)
+        if not isinstance(response, dict):
+            return (None, None, self.write(response))
+        own = response is self.response
+        return (self._response_text(response, own, had), self._content_text(response, own), None)
+
+    def _response_text(self, response, own, had):
+        if own and not _is_touched(response):
+            return None
+        text = self._without_content(response)
+        if not had:
+            return text
+        return None if text == self._without_content(Response(self, _RESPONSE)) else text
+
+    def _without_content(self, response):
+        names = response.own_names() if isinstance(response, Response) else list(response)
+        return self.write({name: response[name] for name in names if name != 'content'})
+
+    def _content_text(self, response, own):
+        if own and not response._has('content') and 'content' in response._pending:
+            return None
+        original = self.text(BODY)
+        if 'content' not in response:
+            return None if original == '' else DELETED
+        content = response['content']
+        if own and content is None and original == '':
+            return None
+        # An empty list and an empty map are different answers, so nothing is equal here but equal JSON.
+        text = self.write(content)
+        if text == original:
+            return None
+        return None if original != '' and text == normal(original) else text
+
+
+def _is_touched(response):
+    count = 1 + response._has('content')
+    return dict.__len__(response) != count or len(response._pending) < 4

@@ -1,0 +1,32 @@
+// The conformance suite for Python.
+import { limits } from '../../core/limits.ts';
+import { runnerSuite } from '../suite.ts';
+import { createPythonRunner } from './index.ts';
+import { pythonPath } from './python-fixture.ts';
+
+const calls = `r = platform.api.get('db/_table/todo?limit=1')
+return {'status': r.status, 'body': r.read().decode()}`;
+
+runnerSuite({
+  language: 'python3',
+  forks: true,
+  create: (options) => createPythonRunner({ ...options, pythonPath, platformConfig: '{}' }),
+  samples: {
+    returns: "return {'ok': True}",
+    nothing: 'a = 1',
+    setsParameter: 'event.request.parameters.limit = 5',
+    wrapsContent: "event.response.content = {'seen': event.response.content}",
+    throwsInLine2: "a = 1\nraise Exception('boom')",
+    syntaxError: 'return {{{;',
+    logs: "print('hello')",
+    loops: 'while True: pass',
+    exits: 'import sys\nsys.exit(3)',
+    killsItself: 'import os, signal\nos.kill(os.getpid(), signal.SIGKILL)',
+    calls,
+    returnsTooMuch: `return {'a': 'x' * ${limits.scriptResultBytes}}`,
+    writesToChannel: 'import os\nos.write(3, bytes(range(17, 60)))\nwhile True: pass',
+    closesChannel: 'import os\nos.close(3)',
+    leavesGlobal: "global left\nbefore = 'left' in globals()\nleft = 1\nreturn {'before': before}",
+    asynchronous: [],
+  },
+});

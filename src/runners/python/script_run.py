@@ -1,0 +1,113 @@
+"""One execution of a program: what its script gets, the calls that it makes, and how it ended as texts.
+
+Invariant: ends in exactly one way; after that nothing of it reaches the server any more.
+"""
+import _thread
+
+from . import frames
+from .event_view import UNCHANGED, EventView, read_plain
+from .json_text import FALSY, json_of
+from .munch import Bunch, Munch
+from .platform_api import MEMBERS, Platform
+from .script_program import with_lookups
+from .thrown_value import describe
+
+
+class ScriptRun:
+    __slots__ = ('id', 'program', 'view', 'is_python2', '_host', '_wants', '_lock', '_calls', '_is_over', '_session')
+
+    def __init__(self, run_id, program, data, at, host):
+        self.id = run_id
+        self.program = program
+        self.is_python2 = program.is_python2
+        self.view = EventView(data, at + 1, Bunch if program.is_python2 else Munch)
+        self._host = host
+        self._wants = data[at] & frames.WANTS_CHANGES
+        self._lock = None
+        self._calls = 0
+        self._is_over = False
+        self._session = None
+
+    def result(self):
+        """Runs the script; ending, code and the texts of the result, `stops` among them."""
+        try:
+            return self._finished(self._value())
+        except SystemExit as leaving:
+            return frames.EXITED, self._exit_code(leaving.code), None, False
+        except BaseException as thrown:
+            return frames.THREW, 0, self.thrown(thrown), False
+        finally:
+            self._is_over = True
+
+    def thrown(self, thrown):
+        """The texts of a result that is an error."""
+        return self._texts(json_of(describe(thrown, self.program.file)), None, UNCHANGED)
+
+    # What the script sees.
+
+    def _value(self):
+        program = self.program
+        program.prepare()
+        reading = program.reading
+        more = {}
+        platform = None
+        if reading.mentions('platform') or reading.mentions('_platform'):
+            platform = more['_platform'] = Platform(self, MEMBERS)
+        if reading.mentions('_event'):
+            more['_event'] = self.view.info()
+        if program.binds_lookups:
+            more['_tenon_lookup'] = self._with_lookups
+        body = program.function(**more) if more else program.function()
+        value = body(self.view.event if reading.mentions('event') else None, platform)
+        return value if type(value).__name__ != 'coroutine' else _awaited(value)
+
+    def _with_lookups(self, text):
+        if self._session is None:
+            session = read_plain(self.view.text(5) or '{}')
+            self._session = session if isinstance(session, dict) else {}
+        return with_lookups(text, self._session)
+
+    def config(self):
+        return self.view.read(self._host.config)
+
+    def call(self, method, path, options, payload):
+        """Status, headers and body of the server's answer. Threads of a script take turns."""
+        if self._lock is None:
+            self._lock = _thread.allocate_lock()
+        with self._lock:
+            if self._is_over:
+                raise RuntimeError('The run that this call belongs to is over.')
+            self._calls += 1
+            self._host.send(frames.call_frame(self.id, self._calls, method, path, options, payload))
+            data, at = self._host.reply_to(self.id, self._calls)
+        status = data[at] | data[at + 1] << 8
+        headers, at = frames.read_text(data, at + 2)
+        body, _ = frames.read_bytes(data, at)
+        return status, read_plain(headers), body
+
+    # How it ended.
+
+    def _finished(self, value):
+        view = self.view
+        returned = None if value is None else view.write(value)
+        if returned in FALSY:
+            returned = None
+        changes, stops = (view.changes(), view.stops()) if self._wants else (UNCHANGED, False)
+        if returned is None and changes is UNCHANGED and not self._host.has_output():
+            return frames.FINISHED, 0, None, stops
+        return frames.FINISHED, 0, self._texts(None, returned, changes), stops
+
+    def _texts(self, error, returned, changes):
+        lines = self._host.output_lines()
+        return (error, json_of(lines) if lines else None, returned) + changes
+
+    def _exit_code(self, code):
+        if code is None or isinstance(code, int):
+            return (code or 0) & 0xFF
+        self._host.print_error(str(code))
+        return 1
+
+
+def _awaited(coroutine):
+    import asyncio
+    return asyncio.run(coroutine)
