@@ -50,11 +50,14 @@ export interface House {
   readonly admin: Principal;
   readonly observations: Observation[];
   readonly sessions: Sessions;
+  readonly secrets: Secrets;
   /** Names of the scripts in force, as last handed over. */
   readonly scripts: string[];
   ask(action: Action, path: string, ask?: Ask): Promise<Answer>;
   /** The same with headers, and the body as it is. */
   reply(action: Action, path: string, ask?: Ask): Promise<Result>;
+  /** Asks another service. */
+  as(service: string): Pick<House, 'ask' | 'reply'>;
 }
 
 /** Opens a house with one administrator (id 1). */
@@ -84,13 +87,17 @@ export async function openHouse(): Promise<House> {
   const noScripts = { generation: 1, plan: () => undefined };
   const dispatcher = new Dispatcher({ services, access, scripts: noScripts, observe });
   const admin = principalOf(user);
-  const reply = (action: Action, path: string, given: Ask = {}) =>
-    dispatcher.dispatch(operation(action, path, { principal: admin, ...given }));
-  const ask = async (action: Action, path: string, given: Ask = {}) => {
-    const result = await reply(action, path, given);
-    return { status: result.status, body: result.body?.value };
+  const as = (service: string): Pick<House, 'ask' | 'reply'> => {
+    const reply = (action: Action, path: string, given: Ask = {}) =>
+      dispatcher.dispatch({ ...operation(action, path, { principal: admin, ...given }), service });
+    const ask = async (action: Action, path: string, given: Ask = {}) => {
+      const result = await reply(action, path, given);
+      return { status: result.status, body: result.body?.value };
+    };
+    return { ask, reply };
   };
-  return { store, services, system, admin, observations, sessions, scripts, ask, reply };
+  const parties = { admin, sessions, secrets };
+  return { store, services, system, observations, scripts, ...parties, as, ...as('system') };
 }
 
 /** The principal of a user. */
