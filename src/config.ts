@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { PlatformError } from './core/errors.ts';
 import { limits } from './core/limits.ts';
+import { Allowances } from './egress/destinations.ts';
 
 /** Levels of the server's log, from talkative to silent. */
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -34,6 +35,8 @@ export interface Config {
   readonly sandboxMin: (typeof sandboxLevels)[number];
   /** Files and folders that scripts may read beside their work folder. Absolute. */
   readonly scriptReadPaths: readonly string[];
+  /** Places that outgoing calls may reach beside public addresses. */
+  readonly egressAllow: readonly string[];
   readonly runnersMin: number;
   readonly runnersMax: number;
   /** Largest request body in bytes. */
@@ -47,6 +50,8 @@ export interface Config {
 /** One setting: its variable, its default as text, how it is read, and what it is for. */
 interface Setting<Value> {
   readonly variable: string;
+  /** Another variable that counts when the first is not set. */
+  readonly otherwise?: string;
   readonly fallback: string;
   readonly meaning: string;
   read(text: string, variable: string): Value;
@@ -107,9 +112,10 @@ export const settings: Settings = {
   },
   pythonPath: {
     variable: 'DF_PYTHON3_PATH',
+    otherwise: 'DF_PYTHON_PATH',
     fallback: '',
-    meaning: 'Python 3 for scripts; empty: DF_PYTHON_PATH, else the one on PATH',
-    read: text,
+    meaning: 'Python 3 for scripts; empty: DF_PYTHON_PATH if that is one, else the one on PATH',
+    read: pythonPath,
   },
   phpPath: {
     variable: 'DF_PHP_PATH',
@@ -128,6 +134,14 @@ export const settings: Settings = {
     fallback: '',
     meaning: 'files and folders that scripts may read, absolute, separated by colons',
     read: paths,
+  },
+  egressAllow: {
+    variable: 'TENON_EGRESS_ALLOW',
+    fallback: '',
+    meaning:
+      'what scripts may call beside public addresses, separated by commas: `host:port`, `address[:port]`, ' +
+      '`range[:port]`',
+    read: places,
   },
   runnersMin: {
     variable: 'TENON_RUNNERS_MIN',
@@ -167,7 +181,8 @@ export function readConfig(
   overrides: Partial<Record<keyof Config, string>> = {},
 ): Config {
   const entries = Object.entries(settings).map(([name, entry]) => {
-    const given = overrides[name as keyof Config] ?? environment[entry.variable];
+    const set = environment[entry.variable] || environment[entry.otherwise ?? ''];
+    const given = overrides[name as keyof Config] ?? set;
     const value = given === undefined || given === '' ? entry.fallback : given;
     return [name, entry.read(value, entry.variable)];
   });
@@ -230,8 +245,20 @@ function paths(value: string, variable: string): readonly string[] {
   throw refused(variable, `absolute paths, separated by '${delimiter}'`);
 }
 
+function places(value: string): readonly string[] {
+  const entries = list(value);
+  // Throws for an entry that names no place.
+  new Allowances(entries);
+  return entries;
+}
+
 function nodePath(value: string): string {
   return value === '' ? process.execPath : value;
+}
+
+// DreamFactory's DF_PYTHON_PATH names the Python 2 that its older scripts ran in; ours are translated.
+function pythonPath(value: string): string {
+  return /python-?2[^/]*$/.test(value) ? '' : value;
 }
 
 function runnersMax(value: string, variable: string): number {

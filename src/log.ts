@@ -50,6 +50,18 @@ function write(logger: Logger, seen: Observation): void {
       logger.info({ level: seen.level, launcher: seen.launcher }, `scripts are contained at ${seen.level}`);
       for (const note of seen.notes) logger.warn({ level: seen.level }, note);
       return;
+    case 'egress.finished':
+      logger.debug(
+        { method: seen.method, origin: seen.origin, ms: seen.ms, status: seen.status },
+        'outgoing call finished',
+      );
+      return;
+    case 'egress.failed':
+      logger.warn(
+        { method: seen.method, origin: seen.origin, ms: seen.ms, code: seen.error.kind },
+        seen.error.message,
+      );
+      return;
     case 'config.changed':
       logger.info({ record: seen.record, by: seen.by }, 'configuration changed');
       return;

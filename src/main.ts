@@ -10,6 +10,7 @@ import { limits } from './core/limits.ts';
 import type { Observe } from './core/observe.ts';
 import type { Runner } from './core/runner.ts';
 import type { EventScriptRecord, Store } from './core/store.ts';
+import { Egress } from './egress/egress.ts';
 import { Authentication } from './http/authentication.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLog } from './log.ts';
@@ -122,7 +123,9 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
   const runTokens = new RunTokens();
   const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }), authority, runTokens });
   const runners = createRunners({ ...config, sandbox, observe, platformConfig: platform() });
-  const scripts = new EventScripts({ compiler: new Compiler({ runners }), runners, observe, runTokens });
+  const outgoing = new Egress({ allow: config.egressAllow, observe });
+  const compiler = new Compiler({ runners });
+  const scripts = new EventScripts({ compiler, runners, observe, runTokens, outgoing });
   const types = [...serviceTypes, ...scriptServiceTypes(scriptTypes, scripts.handlers)];
   const services = new Services({ types, secrets, observe });
   const desk = scriptDesk(scripts, authority);
@@ -152,6 +155,7 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
     close: async () => {
       watch.stop();
       await stopRunners(runners);
+      await outgoing.close();
       await services.close();
     },
   };

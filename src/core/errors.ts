@@ -60,6 +60,9 @@ export const catalog = {
   'script.unknown_type': 400,
   'script.unknown_event': 400,
   'script.too_many_calls': 500,
+  'egress.refused': 403,
+  'egress.failed': 500,
+  'egress.timeout': 504,
   'config.invalid': 400,
   'config.conflict': 409,
 } as const satisfies Record<string, number>;

@@ -32,6 +32,8 @@ export type Observation =
   | { kind: 'runner.started' | 'runner.retired'; language: string; pid: number; reason?: string }
   | { kind: 'runner.failed'; language: string; pid: number; reason: string }
   | { kind: 'sandbox.opened'; level: string; launcher: string; notes: readonly string[] }
+  | { kind: 'egress.finished'; method: string; origin: string; ms: number; status: number }
+  | { kind: 'egress.failed'; method: string; origin: string; ms: number; error: PlatformError }
   | { kind: 'config.changed'; record: string; by: number | null }
   | { kind: 'service.failed'; service: string; reason: string }
   | { kind: 'session.opened' | 'session.closed' | 'session.refused'; email: string; reason?: string };

@@ -102,8 +102,9 @@ describe('CallBridge', () => {
 
   test.each<[Partial<BridgeCall>, number, RegExp]>([
     [{ method: 'FETCH' }, 400, /not 'FETCH'/],
-    [{ path: 'https://example.com/x' }, 501, /other hosts/],
-    [{ path: 'HTTP://localhost/api/v2/db' }, 501, /other hosts/],
+    [{ path: 'https://example.com/x' }, 403, /other hosts/],
+    [{ path: ' HTTP://localhost/api/v2/db' }, 403, /other hosts/],
+    [{ path: 'file:///etc/passwd' }, 403, /other hosts/],
     [{ path: '' }, 404, /names no service/],
     [{ path: '/api/v2/' }, 404, /names no service/],
     [{ path: 'db?__proto__=1' }, 400, /__proto__/],

@@ -1,10 +1,11 @@
-// Calls of a running script to the platform, as inner calls of its exchange. Invariant: nothing in a call
-// changes on whose authority it is made; every problem comes back as a result, as the API itself would answer
-// it.
+// Calls of a running script: to the platform as inner calls of its exchange, to other hosts through the egress.
+// Invariant: nothing in a call changes on whose authority it is made; every problem comes back as a result, as
+// the API itself would answer it.
 import { Body, writeJson } from '../core/body.ts';
 import { errorResult } from '../core/dispatch.ts';
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import type { LogLine } from '../core/observe.ts';
 import {
   type Action,
   actions,
@@ -17,18 +18,31 @@ import {
 import type { Bridge, BridgeCall } from '../core/runner.ts';
 import type { Exchange } from '../core/script.ts';
 import { noParameters, parseParameters } from '../query/parameters.ts';
+import { callForeign, type ForeignStyle, isForeign, type Outgoing } from './foreign-call.ts';
 
 const form = 'application/x-www-form-urlencoded';
 
+/** Where calls with a scheme go. */
+export interface Abroad {
+  readonly outgoing: Outgoing;
+  readonly style: ForeignStyle;
+}
+
 /** The bridge of one run. */
 export class CallBridge implements Bridge {
+  /** What the author of the script should know of its calls; for the log of the run. */
+  readonly notes: LogLine[] = [];
   readonly #exchange: Pick<Exchange, 'call'>;
+  readonly #abroad: Abroad | undefined;
+  #abort: AbortController | undefined;
   #made = 0;
   #running = 0;
   #waiting: (() => void)[] | undefined;
 
-  constructor(exchange: Pick<Exchange, 'call'>) {
+  /** Without `abroad`, calls to other hosts are refused. */
+  constructor(exchange: Pick<Exchange, 'call'>, abroad?: Abroad) {
     this.#exchange = exchange;
+    this.#abroad = abroad;
   }
 
   /**
@@ -47,7 +61,7 @@ export class CallBridge implements Bridge {
     if (this.#running >= limits.innerCallsAtOnce) await this.#turn();
     else this.#running++;
     try {
-      return await this.#exchange.call(innerCall(call));
+      return await (isForeign(call.path) ? this.#callAbroad(call) : this.#exchange.call(innerCall(call)));
     } catch (error) {
       return errorResult(error);
     } finally {
@@ -55,6 +69,21 @@ export class CallBridge implements Bridge {
       if (next === undefined) this.#running--;
       else next();
     }
+  }
+
+  /** The run is over: calls to other hosts that are still under way end. */
+  end(): void {
+    this.#abort?.abort();
+  }
+
+  #callAbroad(call: BridgeCall): Promise<Result> {
+    if (this.#abroad === undefined) {
+      throw new PlatformError('egress.refused', 'This server makes no calls to other hosts.');
+    }
+    this.#abort ??= new AbortController();
+    const { signal } = this.#abort;
+    const warn = (text: string) => this.notes.push({ level: 'warn', text });
+    return callForeign(call, { ...this.#abroad, signal, warn });
   }
 
   // The place of a finished call is handed over, so the count stays as it is.
@@ -69,13 +98,6 @@ export class CallBridge implements Bridge {
 /** Reads what a script asked for (spec §1.6.1). Throws `request.*` for what can not be asked. */
 export function innerCall({ method, path, payload, options }: BridgeCall): InnerCall {
   const action = actionOf(method);
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(path)) {
-    throw new PlatformError(
-      'request.not_implemented',
-      'Calls to other hosts are not possible from scripts in this release; platform.api takes paths ' +
-        'of this server.',
-    );
-  }
   const [location, query] = split(path, '?');
   const inner = location.replace(/^\/+/, '').replace(/^api\/v\d+(\/|$)/i, '');
   const [service = '', ...rest] = inner

@@ -3,9 +3,11 @@
 import { STATUS_CODES } from 'node:http';
 import { PlatformError } from '../core/errors.ts';
 import type { LogLine, Observe } from '../core/observe.ts';
-import type { Bridge, Changes, Outcome, Runner, Sections, ThrownError } from '../core/runner.ts';
-import type { Script } from '../core/script.ts';
+import type { Changes, Outcome, Runner, Sections, ThrownError } from '../core/runner.ts';
+import type { Exchange, Script } from '../core/script.ts';
+import { CallBridge } from './bridge.ts';
 import type { Compiler } from './compiler.ts';
+import type { Outgoing } from './foreign-call.ts';
 import { runnerOf } from './script-types.ts';
 import { type Compiled, problemOf } from './source.ts';
 
@@ -14,6 +16,8 @@ export interface ScriptRunsParts {
   readonly compiler: Compiler;
   readonly runners: ReadonlyMap<string, Runner>;
   readonly observe: Observe;
+  /** Calls other hosts; without, scripts cannot. */
+  readonly outgoing?: Outgoing;
 }
 
 /** One run asked for. */
@@ -21,7 +25,7 @@ export interface Run {
   readonly script: LoadedScript;
   readonly sections: Sections;
   readonly depth: number;
-  readonly bridge: Bridge;
+  readonly bridge: CallBridge;
   /** False: what the script changes is dropped. */
   readonly wantsChanges: boolean;
   /** False: what the script prints is dropped. Default true. */
@@ -66,6 +70,14 @@ export class ScriptRuns {
     this.#parts = parts;
   }
 
+  /** The calls of one run of a script, made in the way of its language. */
+  bridge(exchange: Exchange, { language }: Script): CallBridge {
+    const { outgoing } = this.#parts;
+    // Scripts of v8js were run by PHP.
+    const style = language === 'php' || language === 'v8js' ? 'curl' : 'plain';
+    return new CallBridge(exchange, outgoing === undefined ? undefined : { outgoing, style });
+  }
+
   /** Throws `script.*` when the script refuses, fails, or can not be loaded or run. */
   async run({ script: loaded, keepsLog = true, ...asked }: Run): Promise<Finished> {
     const { script } = loaded;
@@ -87,13 +99,15 @@ export class ScriptRuns {
     }
     const { program } = compiled;
     const outcome = await runner.run({ ...asked, program, timeoutMs: script.timeoutMs });
+    asked.bridge.end();
+    const { notes } = asked.bridge;
     if (outcome.kind === 'finished' || (outcome.kind === 'exited' && outcome.code === 0)) {
       this.#parts.observe({
         kind: 'script.finished',
         script: script.name,
         runner: runner.language,
         ms: performance.now() - start,
-        log: keepsLog ? outcome.log : [],
+        log: keepsLog ? [...outcome.log, ...notes] : [],
       });
       return {
         returned: outcome.kind === 'finished' ? outcome.returned : undefined,

@@ -56,6 +56,9 @@ export const errorMeanings: Readonly<Record<ErrorCode, readonly [meaning: string
   'script.unknown_type': ['There is no such language.', 'See `GET /api/v2/system/script_type`.'],
   'script.unknown_event': ['No event has that name.', 'See `GET /api/v2/system/event`.'],
   'script.too_many_calls': ['The script calls the platform too often.', 'Ask for more in each call.'],
+  'egress.refused': ['A script may not call this place.', 'Allow it with `TENON_EGRESS_ALLOW`.'],
+  'egress.failed': ['A call to another host failed.', 'The message says why.'],
+  'egress.timeout': ['Another host did not answer in time.', 'Look at it, or call it less.'],
   'config.invalid': ['A setting is not usable.', 'The message names its variable.'],
   'config.conflict': ['A unique name is taken.', 'Take another.'],
 };

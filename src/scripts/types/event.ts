@@ -1,7 +1,6 @@
 // Event scripts: before, after and final scripts of the names that an operation fires, generic name first.
 // Invariant: the first before script that refuses ends the stage; final scripts run last and change nothing.
 import type { Exchange, ScriptPlan } from '../../core/script.ts';
-import { CallBridge } from '../bridge.ts';
 import type { Finished, LoadedScript, ScriptRuns } from '../run.ts';
 import { type Author, applyAfter, applyBefore } from './event-outcome.ts';
 import type { EventView, Place } from './event-view.ts';
@@ -67,7 +66,7 @@ export class EventPlan implements ScriptPlan {
       sections: this.#parts.view.sections(exchange, place),
       depth: exchange.operation.depth,
       wantsChanges: loaded.script.allowModification && place.stage !== '',
-      bridge: new CallBridge(exchange),
+      bridge: this.#parts.runs.bridge(exchange, loaded.script),
     });
   }
 }

@@ -3,7 +3,6 @@
 
 import type { Operation, ParameterValue, Result } from '../../core/operation.ts';
 import type { Exchange, HandlerSource, ScriptHandler, ScriptHandlers } from '../../core/script.ts';
-import { CallBridge } from '../bridge.ts';
 import type { Compiler } from '../compiler.ts';
 import { LoadedScript, type ScriptRuns } from '../run.ts';
 import { runnerOf, timeoutOf, validateText } from '../script-types.ts';
@@ -58,13 +57,14 @@ class ServiceScript implements ScriptHandler {
     const { runs, view } = this.#parts;
     const { request, depth } = operation;
     const exchange: Exchange = { operation, request, result: blankAnswer, headersText: undefined, call };
+    const script = this.#current();
     const finished = await runs.run({
-      script: this.#current(),
+      script,
       sections: view.sections(exchange, this.#place),
       depth,
       wantsChanges: true,
       keepsLog: !isOff(request.parameters.log_output),
-      bridge: new CallBridge(exchange),
+      bridge: runs.bridge(exchange, script.script),
     });
     return serviceResult(finished, this.#source.name);
   }
