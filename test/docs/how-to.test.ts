@@ -23,6 +23,14 @@ test('scripts', async () => {
   expect(outputs).toMatch(/^hr\._table\.employees\.\{id\}\.get\.post_process +typescript .* active$/m);
 });
 
+test('scripted services', async () => {
+  const outputs = (await (await open('scripted-services')).check()).join('');
+  expect(outputs).toContain('{"resource":[{"name":"math","type":"nodejs"}]}');
+  expect(outputs).toMatch(
+    /^Content-Type: text\/html; charset=UTF-8\s+X-Made-By: a script\s+<h1>Hello<\/h1>$/im,
+  );
+});
+
 test('databases', async () => {
   const text = readFileSync(join(root, 'docs/how-to/databases.md'), 'utf8');
   const [, schema = ''] = /```sql\n([\s\S]*?)```/.exec(text) ?? [];
@@ -48,5 +56,5 @@ test('administration, and a copy of the data folder', async () => {
 
 test('all pages are tried', () => {
   const pages = readdirSync(join(root, 'docs/how-to')).sort();
-  expect(pages).toEqual(['administration.md', 'databases.md', 'scripts.md']);
+  expect(pages).toEqual(['administration.md', 'databases.md', 'scripted-services.md', 'scripts.md']);
 });

@@ -1,4 +1,5 @@
 // Scripted services over HTTP, from the record of a service to its answers.
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { play, saveScript } from '../scenario.ts';
 import { fixtureSql, startTestServer, type TestServer } from '../server.ts';
@@ -161,6 +162,67 @@ describe('a script that is a service', () => {
     await service('for (;;) {}', { config: { config: { timeout_ms: 50 } } });
     const { status, body } = await server.ask('/api/v2/math');
     expect([status, body.error.message]).toEqual([504, "Script 'service.math' did not end within 50 ms."]);
+  });
+});
+
+describe('the examples', () => {
+  const example = (name: string) =>
+    readFileSync(new URL(`../../examples/services/${name}`, import.meta.url), 'utf8');
+
+  test.each([
+    ['nodejs', 'multiply.js'],
+    ['typescript', 'multiply.ts'],
+  ])('multiply in %s', async (type, file) => {
+    const document = { content: example('multiply.yaml'), format: 1 };
+    const { status, headers } = await service(example(file), { type, document });
+    expect([status, headers.get('x-tenon-warning')]).toEqual([201, null]);
+    const ask = async (path: string) => {
+      const { status, body } = await server.ask(`/api/v2/math/${path}`);
+      return [status, body.result ?? body.error.message];
+    };
+    expect(await ask('multiply?n1=6&n2=7')).toEqual([200, 42]);
+    expect(await ask('multiply?n1=6&n2=x')).toEqual([400, expect.stringContaining('must be')]);
+    expect(await ask('multiply?n1=6')).toEqual([400, expect.stringContaining('must be')]);
+    expect(await ask('divide?n1=6&n2=7')).toEqual([404, expect.stringContaining("There is no 'divide'")]);
+    const events = await server.ask('/api/v2/system/event?service=math&as_list=true');
+    expect(events.body.resource).toContain('math.multiply.get');
+  });
+
+  test('a table under a path of its own, with all verbs, parameters and errors', async () => {
+    const content = example('short-path.js').replaceAll('hr/_table/employees', 'hr/_table/todo');
+    expect(content).toContain('hr/_table/todo');
+    await service(content, { name: 'staff' });
+    await play(server, [
+      {
+        path: '/api/v2/staff?filter=id=1&fields=title',
+        status: 200,
+        answer: { resource: [{ title: 'Buy milk' }] },
+        ran: ['service.staff'],
+      },
+      {
+        path: '/api/v2/staff?fields=title',
+        method: 'POST',
+        body: { resource: [{ title: 'made' }] },
+        status: 200,
+        answer: { resource: [{ title: 'made' }] },
+        ran: ['service.staff'],
+      },
+      {
+        path: '/api/v2/staff/4',
+        method: 'PATCH',
+        body: { title: 'changed' },
+        status: 200,
+        ran: ['service.staff'],
+      },
+      {
+        path: '/api/v2/staff/4?fields=title',
+        status: 200,
+        answer: { title: 'changed' },
+        ran: ['service.staff'],
+      },
+      { path: '/api/v2/staff/4', method: 'DELETE', status: 200, answer: { id: 4 }, ran: ['service.staff'] },
+      { path: '/api/v2/staff/4', status: 404, ran: ['service.staff'] },
+    ]);
   });
 });
 

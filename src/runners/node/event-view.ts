@@ -185,11 +185,7 @@ export class EventView {
   }
 
   #makeResponse(): Members {
-    const response: Members = { status_code: lazy, content_type: lazy, content: lazy };
-    if (!this.#isService) {
-      response.format = 201;
-      response.headers = lazy;
-    }
+    const response = this.#isService ? serviceResponse() : eventResponse();
     this.#response = response;
     this.#responseProxy = lazyObject(response, this.#fillResponse);
     return this.#responseProxy;
@@ -251,11 +247,7 @@ export class EventView {
     if (own) this.#fillResponseMeta(response);
     const text = withoutContent(response);
     if (!had) return text;
-    const original: Members = { status_code: lazy, content_type: lazy };
-    if (!this.#isService) {
-      original.format = 201;
-      original.headers = lazy;
-    }
+    const original = this.#isService ? serviceResponse() : eventResponse();
     this.#fillResponseMeta(original);
     return text === withoutContent(original) ? undefined : text;
   }
@@ -272,6 +264,15 @@ export class EventView {
     if (text === original) return undefined;
     return original !== '' && text === JSON.stringify(JSON.parse(original)) ? undefined : text;
   }
+}
+
+// Keys in the order in which scripts that dump a response expect them.
+function serviceResponse(): Members {
+  return { content: lazy, content_type: lazy, status_code: lazy };
+}
+
+function eventResponse(): Members {
+  return { status_code: lazy, content_type: lazy, content: lazy, format: 201, headers: lazy };
 }
 
 function isMetaUntouched(response: Members, isService: boolean): boolean {

@@ -50,7 +50,7 @@ describe('the event', () => {
     });
     expect(keys).toEqual([
       ['request', 'response', 'resource', '__tag__', 'setReturn', 'setResponse', 'setRequest'],
-      ['status_code', 'content_type', 'content'],
+      ['content', 'content_type', 'status_code'],
     ]);
   });
 

@@ -43,8 +43,8 @@ export const scriptConfig: readonly ConfigField[] = [
   }),
   field('cache_ttl', 'integer', {
     label: 'Cache lifetime',
-    description: 'How many seconds an answer is kept.',
-    default: 300,
+    description: 'How many seconds an answer is kept; 0: five minutes.',
+    default: 0,
   }),
   field('storage_service_id', 'integer', {
     label: 'Storage service',

@@ -2,6 +2,7 @@
 // says (access list, kept answers) is answered without running it.
 import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
 import type { Action, Operation, ParameterValue, Result } from '../../core/operation.ts';
 import type { ScriptHandler } from '../../core/script.ts';
 import type { CallContext, Endpoint, Location, Service, ServiceSettings } from '../../core/service.ts';
@@ -33,8 +34,8 @@ export class ScriptService implements Service {
     const paths = document === undefined ? [] : definedPaths(document, settings);
     this.#locations = new ScriptLocations({ service: name, paths });
     this.#answersAccessList = config.implements_access_list !== true;
-    const seconds = config.cache_enabled === true ? Number(config.cache_ttl) : 0;
-    this.#cache = seconds > 0 ? new AnswerCache({ seconds }) : undefined;
+    const seconds = Number(config.cache_ttl) || limits.answerCacheDefaultSeconds;
+    this.#cache = config.cache_enabled === true ? new AnswerCache({ seconds }) : undefined;
   }
 
   locate(path: readonly string[], action: Action): Location {
@@ -47,7 +48,7 @@ export class ScriptService implements Service {
       const resource = this.#locations.components();
       return { status: 200, headers: {}, body: Body.ofValue({ resource }) };
     }
-    const run = () => this.#handler.handle(operation, (call) => context.call(call, 'script'));
+    const run = () => this.#handler.handle(operation, (call, mark) => context.call(call, 'script', mark));
     return this.#cache === undefined ? run() : this.#cache.answer(operation, run);
   }
 
