@@ -167,7 +167,7 @@ function parsed(text: string, headers: Headers): unknown {
 }
 
 /** JSON as the golden records sent it: `, ` and `: ` as separators, non-ASCII characters as escapes. */
-function pythonJson(value: unknown): string {
+export function pythonJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(pythonJson).join(', ')}]`;
   if (typeof value === 'object' && value !== null) {
     const members = Object.entries(value).filter(([, member]) => member !== undefined);

@@ -97,3 +97,28 @@ describe('JSON of strangers', () => {
     expect(readJson('{"a":"__proto__","b":"\\u00e9"}')).toEqual({ a: '__proto__', b: 'é' });
   });
 });
+
+describe('text with a reader', () => {
+  test('is read once, when somebody looks, and stays as it came', () => {
+    let times = 0;
+    const read = (text: string) => {
+      times++;
+      return text.split(',');
+    };
+    const body = Body.ofReadable('a,b', read, 'text/csv');
+    expect([body.text, body.mediaType, body.isJson, body.isParsed, times]).toEqual([
+      'a,b',
+      'text/csv',
+      false,
+      false,
+      0,
+    ]);
+    expect([body.value, body.exactValue, body.isParsed, times]).toEqual([['a', 'b'], ['a', 'b'], true, 1]);
+  });
+
+  test('that can not be read throws what the reader throws', () => {
+    const body = Body.ofReadable('x', () => JSON.parse('{'), 'text/csv');
+    expect(() => body.value).toThrow(SyntaxError);
+    expect(body.text).toBe('x');
+  });
+});

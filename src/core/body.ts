@@ -12,6 +12,7 @@ export class Body {
   #value: unknown;
   #hasValue: boolean;
   #numbersAsText = false;
+  #read: ((text: string) => unknown) | undefined;
 
   private constructor(text: string | undefined, value: unknown, mediaType: string | undefined) {
     this.#text = text;
@@ -39,6 +40,13 @@ export class Body {
     return body;
   }
 
+  /** From text of a media type that `read` makes a value of, when somebody wants one (CSV, XML). */
+  static ofReadable(text: string, read: (text: string) => unknown, mediaType: string): Body {
+    const body = new Body(text, undefined, mediaType);
+    body.#read = read;
+    return body;
+  }
+
   /** Whether the text is JSON (or, for a value, will be). */
   get isJson(): boolean {
     const type = this.mediaType;
@@ -52,14 +60,15 @@ export class Body {
   }
 
   /**
-   * The parsed content: JSON becomes values, other media types stay text.
+   * The parsed content: JSON, and what was given with a reader, becomes values; other media types stay text.
    * Throws `request.malformed_json`, `request.too_deep` or `request.forbidden_key` for JSON that cannot be
    * taken.
    */
   get value(): unknown {
     if (!this.#hasValue) {
       const text = this.#text ?? '';
-      this.#value = this.isJson ? (this.mediaType === undefined ? JSON.parse(text) : readJson(text)) : text;
+      if (this.isJson) this.#value = this.mediaType === undefined ? JSON.parse(text) : readJson(text);
+      else this.#value = this.#read === undefined ? text : this.#read(text);
       this.#hasValue = true;
     }
     return this.#value;

@@ -7,7 +7,7 @@ import type { Observe } from '../core/observe.ts';
 import type { Operation, Result } from '../core/operation.ts';
 import type { Cors } from './cors.ts';
 import type { RequestReader } from './request.ts';
-import { type Rendered, render, renderError } from './response.ts';
+import { type Rendered, render, renderRefusal } from './response.ts';
 import { originForm } from './target.ts';
 import { methods } from './verb.ts';
 
@@ -41,7 +41,7 @@ export class ApiDoor {
     try {
       rendered = await this.#render(request);
     } catch (thrown) {
-      rendered = this.#failed(request, thrown);
+      rendered = await this.#failed(request, thrown);
     }
     this.#send(request, response, rendered);
   }
@@ -65,13 +65,13 @@ export class ApiDoor {
     throw new PlatformError('request.unsupported_verb', 'The list of services can only be read. Use GET.');
   }
 
-  #failed(request: IncomingMessage, thrown: unknown): Rendered {
+  async #failed(request: IncomingMessage, thrown: unknown): Promise<Rendered> {
     const error = asPlatformError(thrown);
     if (error.status >= 500) {
       const [path = ''] = (request.url ?? '').split('?', 1);
       this.#parts.observe({ kind: 'http.failed', method: request.method ?? '', path, error });
     }
-    const rendered = renderError(error);
+    const rendered = await renderRefusal(error, request.headers.accept);
     if (error.kind !== 'request.method_not_allowed') return rendered;
     return { ...rendered, headers: [...rendered.headers, 'Allow', methods] };
   }

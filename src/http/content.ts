@@ -1,12 +1,13 @@
 // The body of a request: bytes within the limit, as UTF-8 text, with the media type it is to be read as (spec
 // §5.3).
 // Invariant: a request without content has no Body; nothing is parsed here but forms, whose values no text
-// can stand for.
+// can stand for. CSV and XML are read when somebody looks at their values.
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Body } from '../core/body.ts';
 import { PlatformError } from '../core/errors.ts';
 import { parseParameters } from '../query/parameters.ts';
+import { formatOf } from './formats/index.ts';
 
 const form = 'application/x-www-form-urlencoded';
 
@@ -43,7 +44,7 @@ export function readContent(request: IncomingMessage, bodyBytes: number): Promis
 /**
  * The body that the content is; undefined when it is empty. Throws `request.*` for what is no text we read.
  */
-export function readBody(content: Buffer, headers: IncomingHttpHeaders): Body | undefined {
+export async function readBody(content: Buffer, headers: IncomingHttpHeaders): Promise<Body | undefined> {
   if (content.length === 0) return undefined;
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
@@ -57,10 +58,11 @@ export function readBody(content: Buffer, headers: IncomingHttpHeaders): Body | 
   return bodyOf(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text, declared);
 }
 
-function bodyOf(text: string, declared: string): Body {
+async function bodyOf(text: string, declared: string): Promise<Body> {
   if (declared === '') return Body.ofText(text, looksLikeJson(text) ? 'application/json' : 'text/plain');
   if (declared === form) return formBody(text);
-  return Body.ofText(text, declared);
+  const format = await formatOf(declared);
+  return format === undefined ? Body.ofText(text, declared) : Body.ofReadable(text, format.read, declared);
 }
 
 // `curl -d '{…}'` says that its JSON is a form: no form field begins with a bracket.

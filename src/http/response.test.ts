@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Body } from '../core/body.ts';
 import { PlatformError } from '../core/errors.ts';
 import type { Result } from '../core/operation.ts';
-import { render, renderError, type Wanted } from './response.ts';
+import { type Rendered, render, renderError, renderRefusal, type Wanted } from './response.ts';
 
 const json = 'application/json';
 const result = (body: Body | undefined, others: Partial<Result> = {}): Result => ({
@@ -24,8 +24,14 @@ function header(headers: readonly string[], name: string): string | undefined {
   return at < 0 ? undefined : headers[at + 1];
 }
 
-function show(asked: Result, given: Partial<Wanted> = {}) {
-  const { status, headers, payload } = render(asked, wanted(given));
+// What is not converted is there at once.
+function atOnce(given: Rendered | Promise<Rendered>): Rendered {
+  if (given instanceof Promise) throw new Error('still to come');
+  return given;
+}
+
+async function show(asked: Result, given: Partial<Wanted> = {}) {
+  const { status, headers, payload } = await render(asked, wanted(given));
   return [status, header(headers, 'content-type'), payload];
 }
 
@@ -55,8 +61,8 @@ describe('content', () => {
     ['null as text', result(Body.ofText('null')), json, [200, json, '']],
     ['204', result(Body.ofValue({ a: 1 }), { status: 204 }), json, [204, undefined, '']],
     ['304', result(Body.ofValue(1), { status: 304 }), json, [304, undefined, '']],
-  ])('%s', (_what, asked, accept, expected) => {
-    expect(show(asked, { accept })).toEqual(expected);
+  ])('%s', async (_what, asked, accept, expected) => {
+    expect(await show(asked, { accept })).toEqual(expected);
   });
 });
 
@@ -106,8 +112,8 @@ describe('content of a type that a script chose', () => {
       [200, 'application/hal+json', '{"a":1}'],
     ],
     ['a type that is none', result(Body.ofValue('x'), { mediaType: 'a\r\nb: c' }), '*/*', [200, json, '"x"']],
-  ])('%s', (_what, asked, accept, expected) => {
-    expect(show(asked, { accept })).toEqual(expected);
+  ])('%s', async (_what, asked, accept, expected) => {
+    expect(await show(asked, { accept })).toEqual(expected);
   });
 });
 
@@ -115,32 +121,68 @@ describe('what nobody accepts', () => {
   const rows = result(Body.ofValue([1]));
 
   test('is refused when it was only read', () => {
-    expect(() => render(rows, wanted({ accept: 'application/xml' }))).toThrow(
+    expect(() => render(rows, wanted({ accept: 'image/png' }))).toThrow(
       expect.objectContaining({ kind: 'request.not_acceptable', status: 400 }),
     );
-    expect(() => render(rows, wanted({ accept: undefined, parameters: { accept: 'text/csv' } }))).toThrow(
-      /text\/csv|application\/json/,
+    expect(() => render(rows, wanted({ accept: undefined, parameters: { accept: 'text/html' } }))).toThrow(
+      /application\/json/,
     );
   });
 
-  test('is sent all the same when something was written, or when it is an error', () => {
-    expect(show(rows, { accept: 'application/xml', action: 'POST' })).toEqual([200, json, '[1]']);
+  test('is sent all the same when something was written, or when it is an error', async () => {
+    expect(await show(rows, { accept: 'image/png', action: 'POST' })).toEqual([200, json, '[1]']);
     const failed = result(Body.ofValue({ error: {} }), { status: 404 });
-    expect(show(failed, { accept: 'application/xml' })).toEqual([404, json, '{"error":{}}']);
+    expect(await show(failed, { accept: 'image/png' })).toEqual([404, json, '{"error":{}}']);
   });
 
-  test('is decided by the parameter before the header', () => {
-    expect(show(rows, { accept: 'application/xml', parameters: { accept: '*/*' } })).toEqual([
-      200,
-      json,
-      '[1]',
-    ]);
+  test('is decided by the parameter before the header', async () => {
+    const shown = await show(rows, { accept: 'image/png', parameters: { accept: '*/*' } });
+    expect(shown).toEqual([200, json, '[1]']);
+  });
+});
+
+describe('other forms', () => {
+  const rows = result(Body.ofText('{"resource":[{"id":12345678901234567890,"name":"a"}]}'));
+  const xml = 'application/xml';
+  const csv = 'text/csv; charset=UTF-8';
+  const asXml = (type: string) => [
+    200,
+    type,
+    '<?xml version="1.0" ?><dfapi>\n\t<resource>\n\t\t<id>12345678901234567890</id>\n' +
+      '\t\t<name>a</name>\n\t</resource>\n</dfapi>\n',
+  ];
+  const asCsv = [200, csv, 'id,name\n12345678901234567890,a\n'];
+
+  test.each<[string, Partial<Wanted>, unknown[]]>([
+    ['XML by header', { accept: xml }, asXml(xml)],
+    ['XML by its other name', { accept: 'text/xml' }, asXml('text/xml; charset=UTF-8')],
+    ['CSV by header', { accept: 'text/csv' }, asCsv],
+    ['CSV by parameter', { parameters: { accept: 'text/csv' } }, asCsv],
+    ['CSV as a file', { parameters: { file: 'rows.csv' } }, asCsv],
+    ['XML as a file', { parameters: { file: 'rows.XML' } }, asXml(xml)],
+    ['XML before CSV', { accept: 'text/csv, application/xml' }, asXml(xml)],
+    ['JSON before both', { accept: 'text/csv, application/xml, */*' }, [200, json, rows.body?.text]],
+  ])('%s', async (_what, given, expected) => {
+    expect(await show(rows, given)).toEqual(expected);
+  });
+
+  test('errors keep their status in them', async () => {
+    const { status, headers, payload } = await renderRefusal(
+      new PlatformError('request.not_found', 'No <such> thing.'),
+      'text/csv',
+    );
+    expect([status, header(headers, 'content-type')]).toEqual([404, csv]);
+    expect(payload).toBe('code,context,message,status_code\n404,,No <such> thing.,404\n');
+  });
+
+  test('nothing is no text in any of them', async () => {
+    expect(await show(result(undefined), { accept: xml })).toEqual([200, json, '']);
   });
 });
 
 describe('headers of scripts', () => {
   const headersOf = (headers: Record<string, unknown>) =>
-    render(result(Body.ofValue(1), { headers: headers as Record<string, string> }), wanted()).headers;
+    atOnce(render(result(Body.ofValue(1), { headers: headers as Record<string, string> }), wanted())).headers;
 
   test('are sent', () => {
     const headers = headersOf({ 'X-Total': 3, location: '/elsewhere' });
@@ -185,11 +227,11 @@ test.each([0, 100, 101, 199, 600, 1000, 200.5, Number.NaN, '200'])('the status %
 });
 
 describe('a file', () => {
-  const disposition = (file: string | null, others: Partial<Result> = {}) =>
-    header(
-      render(result(Body.ofValue({}), others), wanted({ parameters: { file } })).headers,
-      'content-disposition',
-    );
+  const disposition = async (file: string | null, others: Partial<Result> = {}, given = wanted()) => {
+    const asked = { ...given, parameters: { file } };
+    const { headers } = await render(result(Body.ofValue({}), others), asked);
+    return header(headers, 'content-disposition');
+  };
 
   test.each([
     ['true', 'attachment; filename="contact.json";'],
@@ -199,16 +241,19 @@ describe('a file', () => {
     ['../../x.json', 'attachment; filename=".._.._x.json";'],
     ['a"; x="b.json', 'attachment; filename="a__ x__b.json";'],
     ['é\r\nX: y.json', 'attachment; filename="___X_ y.json";'],
-  ])('%j is %s', (file, expected) => {
-    expect(disposition(file)).toBe(expected);
+  ])('%j is %s', async (file, expected) => {
+    expect(await disposition(file)).toBe(expected);
   });
 
-  test('is not made of errors', () => {
-    expect(disposition('x.json', { status: 404 })).toBeUndefined();
+  test('is not made of errors', async () => {
+    expect(await disposition('x.json', { status: 404 })).toBeUndefined();
   });
 
-  test('of another format is refused', () => {
-    expect(() => disposition('x.csv')).toThrow(expect.objectContaining({ kind: 'request.not_acceptable' }));
+  test('has the ending of its form', async () => {
+    expect(await disposition('true', {}, wanted({ accept: 'text/csv' }))).toBe(
+      'attachment; filename="contact.csv";',
+    );
+    expect(await disposition('x.csv')).toBe('attachment; filename="x.csv";');
   });
 });
 

@@ -6,6 +6,7 @@ import type { Body } from '../core/body.ts';
 import { errorResult } from '../core/dispatch.ts';
 import { PlatformError } from '../core/errors.ts';
 import type { Action, Parameters, Result } from '../core/operation.ts';
+import { formatOf, writable } from './formats/index.ts';
 import { type Acceptance, readAccept } from './negotiation.ts';
 
 /** What the client said about the form of its answer. */
@@ -53,21 +54,40 @@ export function renderError(thrown: unknown): Rendered {
   return { status, headers: headersOf(jsonType), payload: body?.text ?? '' };
 }
 
+/** The answer that an error is for a client of the API. */
+export async function renderRefusal(thrown: unknown, accept: string | undefined): Promise<Rendered> {
+  const wanted: Wanted = { accept, parameters: {}, action: 'GET', resource: '' };
+  try {
+    return await render(errorResult(thrown), wanted);
+  } catch {
+    return renderError(thrown);
+  }
+}
+
 /** The answer that a JSON value of the server's own is. */
 export function renderPage(status: number, value: unknown): Rendered {
   return { status, headers: jsonHeaders, payload: JSON.stringify(value) };
 }
 
-/** The answer that a result is for a client. Throws PlatformError for a result that cannot be sent to it. */
-export function render(result: Result, wanted: Wanted): Rendered {
-  const { status, body } = result;
+/**
+ * The answer that a result is for a client: at once for JSON and text, later for what must be converted.
+ * Throws PlatformError for a result that cannot be sent to it.
+ */
+export function render(result: Result, wanted: Wanted): Rendered | Promise<Rendered> {
+  const { status } = result;
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw unsendable(`the status '${String(status)}' is not between 200 and 599`);
   }
   const isBare = status === 204 || status === 205 || status === 304;
   const content = isBare ? undefined : negotiate(result, wanted);
+  if (!(content instanceof Promise)) return rendered(result, wanted, content);
+  return content.then((converted) => rendered(result, wanted, converted));
+}
+
+function rendered(result: Result, wanted: Wanted, content: Content | undefined): Rendered {
+  const { status, body } = result;
   const headers = content === undefined ? bareHeaders : headersOf(content.type);
-  const extra = extraHeaders(result, wanted, body !== undefined && !isBare);
+  const extra = extraHeaders(result, wanted, body === undefined ? undefined : content?.type);
   return {
     status,
     headers: extra.length === 0 ? headers : [...headers, ...extra],
@@ -76,17 +96,29 @@ export function render(result: Result, wanted: Wanted): Rendered {
 }
 
 // The plain case of nearly every request, JSON for a client that takes JSON, is decided first.
-function negotiate(result: Result, wanted: Wanted): Content {
+function negotiate(result: Result, wanted: Wanted): Content | Promise<Content> {
   const { body } = result;
   const type = plainMediaType(result.mediaType) ?? body?.mediaType;
   const acceptance = readAccept(acceptOf(wanted));
   if (body === undefined || isNull(body)) return { type: type ?? jsonType, payload: '' };
   if (type === undefined || type === jsonType) {
     if (acceptance.accepts(jsonType)) return { type: jsonType, payload: jsonOf(body) };
+    const converted = convert(body, acceptance);
+    if (converted !== undefined) return converted;
     if (acceptance.accepts(plainType)) return { type: plainType, payload: plainOf(body) };
     return refuse(result, wanted, { type: jsonType, payload: jsonOf(body) });
   }
   return typedContent({ result, wanted, body, type, acceptance });
+}
+
+// Text of another type, in an answer that is said to be JSON, is a value like any other.
+function convert(body: Body, acceptance: Acceptance): Promise<Content> | undefined {
+  const type = writable.find((each) => acceptance.accepts(each));
+  if (type === undefined) return undefined;
+  return formatOf(type)?.then(({ write }) => ({
+    type,
+    payload: write(body.isJson ? body.exactValue : body.text),
+  }));
 }
 
 interface Typed {
@@ -99,7 +131,7 @@ interface Typed {
 
 // Text of a type that a script chose. HTML is sent as such even to who asks for JSON: it is a page for
 // people, and a JSON string of it would help nobody.
-function typedContent({ result, wanted, body, type, acceptance }: Typed): Content {
+function typedContent({ result, wanted, body, type, acceptance }: Typed): Content | Promise<Content> {
   const text = textOf(body, type);
   if (text === undefined) {
     return negotiate({ status: result.status, headers: result.headers, body }, wanted);
@@ -165,14 +197,14 @@ function headersOf(type: string): readonly string[] {
   return ['Content-Type', type.startsWith('text/') ? `${type}; charset=UTF-8` : type, ...bareHeaders];
 }
 
-function extraHeaders(result: Result, wanted: Wanted, hasContent: boolean): string[] {
+function extraHeaders(result: Result, wanted: Wanted, type: string | undefined): string[] {
   const extra: string[] = [];
   for (const name in result.headers) {
     if (!ownHeaders.has(name.toLowerCase())) addHeader(extra, name, result.headers[name]);
   }
   const { file } = wanted.parameters;
-  if (file !== undefined && hasContent && result.status < 400) {
-    addHeader(extra, 'Content-Disposition', disposition(file, wanted.resource));
+  if (file !== undefined && type !== undefined && result.status < 400) {
+    addHeader(extra, 'Content-Disposition', disposition(file, wanted.resource, type));
   }
   return extra;
 }
@@ -188,9 +220,10 @@ function addHeader(headers: string[], name: string, given: unknown): void {
   headers.push(name, value);
 }
 
-function disposition(file: unknown, resource: string): string {
+function disposition(file: unknown, resource: string, type: string): string {
   const isFlag = typeof file !== 'string' || file === '' || /^(true|1|yes|on)$/i.test(file);
-  const name = isFlag ? `${resource === '' ? 'services' : resource}.json` : file;
+  const extension = /(?:csv|xml)$/.exec(type)?.[0] ?? 'json';
+  const name = isFlag ? `${resource === '' ? 'services' : resource}.${extension}` : file;
   return `attachment; filename="${name.replace(/[^\w.() -]/g, '_')}";`;
 }
 

@@ -101,8 +101,8 @@ describe('a body', () => {
     ['a scalar without a type', '"x"', {}, 'x', 'application/json'],
     ['text without a type', 'hello', {}, 'hello', 'text/plain'],
     ['text', '{"a":1}', { 'Content-Type': 'text/plain' }, '{"a":1}', 'text/plain'],
-    ['CSV', 'a,b\n1,2', { 'Content-Type': 'Text/CSV' }, 'a,b\n1,2', 'text/csv'],
-    ['XML', '<a/>', { 'Content-Type': 'application/xml' }, '<a/>', 'application/xml'],
+    ['CSV', 'a,b\n1,2', { 'Content-Type': 'Text/CSV' }, { resource: [{ a: '1', b: '2' }] }, 'text/csv'],
+    ['XML', '<a><b>1</b></a>', { 'Content-Type': 'application/xml' }, { b: '1' }, 'application/xml'],
     [
       'a form',
       'a=1&b[]=2&c+d=e%20f',
@@ -275,7 +275,10 @@ describe('beside the API', () => {
 
   test('the status is told to anyone', async () => {
     const response = await get('/status');
-    expect([response.status, await response.json()]).toEqual([200, { status: 'ok', version: '1.2.3', sandbox }]);
+    expect([response.status, await response.json()]).toEqual([
+      200,
+      { status: 'ok', version: '1.2.3', sandbox },
+    ]);
     expect((await get('/status', { method: 'HEAD' })).status).toBe(200);
   });
 
@@ -283,7 +286,10 @@ describe('beside the API', () => {
     const own = await startFixture({ status: () => ({ isHealthy: false, version: '1', sandbox }) });
     const response = await fetch(`${own.server.url}/status`);
     await own.close();
-    expect([response.status, await response.json()]).toEqual([503, { status: 'unavailable', version: '1', sandbox }]);
+    expect([response.status, await response.json()]).toEqual([
+      503,
+      { status: 'unavailable', version: '1', sandbox },
+    ]);
   });
 
   test('the root points on', async () => {

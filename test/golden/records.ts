@@ -30,19 +30,58 @@ export interface Transcript {
   readonly compare?: 'shape';
 }
 
-/** One script vector of kind event: a script on an event of the fixture, and what a request then gives. */
+/** An event script beside the one that a vector is about. */
+export interface RecordedScript {
+  readonly event: string;
+  readonly lang: string;
+  readonly script: string;
+}
+
+/** What must exist before a vector is asked. */
+export interface Setup {
+  readonly lookups?: readonly { name: string; value: string; private: boolean }[];
+  readonly role?: {
+    readonly name: string;
+    readonly access: readonly {
+      service: string;
+      component: string;
+      verbs: readonly string[];
+      requestors: readonly string[];
+    }[];
+  };
+  readonly app?: { readonly name: string; readonly role: string };
+  readonly user?: Readonly<Record<'email' | 'first_name' | 'last_name' | 'name', string>>;
+  readonly services?: readonly { name: string; type: string; content: string }[];
+}
+
+/** A request as the foreign server received it. */
+export interface ForeignRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: unknown;
+}
+
+/** One script vector: a script on an event of the fixture or as a service, and what a request then gives. */
 export interface Vector {
   readonly id: string;
-  readonly attach: string;
-  readonly script: string;
+  readonly group: string;
   readonly lang: string;
-  readonly allow_event_modification: boolean;
+  /** `event`: the script is attached to `attach`; `service`: it is the service `math`. */
+  readonly kind: 'event' | 'service';
+  readonly script: string;
+  readonly attach?: string;
+  readonly allow_event_modification?: boolean;
   readonly is_active?: boolean;
-  readonly more_scripts?: readonly { event: string; lang: string; script: string }[];
-  readonly setup?: Readonly<Record<string, unknown>>;
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly more_scripts?: readonly RecordedScript[];
+  readonly event_scripts?: readonly RecordedScript[];
+  readonly setup?: Setup;
   readonly request: RecordedRequest;
   readonly response: RecordedResponse;
   readonly after?: readonly { request: RecordedRequest; response: RecordedResponse }[];
+  readonly log?: readonly { level: string; message: string }[];
+  readonly echo?: readonly ForeignRequest[];
 }
 
 /** A request and the names of the events it fired, in order. */
@@ -62,12 +101,12 @@ export type Bindings = Map<string, string>;
 
 /** Asks a recorded request of our server; unknown placeholders stay as they are. */
 export function askAgain(server: TestServer, request: RecordedRequest, bindings: Bindings): Promise<Answer> {
-  const fill = (text: string) =>
-    text.replace(/\{\{([^}]+)\}\}/g, (whole, name) => bindings.get(name) ?? whole);
+  const fill = (text: string) => filledText(text, bindings);
   const headers = Object.entries(request.headers ?? {}).map(([name, value]) => [name, fill(value)]);
   if (request.auth === 'admin') headers.push(['X-DreamFactory-Session-Token', server.token]);
   const accepts = headers.some(([name]) => name?.toLowerCase() === 'accept');
   if (!accepts) headers.push(['Accept', '*/*']);
+  headers.push(['User-Agent', 'vectors/1.0']);
   const body = request.body === undefined ? undefined : filled(request.body, fill);
   return server.ask(fill(request.path), {
     method: request.method,
@@ -77,8 +116,19 @@ export function askAgain(server: TestServer, request: RecordedRequest, bindings:
   });
 }
 
+/** Text with the placeholders that have a value replaced by it. */
+export function filledText(text: string, bindings: Bindings): string {
+  return text.replace(/\{\{([^}]+)\}\}/g, (whole, name) => bindings.get(name) ?? whole);
+}
+
 function filled(body: unknown, fill: (text: string) => string): unknown {
-  return typeof body === 'string' ? fill(body) : JSON.parse(fill(JSON.stringify(body)));
+  if (typeof body === 'string') return fill(body);
+  // A member that is nothing but the placeholder of an id was a number.
+  const text = JSON.stringify(body).replace(/"(\{\{\w*_id(:\w+)?\}\})"/g, (whole, placeholder: string) => {
+    const value = fill(placeholder);
+    return /^\d+$/.test(value) ? value : whole;
+  });
+  return JSON.parse(fill(text));
 }
 
 /** Where our answer differs from a recorded one, or undefined. */
@@ -101,6 +151,10 @@ export function answerDifference(
     }
   }
   if (expected.body === undefined) return undefined;
+  // The records show JSON as values, whatever it is called.
+  if (typeof expected.body === 'object' && typeof answer.body === 'string' && answer.body !== '') {
+    return difference(expected.body, JSON.parse(answer.body));
+  }
   return shape ? shapeDifference(expected.body, answer.body) : difference(expected.body, answer.body);
 }
 

@@ -19,14 +19,24 @@ const nothing: WriteContent = { list: undefined, bare: undefined, beside: {} };
 /** Takes a body apart. Integers beyond 2^53 arrive as bigint. */
 export function readContent(message: Message, action: Action): WriteContent {
   const value = message.body?.exactValue;
-  if (Array.isArray(value)) return { ...nothing, list: value };
+  if (Array.isArray(value)) return listContent(value, {}, action);
   if (!isRecord(value)) return nothing;
   const wrapped = Object.hasOwn(value, 'resource') ? value.resource : undefined;
-  if (Array.isArray(wrapped)) return { list: wrapped, bare: undefined, beside: value };
+  if (Array.isArray(wrapped)) return listContent(wrapped, value, action);
   if (isRecord(wrapped)) return { list: [wrapped], bare: undefined, beside: value };
   // A DELETE needs no values, so its body is parameters: `{"ids": [1, 2]}`.
   if (action === 'DELETE') return { ...nothing, beside: value };
   return { ...nothing, bare: value };
+}
+
+// As recorded: plain values in the list of a DELETE are the identifiers of records.
+function listContent(list: readonly unknown[], beside: WriteContent['beside'], action: Action): WriteContent {
+  const isIds = action === 'DELETE' && list.length > 0 && list.every(isIdentifier);
+  return isIds ? { ...nothing, beside: { ...beside, ids: list } } : { ...nothing, list, beside };
+}
+
+function isIdentifier(value: unknown): boolean {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint';
 }
 
 /**

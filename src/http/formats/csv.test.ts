@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import { readCsv, writeCsv } from './csv.ts';
+
+describe('writing', () => {
+  test.each<[string, unknown, string]>([
+    [
+      'rows',
+      {
+        resource: [
+          { a: 1, b: 'x' },
+          { a: 2, b: 'y' },
+        ],
+      },
+      'a,b\n1,x\n2,y\n',
+    ],
+    ['a list', [{ a: 1 }, { a: 2 }], 'a\n1\n2\n'],
+    ['one record', { a: 1, b: null }, 'a,b\n1,\n'],
+    ['names of the first row', [{ a: 1 }, { a: 2, b: 3 }, { b: 4 }], 'a\n1\n2\n\n'],
+    ['what is nested', [{ a: { b: [1, 'x'] }, c: [] }], 'a,c\n"{""b"":[1,""x""]}",[]\n'],
+    ['true and false', [{ a: true, b: false }], 'a,b\ntrue,false\n'],
+    ['quotes and lines', [{ a: 'x,"y"\nz' }], 'a\n"x,""y""\nz"\n'],
+    ['great numbers', [{ a: 12345678901234567890n }], 'a\n12345678901234567890\n'],
+    ['names', { resource: ['hr', 'system'] }, 'value\nhr\nsystem\n'],
+    ['a number', 9, 'value\n9\n'],
+    ['an error', { error: { code: 404, context: null, message: 'x' } }, 'code,context,message\n404,,x\n'],
+    ['no rows', { resource: [] }, ''],
+    ['nothing', null, ''],
+  ])('%s', (_what, value, expected) => {
+    expect(writeCsv(value)).toBe(expected);
+  });
+});
+
+describe('reading', () => {
+  test.each<[string, unknown[]]>([
+    ['title,priority\nq,3\n', [{ title: 'q', priority: '3' }]],
+    ['\ufeffa , b\r\n1,"x\r\ny"\r\n', [{ a: '1', b: 'x\r\ny' }]],
+    ['a\n1\n\n2\n', [{ a: '1' }, { a: '2' }]],
+    ['a,b\n', []],
+    ['', []],
+    ['a,constructor\n1,2', [{ a: '1', constructor: '2' }]],
+  ])('%j', (text, expected) => {
+    expect(readCsv(text)).toEqual({ resource: expected });
+  });
+
+  test.each<[string, string, RegExp]>([
+    ['a line that is too short', 'a,b\n1\n', /line 2/],
+    ['a line that is too long', 'a\n1,2\n', /line 2/],
+    ['a quote left open', 'a\n"x', /quot/i],
+    ['a column that is there twice', 'a,a\n1,2', /'a'/],
+    ['a way to a prototype', 'a,__proto__\n1,2', /__proto__/],
+  ])('refuses %s', (_what, text, expected) => {
+    expect(() => readCsv(text)).toThrow(
+      expect.objectContaining({ status: 400, message: expect.stringMatching(expected) }),
+    );
+  });
+
+  test('what was written can be read', () => {
+    const rows = [
+      { a: 'x;y', b: '"quoted"' },
+      { a: 'line\nbreak', b: '=1+1' },
+    ];
+    expect(readCsv(writeCsv(rows))).toEqual({ resource: rows });
+  });
+});

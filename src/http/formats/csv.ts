@@ -1,0 +1,59 @@
+// CSV of the API: the rows of an answer under the names of the first row, and bodies of requests the other
+// way round. Invariant: every cell is text; what is nested stands in its cell as JSON.
+import { CsvError, parse } from 'csv-parse/sync';
+import { stringify } from 'csv-stringify/sync';
+import { writeJson } from '../../core/body.ts';
+import { PlatformError } from '../../core/errors.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** The CSV of a JSON value: its list, or itself as the only row. */
+export function writeCsv(value: unknown): string {
+  const rows = rowsOf(value).map((row) => (isMap(row) ? row : { value: row }));
+  const [first] = rows;
+  if (first === undefined) return '';
+  return stringify(rows, {
+    header: true,
+    columns: Object.keys(first).map((key) => ({ key, header: key })),
+    cast: { boolean: String, object: writeJson },
+  });
+}
+
+/** The value of CSV with a line of names: `{resource: [rows]}`. Throws `request.malformed`. */
+export function readCsv(text: string): { readonly resource: readonly Row[] } {
+  try {
+    const rows: Row[] = parse(text, { columns: readNames, bom: true, skip_empty_lines: true });
+    return { resource: rows };
+  } catch (thrown) {
+    if (thrown instanceof PlatformError) throw thrown;
+    const reason = thrown instanceof CsvError ? thrown.message : 'it can not be read';
+    throw malformed(reason.replace(/\.$/, ''));
+  }
+}
+
+function readNames(names: readonly string[]): string[] {
+  const trimmed = names.map((name) => name.trim());
+  if (trimmed.includes('__proto__')) {
+    throw new PlatformError('request.forbidden_key', "A column is named '__proto__', which is not accepted.");
+  }
+  const twice = trimmed.find((name, index) => trimmed.indexOf(name) !== index);
+  if (twice !== undefined) throw malformed(`two columns are named '${twice}'`);
+  return trimmed;
+}
+
+// An error is one row of its own: code, context, message, status_code.
+function rowsOf(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  if (!isMap(value)) return value === null || value === undefined ? [] : [value];
+  const { resource, error } = value;
+  if (Array.isArray(resource)) return resource;
+  return isMap(error) ? [error] : [value];
+}
+
+function isMap(value: unknown): value is Row {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function malformed(reason: string): PlatformError {
+  return new PlatformError('request.malformed', `The body is not usable CSV: ${reason}.`);
+}
