@@ -200,7 +200,9 @@ export class RunnerPool implements Runner {
     const { outcome, retires } = readResult(task, fields);
     task.settle(outcome);
     const isUsed = process.runs >= this.#options.runsPerProcess && process.handed.length === 0;
-    if (retires || isUsed || (task.invocation.program.isPristine && this.#options.forks !== true)) {
+    const { isPristine } = task.invocation.program;
+    const leaves = isPristine && (this.#options.forks !== true || process.hasChildren());
+    if (retires || isUsed || leaves) {
       this.#dismiss(process, isUsed ? 'it did its number of runs' : 'a run may have left traces');
       this.#replace();
     }

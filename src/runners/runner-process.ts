@@ -167,6 +167,15 @@ export class RunnerProcess {
     }
   }
 
+  /** Whether a run left processes behind; those of forks are its own children inside a sandbox. */
+  hasChildren(): boolean {
+    try {
+      return readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'latin1') !== '';
+    } catch {
+      return false;
+    }
+  }
+
   /** What its work folder holds too much of; looked at now and then. */
   excess(now: number): string | undefined {
     if (now - this.#lookedAt < limits.runnerLookMs) return undefined;

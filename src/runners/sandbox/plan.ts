@@ -73,6 +73,8 @@ export class Planner {
       ...(landlock > 0 ? [step(ground, 'landlock_restrict_self', '$ruleset', 0)] : []),
       // It dies with the server. After the change of user, which would forget it.
       step(ground, 'prctl', deathSignal, 9, 0, 0, 0),
+      // What its children leave behind becomes its own, where it is seen.
+      step(ground, 'prctl', adoptOrphans, 1, 0, 0, 0),
       `filter ${numberOf(machine, 'prctl')} ${filterBytes(ground)}`,
     ];
   }
@@ -112,6 +114,7 @@ function step(ground: Pick<Ground, 'machine'>, name: string, ...given: (number |
 
 const noNewPrivileges = 38;
 const deathSignal = 1;
+const adoptOrphans = 36;
 
 function ruleset({ machine, landlock }: Ground): string[] {
   if (landlock <= 0) return [];
