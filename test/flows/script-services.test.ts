@@ -54,6 +54,24 @@ describe('a script that is a service', () => {
     }
   });
 
+  test.each([
+    ['nodejs', 'return { seen: JSON.stringify(event) };'],
+    ['python3', "return {'seen': json.dumps(event)}"],
+    ['python', 'import json\nprint "dumped"\nreturn {"seen": json.dumps(event)}'],
+    ['v8js', 'return { seen: JSON.stringify(event) };'],
+  ])('shows a dump of its event in the recorded order: %s', async (type, content) => {
+    await service(content, { type });
+    const { body } = await server.ask('/api/v2/math/a/b?x=1');
+    const seen = JSON.parse(body.seen);
+    expect(Object.keys(seen)).toEqual(['request', 'response', 'resource', '__tag__']);
+    expect(Object.keys(seen.request)).toEqual([
+      ...['api_version', 'method', 'parameters', 'headers', 'payload', 'content', 'content_type'],
+      ...['uri', 'service', 'resource'],
+    ]);
+    expect(JSON.stringify(seen.response)).toBe('{"content":null,"content_type":null,"status_code":200}');
+    expect([seen.resource, seen.request.resource]).toEqual(['a/b', 'a/b?x=1']);
+  });
+
   test('sees an event of request, blank response and resource, in this order', async () => {
     await service('return { keys: Object.keys(event), blank: event.response, stage: _event.stage };');
     await play(server, [
@@ -172,6 +190,7 @@ describe('the examples', () => {
   test.each([
     ['nodejs', 'multiply.js'],
     ['typescript', 'multiply.ts'],
+    ['python3', 'multiply.py'],
   ])('multiply in %s', async (type, file) => {
     const document = { content: example('multiply.yaml'), format: 1 };
     const { status, headers } = await service(example(file), { type, document });
