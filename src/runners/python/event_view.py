@@ -6,7 +6,6 @@ from _struct import Struct
 
 from .json_text import EMPTY, json_of, json_of_python2, normal, reader
 from .munch import Bunch, EmptyMap, LazyMunch, Munch
-from .munch import _set_pending as set_pending
 
 # Places of the texts in a frame, and the order in which changes travel.
 META, PARAMETERS, HEADERS, CONTENT, PAYLOAD, SESSION, RESPONSE, BODY = range(8)
@@ -14,10 +13,6 @@ SECTIONS = range(8)
 # A changed text that is gone; None stands for one that did not change.
 DELETED = object()
 UNCHANGED = (None,) * 7
-_UNSENT = (None,) * 4
-_PARTS = ('parameters', 'headers', 'payload')
-
-has = dict.__contains__
 
 _length = Struct('<I').unpack_from
 _ABSENT = 0xFFFFFFFE
@@ -63,7 +58,7 @@ class Event(_Lazy):
 
     def _complete(self):
         if self._pending == _EVENT_AFTER and self._view.is_service():
-            set_pending(self, _SERVICE)
+            object.__setattr__(self, '_pending', _SERVICE)
         LazyMunch._complete(self)
 
 
@@ -91,11 +86,6 @@ class Request(_Lazy):
 class Response(_Lazy):
     __slots__ = ()
 
-    def __getattr__(self, name):
-        if name in ('format', 'headers') and self._view.is_service():
-            self._trim()
-        return LazyMunch.__getattr__(self, name)
-
     def __missing__(self, key):
         if key in ('format', 'headers') and self._view.is_service():
             self._trim()
@@ -121,7 +111,7 @@ class Response(_Lazy):
     # Responses of services have no format and no headers of their own.
     def _trim(self):
         pending = tuple(key for key in _SERVICE_RESPONSE if key in self._pending)
-        set_pending(self, pending)
+        object.__setattr__(self, '_pending', pending)
 
     def _made(self, key):
         view = self._view
@@ -150,8 +140,7 @@ class Info(LazyMunch):
 class EventView:
     """One event of one run. `data` holds its texts from `at` on, and nobody writes to it."""
 
-    __slots__ = ('_data', '_places', '_meta', '_event', 'request', 'response', 'munch', 'read', 'write',
-                 '_mutates')
+    __slots__ = ('_data', '_places', '_meta', '_event', 'request', 'response', 'munch', 'read', 'write')
 
     def __init__(self, data, at, munch=Munch):
         places = []
@@ -237,56 +226,44 @@ class EventView:
         event = self._event
         return event is not None and bool(event.get('stop_propagation'))
 
-    def changes(self, mutates=True):
-        """Changed texts in their order. Raises TypeError or ValueError for what JSON cannot hold.
-
-        `mutates`: the script changes members of something. Another spelling of the same values then counts as a
-        change: to tell them apart costs as much as reading the text again.
-        """
+    def changes(self):
+        """Changed texts in their order. Raises TypeError or ValueError for what JSON cannot hold."""
         event = self._event
         if event is None:
             return UNCHANGED
-        self._mutates = mutates
-        request = self._sent(event) if has(event, 'request') else _UNSENT
-        places = self._places
-        had = places[13] > places[12]
-        if had or has(event, 'response'):
+        request = self._sent(event) if event._has('request') else (None,) * 4
+        had = self._places[13] > self._places[12]
+        if event._has('response') or had:
             return request + self._answered(event, had)
-        return UNCHANGED if request is _UNSENT else request + (None, None, None)
+        return request + (None,) * 3
 
     # Parts of a request that was replaced by one without them stay as they are; a part deleted from the request
     # itself is gone.
     def _sent(self, event):
-        request = event['request']
-        if request is self.request:
-            pending = request._pending
-            return (
-                self._part(request, 'parameters') if has(request, 'parameters') else self._gone(pending, 'parameters'),
-                self._part(request, 'headers') if has(request, 'headers') else self._gone(pending, 'headers'),
-                self._part(request, 'payload') if has(request, 'payload') else self._gone(pending, 'payload'),
-                self._content_part(request) if has(request, 'content') else self._gone(pending, 'content'),
-            )
+        request = event.get('request')
         if not isinstance(request, dict):
-            return _UNSENT
-        parts = [self._part(request, key) if key in request else None for key in _PARTS]
-        return (*parts, self._content_part(request) if 'content' in request else None)
+            return (None,) * 4
+        own = request is self.request
+        return (
+            self._part(request, own, 'parameters'),
+            self._part(request, own, 'headers'),
+            self._part(request, own, 'payload'),
+            self._content_part(request, own),
+        )
 
-    def _gone(self, pending, key):
-        return None if key in pending or self._original(key) == '' else DELETED
-
-    def _part(self, request, key):
-        text = self.write(request[key])
-        original = self._original(key)
-        if text == original or (text in EMPTY and original in EMPTY):
+    def _part(self, request, own, key):
+        if own:
+            if not request._has(key):
+                return None if key in request._pending or self._original(key) == '' else DELETED
+        elif key not in request:
             return None
-        # A body comes as its client spelled it.
-        if (self._mutates and key != 'payload') or original == '':
-            return text
-        return None if text == normal(original) else text
+        return self._changed(request[key], self._original(key))
 
-    def _content_part(self, request):
-        text = self._part(request, 'content')
-        return text if text is None or text[0] == '"' else self.write(text)
+    def _content_part(self, request, own):
+        text = self._part(request, own, 'content')
+        if text is None or text is DELETED or text[0] == '"':
+            return text
+        return self.write(text)
 
     def _original(self, key):
         if key == 'parameters':
@@ -298,8 +275,14 @@ class EventView:
         payload = self.payload(None)
         return '' if payload == [] else self.write(payload)
 
+    def _changed(self, value, original):
+        text = self.write(value)
+        if text == original or (text in EMPTY and original in EMPTY):
+            return None
+        return None if original != '' and text == normal(original) else text
+
     def _answered(self, event, had):
-        if has(event, 'response'):
+        if event._has('response'):
             response = event['response']
         elif 'response' in event:
             return (None, None, None)
@@ -325,7 +308,7 @@ class EventView:
         return self.write({name: response[name] for name in names if name != 'content'})
 
     def _content_text(self, response, own):
-        if own and not has(response, 'content') and 'content' in response._pending:
+        if own and not response._has('content') and 'content' in response._pending:
             return None
         original = self.text(BODY)
         if 'content' not in response:
@@ -337,11 +320,9 @@ class EventView:
         text = self.write(content)
         if text == original:
             return None
-        if self._mutates or original == '':
-            return text
-        return None if text == normal(original) else text
+        return None if original != '' and text == normal(original) else text
 
 
 def _is_touched(response):
-    count = 1 + has(response, 'content')
+    count = 1 + response._has('content')
     return dict.__len__(response) != count or len(response._pending) < 4
