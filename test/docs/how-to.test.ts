@@ -31,6 +31,10 @@ test('scripted services', async () => {
   );
 });
 
+test('authority', async () => {
+  await (await open('authority')).check();
+});
+
 test('databases', async () => {
   const text = readFileSync(join(root, 'docs/how-to/databases.md'), 'utf8');
   const [, schema = ''] = /```sql\n([\s\S]*?)```/.exec(text) ?? [];
@@ -56,5 +60,5 @@ test('administration, and a copy of the data folder', async () => {
 
 test('all pages are tried', () => {
   const pages = readdirSync(join(root, 'docs/how-to')).sort();
-  expect(pages).toEqual(['administration.md', 'databases.md', 'scripted-services.md', 'scripts.md']);
+  expect(pages).toEqual(['administration.md', 'authority.md', 'databases.md', 'scripted-services.md', 'scripts.md']);
 });

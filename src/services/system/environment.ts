@@ -2,6 +2,9 @@
 import type { Resource } from './resource.ts';
 import { answer } from './resource.ts';
 
+const payload = { email: 'string', password: 'string', remember_me: 'bool' };
+const login = (path: string) => ({ path, verb: 'POST', payload });
+
 /** The resource `environment`. */
 export function environment(): Resource {
   return {
@@ -11,11 +14,8 @@ export function environment(): Resource {
     handle: () =>
       answer({
         authentication: {
-          admin: {
-            path: 'system/admin/session',
-            verb: 'POST',
-            payload: { email: 'string', password: 'string', remember_me: 'bool' },
-          },
+          admin: login('system/admin/session'),
+          user: login('user/session'),
           oauth: [],
           adldap: [],
           saml: [],
