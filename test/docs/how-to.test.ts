@@ -60,5 +60,11 @@ test('administration, and a copy of the data folder', async () => {
 
 test('all pages are tried', () => {
   const pages = readdirSync(join(root, 'docs/how-to')).sort();
-  expect(pages).toEqual(['administration.md', 'authority.md', 'databases.md', 'scripted-services.md', 'scripts.md']);
+  expect(pages).toEqual([
+    'administration.md',
+    'authority.md',
+    'databases.md',
+    'scripted-services.md',
+    'scripts.md',
+  ]);
 });
