@@ -194,7 +194,8 @@ export const later: readonly { readonly pattern: RegExp; readonly brings: string
   { pattern: /^(112|113)-/, brings: 'the whole system API' },
   { pattern: /^(010|123)-/, brings: 'OpenAPI' },
   { pattern: /^117-/, brings: 'the fixture service hrphp, whose scripts are PHP' },
-  { pattern: /^(128|133)-/, brings: 'the language PHP (the script of this call)' },
+  { pattern: /^(128|133|230|24[34]|248|25[014])-/, brings: 'the language PHP (the script of this call)' },
+  { pattern: /^25[23]-/, brings: 'the queue' },
 ];
 
 /** Languages whose vectors wait; those of queued scripts are known by their configuration. */

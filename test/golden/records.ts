@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Answer, TestServer } from '../server.ts';
 import { difference, shapeDifference } from './compare.ts';
+import { withoutTrace } from './differences.ts';
 
 /** A recorded request. */
 export interface RecordedRequest {
@@ -155,7 +156,8 @@ export function answerDifference(
   if (typeof expected.body === 'object' && typeof answer.body === 'string' && answer.body !== '') {
     return difference(expected.body, JSON.parse(answer.body));
   }
-  return shape ? shapeDifference(expected.body, answer.body) : difference(expected.body, answer.body);
+  const body = withoutTrace(answer.body);
+  return shape ? shapeDifference(expected.body, body) : difference(expected.body, body);
 }
 
 function sameType(type: string | null): string | null {
