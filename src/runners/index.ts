@@ -7,8 +7,11 @@ import type { Runner } from '../core/runner.ts';
 import { findInterpreter } from './interpreter.ts';
 import { missingRunner } from './missing.ts';
 import { createNodeRunner } from './node/index.ts';
+import { createPhpRunner } from './php/index.ts';
 import { createPythonRunner } from './python/index.ts';
+import { RenewableRunner } from './renewable.ts';
 import type { Sandbox } from './sandbox.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** How the runners of a server are made. */
 export interface RunnersOptions {
@@ -26,6 +29,10 @@ export interface RunnersOptions {
   readonly sandbox: Sandbox;
   /** Further files and folders that scripts may read. */
   readonly scriptReadPaths: readonly string[];
+  /** Project folders with packages by runner, as they are now. */
+  readonly packages: () => Readonly<Record<string, string>>;
+  /** Variables that scripts see by runner. */
+  readonly environments: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** The runners of a server by language, each with its first process on the way. */
@@ -41,14 +48,34 @@ export function createRunners(options: RunnersOptions): ReadonlyMap<string, Runn
   };
   // Processes of the other languages are started by the first script that is theirs.
   const idle = { ...surroundings, min: 0 };
+  const renewable = (language: string, make: (own: Own) => Runner) =>
+    new RenewableRunner(() => make(ownOf(options, language)));
   const python = findInterpreter({ given: options.pythonPath, names: ['python3'] });
+  const php = findInterpreter({ given: options.phpPath, names: ['php', 'php8.4', 'php8.3', 'php8.2'] });
   const runners = [
-    createNodeRunner({ ...surroundings, nodePath, hostPath: hostFile(sandbox, 'node') }),
+    renewable('nodejs', (own) =>
+      createNodeRunner({ ...surroundings, ...own, nodePath, hostPath: hostFile(sandbox, 'node') }),
+    ),
     'problem' in python
       ? missingRunner('python3', python.problem)
-      : createPythonRunner({ ...idle, pythonPath: python.path, hostPath: hostFile(sandbox, 'python', 'py') }),
+      : renewable('python3', (own) => {
+          const hostPath = hostFile(sandbox, 'python', 'py');
+          return createPythonRunner({ ...idle, ...own, pythonPath: python.path, hostPath });
+        }),
+    'problem' in php
+      ? missingRunner('php', php.problem)
+      : createPhpRunner({ ...idle, phpPath: php.path, hostPath: hostFile(sandbox, 'php', 'php') }),
   ];
   return new Map(runners.map((runner) => [runner.language, runner]));
+}
+
+type Own = Pick<Surroundings, 'environment' | 'packages'>;
+
+// What differs by language. Packages are looked for each time: the first may be installed while the server runs.
+function ownOf({ environments, packages }: RunnersOptions, language: string): Own {
+  const folder = packages()[language];
+  const environment = environments[language] ?? {};
+  return folder === undefined ? { environment } : { environment, packages: folder };
 }
 
 // In a built server this file is part of a bundle, with the hosts below dist/runners beside it. They are taken

@@ -1,0 +1,34 @@
+// The PHP runner against the suite of all languages.
+import { findInterpreter } from '../interpreter.ts';
+import { runnerSuite } from '../suite.ts';
+import { createPhpRunner } from './index.ts';
+
+const php = findInterpreter({ given: '', names: ['php', 'php8.4', 'php8.3', 'php8.2'] });
+const phpPath = 'path' in php ? php.path : '';
+
+runnerSuite({
+  language: 'php',
+  forks: true,
+  create: (options) => createPhpRunner({ platformConfig: '{}', phpPath, ...options }),
+  samples: {
+    returns: 'return ["ok" => true];',
+    nothing: '// nothing',
+    setsParameter: '$event["request"]["parameters"]["limit"] = 5;',
+    wrapsContent: '$event["response"]["content"] = ["seen" => $event["response"]["content"]];',
+    throwsInLine2: '\n throw new Exception("boom");',
+    syntaxError: '$a = ;',
+    logs: 'echo "hello\\n";',
+    loops: 'while (true);',
+    exits: 'exit(3);',
+    killsItself: 'posix_kill(getmypid(), SIGKILL);',
+    calls:
+      '$r = $platform["api"]->get("db/_table/todo?limit=1"); ' +
+      '$c = $r["content"]; $body = is_string($c) ? $c : json_encode($c, JSON_UNESCAPED_UNICODE); ' +
+      'return ["status" => $r["status_code"], "body" => $body];',
+    returnsTooMuch: 'return ["text" => str_repeat("x", 13000000)];',
+    writesToChannel: 'fwrite(fopen("php://fd/3", "w"), str_repeat("\\x07", 64)); return ["ok" => true];',
+    closesChannel: 'foreach (get_resources("stream") as $stream) fclose($stream);',
+    leavesGlobal: '$before = isset($GLOBALS["left"]); $GLOBALS["left"] = 1; return ["before" => $before];',
+    asynchronous: [],
+  },
+});

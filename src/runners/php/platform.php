@@ -1,0 +1,229 @@
+<?php
+// `$platform`: the API, configuration and session as a script sees them.
+// Invariant: an answer of any status is an answer; nothing here throws because of what the platform said.
+declare(strict_types=1);
+
+namespace Tenon\Runner;
+
+final class Platform
+{
+    /** Only what the text of the script mentions. */
+    public static function of(Run $run, array $mentioned, array $config): array
+    {
+        $platform = [];
+        if (isset($mentioned['api'])) $platform['api'] = new Api();
+        if (isset($mentioned['config'])) $platform['config'] = $config;
+        if (isset($mentioned['session'])) $platform['session'] = $run->session();
+        if (isset($mentioned['store'])) $platform['store'] = new Store();
+        return $platform;
+    }
+}
+
+/** Values that live as long as the run. */
+final class Store
+{
+    private array $values = [];
+
+    public function set($key, $value, $ttl = null)
+    {
+        $this->values[$key] = $value;
+        return true;
+    }
+
+    public function get($key, $default = null)
+    {
+        return $this->values[$key] ?? $default;
+    }
+}
+
+/** `platform.api`: each verb is both a closure and a method. */
+final class Api
+{
+    public $call;
+    public $get;
+    public $post;
+    public $put;
+    public $patch;
+    public $delete;
+
+    public function __construct()
+    {
+        $this->call = ApiCall::made(...);
+        foreach (['get', 'post', 'put', 'patch', 'delete'] as $verb) {
+            $this->$verb = static fn ($path, $payload = null, $options = []) => ApiCall::made($verb, $path, $payload, $options);
+        }
+    }
+
+    public function call($verb, $path, $payload = null, $options = [])
+    {
+        return ApiCall::made($verb, $path, $payload, $options);
+    }
+
+    public function get($path, $payload = null, $options = [])
+    {
+        return ApiCall::made('GET', $path, $payload, $options);
+    }
+
+    public function post($path, $payload = null, $options = [])
+    {
+        return ApiCall::made('POST', $path, $payload, $options);
+    }
+
+    public function put($path, $payload = null, $options = [])
+    {
+        return ApiCall::made('PUT', $path, $payload, $options);
+    }
+
+    public function patch($path, $payload = null, $options = [])
+    {
+        return ApiCall::made('PATCH', $path, $payload, $options);
+    }
+
+    public function delete($path, $payload = null, $options = [])
+    {
+        return ApiCall::made('DELETE', $path, $payload, $options);
+    }
+}
+
+/** One call: what is sent, and the map that comes back. */
+final class ApiCall
+{
+    // DreamFactory's numbers for how a content is held.
+    private const FORMAT_ARRAY = 201;
+    private const FORMAT_JSON = 1;
+    private const FORMAT_TEXT = 8;
+
+    public static function made($verb, $path, $payload = null, $options = []): array
+    {
+        $path = (string) $path;
+        $isForeign = preg_match('#^[a-z][a-z0-9+.-]*://#i', $path) === 1;
+        $options = self::options(is_array($options) ? $options : [], $isForeign);
+        $body = $isForeign ? self::foreignBody($payload, $options) : self::body($payload);
+        [$status, $headers, $text] = Run::$current->call(strtoupper((string) $verb), $path, EventView::json($options), $body);
+        return $isForeign ? self::foreignAnswer($status, $headers, $text) : self::answer($status, $text, $headers);
+    }
+
+    // `headers` is always there: options without it would be taken as headers as a whole.
+    private static function options(array $given, bool $isForeign): array
+    {
+        $options = ['headers' => self::headers($given['headers'] ?? [])];
+        if (is_array($given['parameters'] ?? null) && $given['parameters'] !== []) $options['parameters'] = (object) $given['parameters'];
+        if (!$isForeign) return ['headers' => (object) $options['headers']] + $options;
+        foreach ($given as $name => $value) {
+            $name = is_int($name) ? self::optionName($name) : $name;
+            if ($name === 'CURLOPT_HTTPHEADER') $options['headers'] += self::headers($value);
+            elseif (str_starts_with($name, 'CURLOPT_')) $options[$name] = $value;
+        }
+        // As recorded: only PHP's calls follow redirects.
+        $options += ['CURLOPT_FOLLOWLOCATION' => true];
+        return $options;
+    }
+
+    // A map, or a list of `Name: value`.
+    private static function headers(mixed $given): array
+    {
+        $headers = [];
+        foreach (is_array($given) ? $given : [] as $name => $value) {
+            if (!is_int($name)) $headers[$name] = $value;
+            elseif (is_string($value) && str_contains($value, ':')) {
+                [$name, $value] = explode(':', $value, 2);
+                $headers[trim($name)] = trim($value);
+            }
+        }
+        return $headers;
+    }
+
+    private static function optionName(int $number): string
+    {
+        Extensions::loadFor('curl_init');
+        foreach (get_defined_constants(true)['curl'] ?? [] as $name => $value) {
+            if ($value === $number && str_starts_with($name, 'CURLOPT_')) return $name;
+        }
+        return '';
+    }
+
+    private static function body(mixed $payload): ?string
+    {
+        if ($payload === null || $payload === '') return null;
+        return is_string($payload) ? $payload : EventView::json($payload);
+    }
+
+    // As curl sends it: a map is a form, text is a form too unless it is declared as something else.
+    private static function foreignBody(mixed $payload, array &$options): ?string
+    {
+        $declared = '';
+        foreach ($options['headers'] as $name => $value) if (strcasecmp((string) $name, 'content-type') === 0) $declared = (string) $value;
+        $body = self::body($payload);
+        $form = 'application/x-www-form-urlencoded';
+        if (is_array($payload)) {
+            if ($declared === '') [$declared, $body] = self::multipart($payload);
+            elseif (str_starts_with($declared, $form)) $body = http_build_query($payload);
+        } elseif ($body !== null && $declared === '') {
+            $declared = $form;
+        }
+        if ($declared !== '') $options['headers'] = ['Content-Type' => $declared] + $options['headers'];
+        $options['headers'] = (object) $options['headers'];
+        return $body;
+    }
+
+    private static function multipart(array $fields): array
+    {
+        $boundary = '------------------------' . bin2hex(random_bytes(8));
+        $body = '';
+        array_walk_recursive($fields, static function ($value, $name) use (&$body, $boundary): void {
+            $name = str_replace(['"', "\r", "\n"], ['%22', '%0D', '%0A'], (string) $name);
+            $body .= "--$boundary\r\nContent-Disposition: form-data; name=\"$name\"\r\n\r\n$value\r\n";
+        });
+        return ["multipart/form-data; boundary=$boundary", "$body--$boundary--\r\n"];
+    }
+
+    private static function answer(int $status, string $text, array $headers): array
+    {
+        unset($headers['content-type']);
+        return [
+            'status_code' => $status,
+            'content' => self::decoded($text),
+            'content_type' => null,
+            'format' => self::FORMAT_ARRAY,
+            'headers' => $headers,
+        ];
+    }
+
+    private static function foreignAnswer(int $status, array $headers, string $text): array
+    {
+        if ($status >= 300) return self::foreignError($status, $text);
+        $type = null;
+        foreach ($headers as $name => $value) if (strcasecmp((string) $name, 'content-type') === 0) $type = trim(explode(';', (string) $value)[0]);
+        $isJson = $type !== null && str_contains($type, 'json');
+        $isText = $type !== null && str_starts_with($type, 'text/');
+        return [
+            'status_code' => $status,
+            'content' => $isJson ? self::decoded($text) : $text,
+            'content_type' => $type,
+            'format' => $isJson ? self::FORMAT_JSON : ($isText ? self::FORMAT_TEXT : 0),
+            'headers' => $headers,
+        ];
+    }
+
+    // The message is what the other server said; what the platform itself says of a call is an error already.
+    private static function foreignError(int $status, string $text): array
+    {
+        $told = json_decode($text, true)['error'] ?? null;
+        $isOurs = is_array($told) && array_key_exists('context', $told) && isset($told['status_code'], $told['message'], $told['code']);
+        $error = $isOurs ? $told : ['code' => $status, 'context' => null, 'message' => $text, 'status_code' => $status];
+        return [
+            'status_code' => $status,
+            'content' => ['error' => $error],
+            'content_type' => null,
+            'format' => self::FORMAT_ARRAY,
+            'headers' => [],
+        ];
+    }
+
+    private static function decoded(string $text): mixed
+    {
+        if ($text === '') return $text;
+        $value = json_decode($text, true);
+        return $value === null && $text !== 'null' ? $text : $value;
+    }
+}
