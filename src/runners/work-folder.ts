@@ -19,7 +19,7 @@ export class WorkFolder {
     this.path = mkdtempSync(join(parent, `tenon-${language}-`));
   }
 
-  /** What it holds too much of, as a sentence; undefined when all is well. Looks at no more than is allowed. */
+  /** What it holds too much of; undefined when all is well. Looks at no more than is allowed. */
   excess(): string | undefined {
     const seen = { files: 0, bytes: 0 };
     const isMore = () => seen.files > limits.runnerFiles || seen.bytes > limits.runnerFilesMb * megabyte;

@@ -49,7 +49,7 @@ export async function openSandbox(options: SandboxOptions = {}): Promise<OpenSan
   const { level, notes } = sandbox.report;
   if (options.minimum === undefined || level >= options.minimum) return sandbox;
   await sandbox.close();
-  const problem = `TENON_SANDBOX_MIN is ${options.minimum}, but scripts can only be contained at ${level} here.`;
+  const problem = `TENON_SANDBOX_MIN is ${options.minimum}, but only ${level} is reached here.`;
   throw new PlatformError('config.invalid', [problem, ...notes].join(' '));
 }
 

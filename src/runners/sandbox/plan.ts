@@ -49,8 +49,8 @@ export const rights = {
 /** Limits of a process by their number. */
 export const resources = { fileBytes: 1, data: 2, core: 4, tasks: 6, files: 7, messages: 12 } as const;
 
-/** The rights that a version of Landlock knows. */
-export function rightsOf(version: number): number {
+// The rights that a version of Landlock knows.
+function rightsOf(version: number): number {
   const known = [13, 14, 15, 15][version - 1] ?? 16;
   return version <= 0 ? 0 : 2 ** known - 1;
 }

@@ -14,16 +14,16 @@ export interface ProbeTarget {
   readonly socket: string;
 }
 
-/** Attacks that the language has no way to try. */
-export type ProbeScripts = Readonly<Record<string, string>>;
-
 const javascript = `
 const fs = require('fs'), net = require('net'), cp = require('child_process');
 const said = {};
-const attempt = (name, work) => { try { work(); said[name] = 'open'; } catch (e) { said[name] = String(e.code || e.status || e.message); } };
+const attempt = (name, work) => {
+  try { work(); said[name] = 'open'; } catch (e) { said[name] = String(e.code || e.status || e.message); }
+};
 const connect = (name, to) => new Promise((resolve) => {
   const end = (how) => { said[name] = how; resolve(); };
-  try { net.connect(to).on('connect', function () { this.destroy(); end('open'); }).on('error', (e) => end(e.code)); } catch (e) { end(e.code); }
+  const socket = net.connect(to);
+  socket.on('connect', () => { socket.destroy(); end('open'); }).on('error', (e) => end(e.code));
 });
 attempt('environment', () => fs.readFileSync('/proc/$server/environ'));
 attempt('memory', () => fs.openSync('/proc/$server/mem', 'r+'));
@@ -41,7 +41,10 @@ attempt('priority', () => require('os').setPriority($server, 0));
 attempt('child', () => cp.execFileSync('/bin/cat', ['$file'], { stdio: 'pipe' }));
 attempt('group', () => cp.execFileSync('/usr/bin/setsid', ['-w', '/bin/true'], { stdio: 'pipe' }));
 attempt('root', () => process.setuid(0));
-attempt('listen', () => new (process.binding('tcp_wrap').TCP)(0).bind('127.0.0.1', 0) && (() => { throw { code: 'refused' }; })());
+await new Promise((resolve) => {
+  const end = (how) => { said.listen = how; server.close(resolve); };
+  const server = net.createServer().on('error', (e) => end(e.code)).listen(0, '127.0.0.1', () => end('open'));
+});
 await connect('tcp', { host: '127.0.0.1', port: $port });
 await connect('socket file', { path: '$socket' });
 await connect('abstract socket', { path: '\\0tenon-attack' });
@@ -131,7 +134,7 @@ $attempt('abstract socket', fn() => stream_socket_client("unix://\\0tenon-attack
 $attempt('include', fn() => include '$file');
 return $said;`;
 
-const scripts: ProbeScripts = { nodejs: javascript, python3: python, php };
+const scripts: Readonly<Record<string, string>> = { nodejs: javascript, python3: python, php };
 
 /** The script of a language, aimed. */
 export function probeScript(
