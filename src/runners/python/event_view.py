@@ -6,6 +6,7 @@ from _struct import Struct
 
 from .json_text import EMPTY, json_of, json_of_python2, normal, reader
 from .munch import Bunch, EmptyMap, LazyMunch, Munch
+from .munch import _set_pending as set_pending
 
 # Places of the texts in a frame, and the order in which changes travel.
 META, PARAMETERS, HEADERS, CONTENT, PAYLOAD, SESSION, RESPONSE, BODY = range(8)
@@ -13,6 +14,10 @@ SECTIONS = range(8)
 # A changed text that is gone; None stands for one that did not change.
 DELETED = object()
 UNCHANGED = (None,) * 7
+_UNSENT = (None,) * 4
+_PARTS = ('parameters', 'headers', 'payload')
+
+has = dict.__contains__
 
 _length = Struct('<I').unpack_from
 _ABSENT = 0xFFFFFFFE
@@ -27,6 +32,10 @@ _REQUEST = ('api_version', 'method', 'parameters', 'headers', 'payload', 'conten
             'service', 'resource')
 _RESPONSE = ('status_code', 'content_type', 'content', 'format', 'headers')
 _SERVICE_RESPONSE = ('content', 'content_type', 'status_code')
+
+
+def _none(_key):
+    return None
 
 
 class _Lazy(LazyMunch):
@@ -58,7 +67,7 @@ class Event(_Lazy):
 
     def _complete(self):
         if self._pending == _EVENT_AFTER and self._view.is_service():
-            object.__setattr__(self, '_pending', _SERVICE)
+            set_pending(self, _SERVICE)
         LazyMunch._complete(self)
 
 
@@ -68,13 +77,13 @@ class Request(_Lazy):
     def _made(self, key):
         view = self._view
         if key == 'parameters':
-            return view.map(PARAMETERS, self, key)
+            return view.map(PARAMETERS, key)
         if key == 'headers':
-            return view.map(HEADERS, self, key)
+            return view.map(HEADERS, key)
         if key == 'content':
             return view.text(CONTENT)
         if key == 'payload':
-            return view.payload(self)
+            return view.payload()
         meta = view.meta()
         if key == 'api_version':
             return meta.get('apiVersion') or '2.0'
@@ -85,6 +94,11 @@ class Request(_Lazy):
 
 class Response(_Lazy):
     __slots__ = ()
+
+    def __getattr__(self, name):
+        if name in ('format', 'headers') and self._view.is_service():
+            self._trim()
+        return LazyMunch.__getattr__(self, name)
 
     def __missing__(self, key):
         if key in ('format', 'headers') and self._view.is_service():
@@ -111,7 +125,7 @@ class Response(_Lazy):
     # Responses of services have no format and no headers of their own.
     def _trim(self):
         pending = tuple(key for key in _SERVICE_RESPONSE if key in self._pending)
-        object.__setattr__(self, '_pending', pending)
+        set_pending(self, pending)
 
     def _made(self, key):
         view = self._view
@@ -122,7 +136,7 @@ class Response(_Lazy):
             return 201
         value = view.response_meta().get(key)
         if key == 'headers':
-            return view.munched(value) if value else EmptyMap(self, key, view.munch())
+            return view.munched(value) if value else view.empty('response', key)
         return value
 
 
@@ -140,7 +154,8 @@ class Info(LazyMunch):
 class EventView:
     """One event of one run. `data` holds its texts from `at` on, and nobody writes to it."""
 
-    __slots__ = ('_data', '_places', '_meta', '_event', 'request', 'response', 'munch', 'read', 'write')
+    __slots__ = ('_data', '_places', '_meta', '_event', 'request', 'response', 'munch', 'read', 'write',
+                 '_mutates')
 
     def __init__(self, data, at, munch=Munch):
         places = []
@@ -199,13 +214,25 @@ class EventView:
     def munched(self, value):
         return self.munch.fromDict(value)
 
-    def map(self, section, holder, key):
+    def map(self, section, key):
         """A map of names; DreamFactory shows an empty one as a list."""
         text = self.text(section)
-        value = [] if text in EMPTY else self.read(text)
-        return EmptyMap(holder, key, self.munch()) if value == [] or value == {} else value
+        if text not in EMPTY:
+            value = self.read(text)
+            if value or not isinstance(value, (dict, list)):
+                return value
+        return self.empty('request', key)
 
-    def payload(self, holder):
+    def empty(self, holder, key):
+        """A map without names in the request or the response."""
+        # Not the holder itself: things that hold each other are freed late.
+        return EmptyMap(_Keeper(self, holder, key), self.munch())
+
+    def close(self):
+        """The run is over: what holds each other lets go, and memory is free at once."""
+        self._event = self.request = self.response = None
+
+    def payload(self):
         given = self.text(PAYLOAD)
         if given != '':
             return self.read(given)
@@ -218,52 +245,65 @@ class EventView:
                 return self.read(content)
             except ValueError:
                 pass
-        return EmptyMap(holder, 'payload', self.munch())
+        return self.empty('request', 'payload')
 
     # What the script changed.
 
     def stops(self):
         event = self._event
-        return event is not None and bool(event.get('stop_propagation'))
+        return event is not None and has(event, 'stop_propagation') and bool(event['stop_propagation'])
 
-    def changes(self):
-        """Changed texts in their order. Raises TypeError or ValueError for what JSON cannot hold."""
+    def changes(self, mutates=True):
+        """Changed texts in their order. Raises TypeError or ValueError for what JSON cannot hold.
+
+        `mutates`: the script changes members of something. Another spelling of the same values then counts as a
+        change: to tell them apart costs as much as reading the text again.
+        """
         event = self._event
         if event is None:
             return UNCHANGED
-        request = self._sent(event) if event._has('request') else (None,) * 4
-        had = self._places[13] > self._places[12]
-        if event._has('response') or had:
+        self._mutates = mutates
+        request = self._sent(event) if has(event, 'request') else _UNSENT
+        places = self._places
+        had = places[13] > places[12]
+        if has(event, 'response') or (had and 'response' not in event._pending):
             return request + self._answered(event, had)
-        return request + (None,) * 3
+        return UNCHANGED if request is _UNSENT else request + (None, None, None)
 
     # Parts of a request that was replaced by one without them stay as they are; a part deleted from the request
     # itself is gone.
     def _sent(self, event):
-        request = event.get('request')
+        request = event['request']
+        if request is self.request:
+            gone = _none if request._pending is _REQUEST else self._gone
+            return (
+                self._part(request, 'parameters') if has(request, 'parameters') else gone('parameters'),
+                self._part(request, 'headers') if has(request, 'headers') else gone('headers'),
+                self._part(request, 'payload') if has(request, 'payload') else gone('payload'),
+                self._content_part(request) if has(request, 'content') else gone('content'),
+            )
         if not isinstance(request, dict):
-            return (None,) * 4
-        own = request is self.request
-        return (
-            self._part(request, own, 'parameters'),
-            self._part(request, own, 'headers'),
-            self._part(request, own, 'payload'),
-            self._content_part(request, own),
-        )
+            return _UNSENT
+        parts = [self._part(request, key) if key in request else None for key in _PARTS]
+        return (*parts, self._content_part(request) if 'content' in request else None)
 
-    def _part(self, request, own, key):
-        if own:
-            if not request._has(key):
-                return None if key in request._pending or self._original(key) == '' else DELETED
-        elif key not in request:
+    # What became of a part that is not there: it was deleted, or nobody looked at it.
+    def _gone(self, key):
+        return None if key in self.request._pending or self._original(key) == '' else DELETED
+
+    def _part(self, request, key):
+        text = self.write(request[key])
+        original = self._original(key)
+        if text == original or (text in EMPTY and original in EMPTY):
             return None
-        return self._changed(request[key], self._original(key))
-
-    def _content_part(self, request, own):
-        text = self._part(request, own, 'content')
-        if text is None or text is DELETED or text[0] == '"':
+        # A body comes as its client spelled it.
+        if (self._mutates and key != 'payload') or original == '':
             return text
-        return self.write(text)
+        return None if text == normal(original) else text
+
+    def _content_part(self, request):
+        text = self._part(request, 'content')
+        return text if text is None or text[0] == '"' else self.write(text)
 
     def _original(self, key):
         if key == 'parameters':
@@ -272,17 +312,11 @@ class EventView:
             return self.text(HEADERS)
         if key == 'content':
             return self.write(self.text(CONTENT))
-        payload = self.payload(None)
+        payload = self.payload()
         return '' if payload == [] else self.write(payload)
 
-    def _changed(self, value, original):
-        text = self.write(value)
-        if text == original or (text in EMPTY and original in EMPTY):
-            return None
-        return None if original != '' and text == normal(original) else text
-
     def _answered(self, event, had):
-        if event._has('response'):
+        if has(event, 'response'):
             response = event['response']
         elif 'response' in event:
             return (None, None, None)
@@ -308,7 +342,7 @@ class EventView:
         return self.write({name: response[name] for name in names if name != 'content'})
 
     def _content_text(self, response, own):
-        if own and not response._has('content') and 'content' in response._pending:
+        if own and not has(response, 'content') and 'content' in response._pending:
             return None
         original = self.text(BODY)
         if 'content' not in response:
@@ -320,9 +354,26 @@ class EventView:
         text = self.write(content)
         if text == original:
             return None
-        return None if original != '' and text == normal(original) else text
+        if self._mutates or original == '':
+            return text
+        return None if text == normal(original) else text
+
+
+class _Keeper:
+    """Puts a map in its place."""
+
+    __slots__ = ('_place',)
+
+    def __init__(self, *place):
+        self._place = place
+
+    def __call__(self, made):
+        view, holder, key = self._place
+        holder = getattr(view, holder)
+        if holder is not None:
+            holder[key] = made
 
 
 def _is_touched(response):
-    count = 1 + response._has('content')
+    count = 1 + has(response, 'content')
     return dict.__len__(response) != count or len(response._pending) < 4

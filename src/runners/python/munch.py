@@ -96,26 +96,37 @@ def _converted(value, made):
 _HELD = object()
 
 
+_has = dict.__contains__
+_set = dict.__setitem__
+
+
 class LazyMunch(Munch):
     """A Munch whose first members are made when they are looked at: `_pending` in their order, by `_made(key)`."""
 
     __slots__ = ('_view', '_pending')
 
     def __init__(self, view, pending):
-        object.__setattr__(self, '_view', view)
-        object.__setattr__(self, '_pending', pending)
-        dict.__setitem__(self, _HELD, None)
+        _set_view(self, view)
+        _set_pending(self, pending)
+        _set(self, _HELD, None)
+
+    def __getattr__(self, name):
+        if _has(self, name):
+            return self[name]
+        if name not in self._pending:
+            raise AttributeError(name)
+        value = self._made(name)
+        _set(self, name, value)
+        return value
 
     def __missing__(self, key):
         if key not in self._pending:
             raise KeyError(key)
         value = self._made(key)
-        dict.__setitem__(self, key, value)
+        _set(self, key, value)
         return value
 
-    def _has(self, key):
-        """Whether the member was made or set."""
-        return dict.__contains__(self, key)
+    _has = dict.__contains__
 
     def _complete(self):
         """Makes all members and puts them into their order."""
@@ -127,7 +138,7 @@ class LazyMunch(Munch):
         members = {key: self[key] for key in pending}
         for key, value in dict.items(self):
             members.setdefault(key, value)
-        object.__setattr__(self, '_pending', ())
+        _set_pending(self, ())
         dict.clear(self)
         dict.update(self, members)
 
@@ -137,7 +148,7 @@ class LazyMunch(Munch):
     def __delitem__(self, key):
         if key not in self:
             raise KeyError(key)
-        object.__setattr__(self, '_pending', tuple(name for name in self._pending if name != key))
+        _set_pending(self, tuple(name for name in self._pending if name != key))
         if dict.__contains__(self, key):
             dict.__delitem__(self, key)
 
@@ -176,6 +187,11 @@ class LazyMunch(Munch):
         return cls._plain().__name__
 
 
+# Attributes set items, so what is no item is set past that.
+_set_view = LazyMunch._view.__set__
+_set_pending = LazyMunch._pending.__set__
+
+
 def _completing(name):
     whole = getattr(dict, name)
 
@@ -203,18 +219,17 @@ LazyMunch.__hash__ = None
 
 class EmptyMap(list):
     """A map without names, which DreamFactory shows as an empty list. Names put into it are kept all the same:
-    its holder then gets a map in its place, and this object stands for that."""
+    its holder then gets a map in its place (`keep`), and this object stands for that."""
 
-    __slots__ = ('_holder', '_key', '_map')
+    __slots__ = ('_keep', '_map')
 
-    def __init__(self, holder, key, made):
-        object.__setattr__(self, '_holder', holder)
-        object.__setattr__(self, '_key', key)
-        object.__setattr__(self, '_map', made)
+    def __init__(self, keep, made):
+        _set_keep(self, keep)
+        _set_map(self, made)
 
     def _named(self):
         if not self._map:
-            self._holder[self._key] = self._map
+            self._keep(self._map)
         return self._map
 
     def __getattr__(self, name):
@@ -276,3 +291,7 @@ class EmptyMap(list):
         if key not in self._map:
             self[key] = default
         return self._map[key]
+
+
+_set_keep = EmptyMap._keep.__set__
+_set_map = EmptyMap._map.__set__

@@ -101,7 +101,7 @@ class Host:
         # What is there now stays: it need not be looked through again and again.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(20000, 20, 50)
+        gc.set_threshold(2000, 20, 50)
 
     def _output(self):
         if self._log is None and self._is_running:
@@ -209,11 +209,14 @@ class Host:
             return problem
         reading = program.reading
         program.is_pristine = program.is_pristine or reading.is_pristine
+        known = len(sys.modules)
         for name in reading.imports:
             # The process keeps the module as it came; forks start with it.
             if shims.import_quietly(name):
                 self._baseline.watch(name)
-        gc.freeze()
+        if len(sys.modules) != known:
+            gc.collect()
+            gc.freeze()
         program.is_ready = True
         return None
 

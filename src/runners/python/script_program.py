@@ -76,6 +76,11 @@ class ScriptProgram:
             bind_lookups(tree)
         self._globals = names
         self.reading = reading
+        self.mutates = reading.mutates
+        self.has_event = reading.mentions('event')
+        self.has_info = reading.mentions('_event')
+        self.has_platform = reading.mentions('platform') or reading.mentions('_platform')
+        self.has_event_only = not (self.has_info or self.has_platform or self.binds_lookups)
         self._code = _compiled(tree, self.file, reading.is_async)
 
     def read(self):
@@ -85,10 +90,10 @@ class ScriptProgram:
         _compiled(tree, self.file, reading.is_async)
         return reading
 
-    def function(self, **more):
+    def function(self, more=None):
         """The body as a function whose global names are new."""
         names = self._globals.copy()
-        if more:
+        if more is not None:
             names.update(more)
         return FunctionType(self._code, names, _BODY)
 

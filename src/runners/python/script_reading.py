@@ -44,6 +44,8 @@ _MAKERS = frozenset(
     'iter next map filter repr bytes bytearray divmod pow chr ord hex any all isinstance '
     'munchify unmunchify Munch bunchify unbunchify Bunch'.split()
 )
+# Methods that change what they are called on.
+_CHANGING = frozenset('update pop popitem append extend insert remove clear setdefault sort reverse add discard'.split())
 _EVENT = frozenset(('event', '_event', 'platform', '_platform'))
 _QUIET = frozenset(('session', 'config', 'store'))
 _FUNCTIONS = (_ast.FunctionDef, _ast.AsyncFunctionDef)
@@ -75,7 +77,7 @@ class Reading:
 
     `is_pristine`: it could leave something behind. `is_doubtful`: it sets members of something that is not known to
     be its own, so that traces are looked for after each run. `is_quick`: it ends at once and touches nothing but its
-    event.
+    event. `mutates`: it changes members of anything at all.
     """
 
     def __init__(self, tree):
@@ -83,6 +85,7 @@ class Reading:
         self.is_pristine = False
         self.is_doubtful = False
         self.is_quick = True
+        self.mutates = False
         self.is_async = _awaits(tree)
         self._foreign = {}
         self._bound = {}
@@ -249,6 +252,8 @@ class Reading:
 
     def _look_at_member(self, node):
         name = node.attr
+        if name in _CHANGING:
+            self.mutates = True
         if name == 'sleep':
             self.is_quick = False
         if name.startswith('__') and name.endswith('__'):
@@ -271,6 +276,7 @@ class Reading:
         return None
 
     def _look_at_change(self, node):
+        self.mutates = True
         root = self._root(node)
         if root in self._own:
             return

@@ -3,6 +3,7 @@
 Invariant: ends in exactly one way; after that nothing of it reaches the server any more.
 """
 import _thread
+from types import CoroutineType as Coroutine
 
 from . import frames
 from .event_view import UNCHANGED, EventView, read_plain
@@ -33,11 +34,14 @@ class ScriptRun:
         try:
             return self._finished(self._value())
         except SystemExit as leaving:
-            return frames.EXITED, self._exit_code(leaving.code), None, False
+            code = self._exit_code(leaving.code)
+            texts = self._texts(None, None, UNCHANGED) if self._host.has_output() else None
+            return frames.EXITED, code, texts, False
         except BaseException as thrown:
             return frames.THREW, 0, self.thrown(thrown), False
         finally:
             self._is_over = True
+            self.view.close()
 
     def thrown(self, thrown):
         """The texts of a result that is an error."""
@@ -47,19 +51,20 @@ class ScriptRun:
 
     def _value(self):
         program = self.program
-        program.prepare()
-        reading = program.reading
-        more = {}
-        platform = None
-        if reading.mentions('platform') or reading.mentions('_platform'):
-            platform = more['_platform'] = Platform(self, MEMBERS)
-        if reading.mentions('_event'):
-            more['_event'] = self.view.info()
-        if program.binds_lookups:
-            more['_tenon_lookup'] = self._with_lookups
-        body = program.function(**more) if more else program.function()
-        value = body(self.view.event if reading.mentions('event') else None, platform)
-        return value if type(value).__name__ != 'coroutine' else _awaited(value)
+        event = self.view.event if program.has_event else None
+        if program.has_event_only:
+            value = program.function()(event, None)
+        else:
+            more = {}
+            platform = None
+            if program.has_platform:
+                platform = more['_platform'] = Platform(self, MEMBERS)
+            if program.has_info:
+                more['_event'] = self.view.info()
+            if program.binds_lookups:
+                more['_tenon_lookup'] = self._with_lookups
+            value = program.function(more)(event, platform)
+        return _awaited(value) if type(value) is Coroutine else value
 
     def _with_lookups(self, text):
         if self._session is None:
@@ -92,7 +97,7 @@ class ScriptRun:
         returned = None if value is None else view.write(value)
         if returned in FALSY:
             returned = None
-        changes, stops = (view.changes(), view.stops()) if self._wants else (UNCHANGED, False)
+        changes, stops = (view.changes(self.program.mutates), view.stops()) if self._wants else (UNCHANGED, False)
         if returned is None and changes is UNCHANGED and not self._host.has_output():
             return frames.FINISHED, 0, None, stops
         return frames.FINISHED, 0, self._texts(None, returned, changes), stops
