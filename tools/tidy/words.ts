@@ -113,8 +113,11 @@ function nameProblems(path: string): Problem[] {
   if (!/^(src|tools|test|bench|examples)\//.test(path)) return [];
   const parts = path.split('/');
   const file = parts.at(-1) ?? '';
+  // Modules of Python are imported by name, where a hyphen cannot stand.
   const odd = parts.filter(
-    (part) => !/^[a-z0-9]+([-.][a-z0-9]+)*$/.test(part) && !/^README\.md$|^__snapshots__$/.test(part),
+    (part) =>
+      !/^[a-z0-9]+([-.][a-z0-9]+)*$/.test(part) &&
+      !/^README\.md$|^__snapshots__$|^[a-z0-9]+(_[a-z0-9]+)*\.py$/.test(part),
   );
   const problems = odd.map((part) => ({
     path,
