@@ -16,7 +16,7 @@ const sandbox = await openSandbox();
 const languages = ['nodejs', 'python3', 'php'];
 const surroundings = {
   ...{ nodePath: process.execPath, pythonPath: '', phpPath: '', runnersMin: 0, runnersMax: 2 },
-  ...{ observe: () => {}, platformConfig: {}, scriptReadPaths: [] },
+  ...{ observe: () => {}, platformConfig: {}, scriptReadPaths: [], packages: () => ({}), environments: {} },
 };
 const inside = createRunners({ ...surroundings, sandbox });
 const outside = createRunners({ ...surroundings, sandbox: unconfined });
@@ -72,15 +72,13 @@ async function attack(runners: typeof inside, language: string): Promise<Record<
 const openOf = (said: Record<string, string>) => Object.keys(said).filter((name) => said[name] === 'open');
 
 describe.runIf(sandbox.level === 'L2').each(languages)('a hostile script in %s', (language) => {
-  const has = inside.has(language);
-
-  it.skipIf(!has)('reaches nothing', async () => {
+  it('reaches nothing', async () => {
     const said = await attack(inside, language);
     expect(Object.keys(said).length).toBeGreaterThanOrEqual(18);
     expect(openOf(said)).toEqual([]);
   });
 
-  it.skipIf(!has)('would reach a lot without the sandbox', async () => {
+  it('would reach a lot without the sandbox', async () => {
     const open = openOf(await attack(outside, language));
     const least = [
       'command line',
