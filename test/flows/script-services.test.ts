@@ -304,6 +304,16 @@ describe('storing one', () => {
     expect(off.status).toBe(403);
   });
 
+  test.each([
+    ['python3', 'return 1\n\na = = 3', 'line 3'],
+    ['python', 'print "x"\nreturn )', 'line 2'],
+    ['typescript', 'const n: = 3;', 'line 1'],
+  ])('whoever stores one is told of a mistake in %s', async (type, content, place) => {
+    const { status, headers } = await service(content, { type });
+    expect([status, headers.get('x-tenon-warning')]).toEqual([201, expect.stringContaining(place)]);
+    expect((await server.ask('/api/v2/math')).status).toBe(500);
+  });
+
   test('lists the types in the group Script', async () => {
     const { body } = await server.ask('/api/v2/system/service_type?group=script&fields=name,group');
     expect(body.resource.map(({ name }: { name: string }) => name)).toEqual([
@@ -392,6 +402,69 @@ paths:
   test('a bad definition is refused with the place', async () => {
     const bad = await service('return 1;', { document: { content: '{"paths":{"orders":{}}}' } });
     expect([bad.status, bad.body.error.message]).toEqual([400, expect.stringContaining("path 'orders'")]);
+  });
+});
+
+describe('roles', () => {
+  const row = (service: unknown, component: string, requestor: number) => {
+    return { service_id: service, component, verb_mask: 1, requestor_mask: requestor };
+  };
+
+  /** The headers of an app whose role has these rows. */
+  async function app(rows: readonly unknown[]): Promise<Record<string, string>> {
+    const name = `r${Math.random().toString(36).slice(2)}`;
+    const make = async (kind: string, record: object) => {
+      const path = `/api/v2/system/${kind}?fields=*`;
+      const { body } = await server.ask(path, { method: 'POST', body: { resource: [{ name, ...record }] } });
+      return body.resource[0];
+    };
+    const role = await make('role', { is_active: true, role_service_access_by_role_id: rows });
+    const { api_key: key } = await make('app', { is_active: true, role_id: role.id });
+    return { 'X-DreamFactory-API-Key': key };
+  }
+
+  test('grant access on paths of a scripted service', async () => {
+    const { body } = await service('return event.resource;', {
+      document: { content: '{"paths":{"/orders/{id}":{"get":{}}}}' },
+    });
+    const headers = await app([row(body.resource[0].id, 'orders/*', 1)]);
+    const ask = async (path: string, method = 'GET') =>
+      (await server.ask(`/api/v2/math${path}`, { method, headers, anonymous: true })).status;
+    expect(await ask('/orders/7')).toBe(200);
+    expect(await ask('/orders/7/lines')).toBe(200);
+    expect(await ask('/orders/7', 'DELETE')).toBe(401);
+    expect(await ask('/bills/7')).toBe(401);
+    expect(await ask('')).toBe(401);
+  });
+
+  test('may open a table to scripts alone: the service is the way to it', async () => {
+    const { body } = await service("return await platform.api.get('hr/_table/todo/1?fields=title');");
+    const { body: hr } = await server.ask("/api/v2/system/service?filter=name='hr'&fields=id");
+    const headers = await app([row(body.resource[0].id, '*', 1), row(hr.resource[0].id, '_table/todo/*', 2)]);
+    const ask = (path: string) => server.ask(`/api/v2/${path}`, { headers, anonymous: true });
+    expect((await ask('hr/_table/todo/1')).status).toBe(401);
+    expect((await ask('math')).body).toEqual({ title: 'Buy milk' });
+  });
+
+  test('of the caller hold inside the service', async () => {
+    const { body } = await service("return await platform.api.get('hr/_table/todo/1');");
+    const headers = await app([row(body.resource[0].id, '*', 3)]);
+    const { status } = await server.ask('/api/v2/math', { headers, anonymous: true });
+    expect(status).toBe(401);
+  });
+
+  test('are told apart by kept answers', async () => {
+    const { body } = await service('return { app: platform.session.app.id };', {
+      config: { cache_enabled: true },
+    });
+    const rows = [row(body.resource[0].id, '*', 3)];
+    const [one, other] = [await app(rows), await app(rows)];
+    const ask = async (headers: Record<string, string>) =>
+      (await server.ask('/api/v2/math', { headers, anonymous: true })).body.app;
+    const [first, second] = [await ask(one), await ask(other)];
+    expect(first).toEqual(expect.any(Number));
+    expect(second).not.toBe(first);
+    expect(await ask(one)).toBe(first);
   });
 });
 

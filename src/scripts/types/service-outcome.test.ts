@@ -15,7 +15,7 @@ function shown({ body, headers, ...rest }: Result) {
   return {
     ...rest,
     ...(Object.keys(headers).length === 0 ? {} : { headers }),
-    ...(body === undefined ? {} : { body: body.value }),
+    ...(body === undefined ? {} : body.isJson ? { body: body.value } : { text: body.text }),
   };
 }
 
@@ -47,7 +47,7 @@ describe('what is returned is the body', () => {
   });
 
   test('text is plain text, or a JSON string to who accepts only JSON', () => {
-    expect(answered('hi "you"')).toEqual({ status: 200, mediaType: 'text/plain', body: 'hi "you"' });
+    expect(answered('hi "you"')).toEqual({ status: 200, text: 'hi "you"' });
   });
 
   test('it wins over the event', () => {
@@ -78,7 +78,7 @@ describe('what is returned describes an answer', () => {
     ['a status as text', { content: 1, status_code: '404' }, { status: 404, body: 1 }],
     ['an impossible status', { content: 1, status_code: 42 }, { status: 500, body: 1 }],
     ['headers', { content: 1, headers: { 'X-A': 1 } }, { status: 200, headers: { 'x-a': '1' }, body: 1 }],
-    ['text', { content: 'hi' }, { status: 200, mediaType: 'text/plain', body: 'hi' }],
+    ['text', { content: 'hi' }, { status: 200, text: 'hi' }],
     [
       'text of a type',
       { content: '<p>x</p>', content_type: 'text/html' },
@@ -131,11 +131,7 @@ describe('what is returned describes an answer', () => {
       { status: 202, body: { e: 1 } },
     ],
     ['an event whose response is a value', { response: { a: 1 } }, { status: 200, body: { a: 1 } }],
-    [
-      'an event whose response is text',
-      { response: 'ok', id: 5 },
-      { status: 200, mediaType: 'text/plain', body: 'ok' },
-    ],
+    ['an event whose response is text', { response: 'ok', id: 5 }, { status: 200, text: 'ok' }],
     ['an event without a response', { response: null, request: {} }, { status: 200 }],
     ['an event with an empty response', { response: {} }, { status: 200 }],
   ])('%s', (_name, returned, expected) => {
@@ -163,7 +159,7 @@ describe('what counts as nothing leaves the event', () => {
     ['content', { responseContent: '{"a":1}' }, { status: 200, body: { a: 1 } }],
     ['a list', { responseContent: '[]' }, { status: 200, body: [] }],
     ['zero', { responseContent: '0' }, { status: 200, body: 0 }],
-    ['text', { responseContent: '"hi"' }, { status: 200, mediaType: 'text/plain', body: 'hi' }],
+    ['text', { responseContent: '"hi"' }, { status: 200, text: 'hi' }],
     ['content deleted', { responseContent: null }, blank],
     [
       'content and status',
@@ -179,11 +175,7 @@ describe('what counts as nothing leaves the event', () => {
     ['a status alone', { response: '{"status_code":404}', responseContent: null }, { status: 404 }],
     ['an empty response', { response: '{}', responseContent: null }, blank],
     ['a removed response', { response: null }, blank],
-    [
-      'a response that is text',
-      { responseValue: '"bare"' },
-      { status: 200, mediaType: 'text/plain', body: 'bare' },
-    ],
+    ['a response that is text', { responseValue: '"bare"' }, { status: 200, text: 'bare' }],
     ['a response that is a list', { responseValue: '[1]' }, { status: 200, body: [1] }],
     ['a response that is false', { response: null, responseValue: 'false' }, blank],
     ['changes of the request', { parameters: '{"a":1}', payload: '1' }, blank],

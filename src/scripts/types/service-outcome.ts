@@ -59,16 +59,16 @@ function isBareResponse({ fields }: WrittenResponse): boolean {
 function writtenAnswer(written: WrittenResponse, script: string): Result {
   const result = mergedResult(blankAnswer, written, script);
   const isText = written.content?.startsWith('"') === true && result.mediaType === undefined;
-  return isText ? { ...result, ...textContent(written.content) } : result;
+  return isText ? { ...result, body: textBody(written.content) } : result;
 }
 
 function valueAnswer(json: string): Result {
-  if (json.startsWith('"')) return { ...blankAnswer, ...textContent(json) };
+  if (json.startsWith('"')) return { ...blankAnswer, body: textBody(json) };
   return json === 'null' ? blankAnswer : { ...blankAnswer, body: Body.ofText(json, 'application/json') };
 }
 
-// Text of no type is a JSON string to whoever accepts only JSON, and plain text to everybody else.
-function textContent(json: string): Pick<Result, 'body' | 'mediaType'> {
-  const mediaType = 'text/plain';
-  return { mediaType, body: Body.ofText(JSON.parse(json) as string, mediaType) };
+// Text of no type is a JSON string to whoever accepts only JSON, and plain text to everybody else. It is the
+// type of this content, not of the answer: an after script may put other content in its place.
+function textBody(json: string): Body {
+  return Body.ofText(JSON.parse(json) as string, 'text/plain');
 }
