@@ -1,5 +1,7 @@
 // Who may do what, over real HTTP: apps by their keys, users by their sessions, scripts by their callers.
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createSqliteStore } from '../../src/store/sqlite.ts';
 import { play, type Step, saveScript } from '../scenario.ts';
 import { type Answer, type Ask, startTestServer, type TestServer } from '../server.ts';
 
@@ -121,6 +123,16 @@ describe('an API key', () => {
   });
 });
 
+describe('what another process changes', () => {
+  test('is in force here within a moment', async () => {
+    const store = await createSqliteStore({ file: join(server.home, 'system.sqlite') });
+    expect((await asApp(notes)).status).toBe(200);
+    await store.roles.update(ids.role, { isActive: false }, null);
+    await expect.poll(async () => (await asApp(notes)).status, { timeout: 10_000 }).toBe(403);
+    await store.close();
+  });
+});
+
 describe('what is switched off', () => {
   const inactive = /role assigned to you or your application or the application itself is not active/;
   test.each([['role'], ['app']] as const)(
@@ -163,6 +175,17 @@ describe('a user', () => {
         role_id: ids.role,
       });
     }
+  });
+
+  test('may also come with HTTP Basic', async () => {
+    const basic = (password: string) => ({
+      Authorization: `Basic ${Buffer.from(`${uma.email}:${password}`).toString('base64')}`,
+    });
+    expect((await asApp(notes, { headers: basic(uma.password) })).status).toBe(200);
+    expect((await asApp(secrets, { headers: basic(uma.password) })).status).toBe(403);
+    // Bad credentials beside a good key are refused, not overlooked.
+    const bad = await asApp(notes, { headers: basic('wrong password') });
+    expect([bad.status, message(bad)]).toEqual([401, 'Unauthorized. User credentials did not match.']);
   });
 
   test('is no administrator, and an administrator no user', async () => {

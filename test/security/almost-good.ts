@@ -94,6 +94,45 @@ const almostGoodSystemBody = fc
     return isWrapped ? { resource: [one] } : one;
   });
 
+const nested = {
+  role: [
+    'role_service_access_by_role_id',
+    ...['service_id', 'component', 'verb_mask', 'requestor_mask', 'filters'],
+  ],
+  app: ['lookup_by_app_id', ...['name', 'value', 'private', 'script_visible', 'id', 'app_id']],
+  user: ['user_to_app_to_role_by_user_id', ...['app_id', 'role_id', 'id', 'user_id']],
+} as const;
+
+/** Records of authority of which one member is hostile: their own, or one of a record inside them. */
+const almostGoodAuthorityBody = fc.oneof(
+  fc
+    .tuple(
+      fc.constantFrom(
+        'name',
+        'value',
+        'private',
+        'role_id',
+        'api_key',
+        'is_active',
+        'type',
+        'email',
+        'password',
+      ),
+      hostileValue,
+    )
+    .map(([name, value]) => ({ name: 'thing', email: 'eve@example.com', value: 'x', [name]: value })),
+  fc.constantFrom('role' as const, 'app' as const, 'user' as const).chain((of) => {
+    const [list, ...members] = nested[of];
+    return fc.tuple(fc.constantFrom(...members), hostileValue).map(([member, value]) => {
+      const row = { service_id: 1, verb_mask: 1, app_id: 1, role_id: 1, name: 'color', value: 'x' };
+      return { name: `${of} thing`, email: 'eve@example.com', [list]: [{ ...row, [member]: value }] };
+    });
+  }),
+  fc
+    .tuple(fc.constantFrom(nested.role[0], nested.app[0], nested.user[0]), hostileValue)
+    .map(([list, value]) => ({ name: 'thing', email: 'eve@example.com', [list]: value })),
+);
+
 const systemPath = fc.constantFrom(
   ...[
     'service',
@@ -113,6 +152,7 @@ const systemPath = fc.constantFrom(
     'script_type',
     'service_type',
   ],
+  ...['role', 'role', 'role/1', 'app', 'app/1', 'user', 'user', 'user/2', 'lookup', 'lookup/1'],
 );
 
 /** Requests of which only one part is hostile, or two. */
@@ -121,7 +161,8 @@ export function almostGood(of: 'table' | 'system') {
     of === 'table'
       ? tablePath.map((rest) => `/shop/_table/${rest}`)
       : systemPath.map((rest) => `/system/${rest}`);
-  const content: fc.Arbitrary<unknown> = of === 'table' ? almostGoodBody : almostGoodSystemBody;
+  const ofSystem = fc.oneof(almostGoodSystemBody, almostGoodAuthorityBody);
+  const content: fc.Arbitrary<unknown> = of === 'table' ? almostGoodBody : ofSystem;
   return fc
     .record({
       method: fc.constantFrom('GET', 'GET', 'POST', 'POST', 'PATCH', 'PUT', 'DELETE'),
