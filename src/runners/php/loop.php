@@ -122,8 +122,8 @@ final class Loop
         $program = $this->programs[$index] ?? exit(70);
         $texts = Channel::texts($frame, 22, 8);
         $run = new Run($id, $program, (ord($frame[21]) & 1) === 1, $texts, $this->settings, $this->channel);
-        if ($program->isQuick) $this->runQuickly($run);
-        elseif ($program->isCheck) $this->check($run, $index);
+        if ($program->isCheck) $this->check($run, $index);
+        elseif ($program->isQuick) $this->runQuickly($run);
         else $this->runAlone($run);
     }
 

@@ -96,26 +96,23 @@ final class ApiCall
     public static function made($verb, $path, $payload = null, $options = []): array
     {
         $path = (string) $path;
-        $isForeign = preg_match('#^[a-z][a-z0-9+.-]*://#i', $path) === 1;
-        $options = self::options(is_array($options) ? $options : [], $isForeign);
-        $body = $isForeign ? self::foreignBody($payload, $options) : self::body($payload);
-        [$status, $headers, $text] = Run::$current->call(strtoupper((string) $verb), $path, EventView::json($options), $body);
-        return $isForeign ? self::foreignAnswer($status, $headers, $text) : self::answer($status, $text, $headers);
+        $isForeign = preg_match('#^\s*[a-z][a-z0-9+.-]*://#i', $path) === 1;
+        $given = is_array($options) ? $options : [];
+        $options = self::options($given);
+        $body = $isForeign ? self::foreignBody($payload, $given, $options) : self::body($payload);
+        $answer = Run::$current->call(strtoupper((string) $verb), $path, EventView::json($options), $body);
+        return $isForeign ? self::foreignAnswer(...$answer) : self::answer(...$answer);
     }
 
     // `headers` is always there: options without it would be taken as headers as a whole.
-    private static function options(array $given, bool $isForeign): array
+    private static function options(array $given): array
     {
-        $options = ['headers' => self::headers($given['headers'] ?? [])];
-        if (is_array($given['parameters'] ?? null) && $given['parameters'] !== []) $options['parameters'] = (object) $given['parameters'];
-        if (!$isForeign) return ['headers' => (object) $options['headers']] + $options;
+        $options = ['headers' => (object) self::headers($given['headers'] ?? [])];
+        if (is_array($given['parameters'] ?? null)) $options['parameters'] = (object) $given['parameters'];
         foreach ($given as $name => $value) {
             $name = is_int($name) ? self::optionName($name) : $name;
-            if ($name === 'CURLOPT_HTTPHEADER') $options['headers'] += self::headers($value);
-            elseif (str_starts_with($name, 'CURLOPT_')) $options[$name] = $value;
+            if (str_starts_with($name, 'CURLOPT_')) $options[$name] = $value;
         }
-        // As recorded: only PHP's calls follow redirects.
-        $options += ['CURLOPT_FOLLOWLOCATION' => true];
         return $options;
     }
 
@@ -148,36 +145,17 @@ final class ApiCall
         return is_string($payload) ? $payload : EventView::json($payload);
     }
 
-    // As curl sends it: a map is a form, text is a form too unless it is declared as something else.
-    private static function foreignBody(mixed $payload, array &$options): ?string
+    // As curl sends it: a map is a form of several parts unless it is declared as something else.
+    private static function foreignBody(mixed $payload, array $given, array &$options): ?string
     {
-        $declared = '';
-        foreach ($options['headers'] as $name => $value) if (strcasecmp((string) $name, 'content-type') === 0) $declared = (string) $value;
-        $body = self::body($payload);
-        $form = 'application/x-www-form-urlencoded';
-        if (is_array($payload)) {
-            if ($declared === '') [$declared, $body] = self::multipart($payload);
-            elseif (str_starts_with($declared, $form)) $body = http_build_query($payload);
-        } elseif ($body !== null && $declared === '') {
-            $declared = $form;
-        }
-        if ($declared !== '') $options['headers'] = ['Content-Type' => $declared] + $options['headers'];
-        $options['headers'] = (object) $options['headers'];
-        return $body;
+        if (!is_array($payload) || $payload === []) return self::body($payload);
+        $declared = array_change_key_case(self::headers($given['headers'] ?? []))['content-type'] ?? '';
+        if (str_starts_with((string) $declared, 'application/x-www-form-urlencoded')) return http_build_query($payload);
+        if ($declared === '') $options += ['CURLOPT_POSTFIELDS' => (object) $payload];
+        return self::body($payload);
     }
 
-    private static function multipart(array $fields): array
-    {
-        $boundary = '------------------------' . bin2hex(random_bytes(8));
-        $body = '';
-        array_walk_recursive($fields, static function ($value, $name) use (&$body, $boundary): void {
-            $name = str_replace(['"', "\r", "\n"], ['%22', '%0D', '%0A'], (string) $name);
-            $body .= "--$boundary\r\nContent-Disposition: form-data; name=\"$name\"\r\n\r\n$value\r\n";
-        });
-        return ["multipart/form-data; boundary=$boundary", "$body--$boundary--\r\n"];
-    }
-
-    private static function answer(int $status, string $text, array $headers): array
+    private static function answer(int $status, array $headers, string $text): array
     {
         unset($headers['content-type']);
         return [
@@ -191,32 +169,19 @@ final class ApiCall
 
     private static function foreignAnswer(int $status, array $headers, string $text): array
     {
-        if ($status >= 300) return self::foreignError($status, $text);
-        $type = null;
-        foreach ($headers as $name => $value) if (strcasecmp((string) $name, 'content-type') === 0) $type = trim(explode(';', (string) $value)[0]);
+        // What went wrong is an error of the platform, whose message is what the other host said.
+        if ($status >= 300) return self::answer($status, [], $text);
+        $type = isset($headers['content-type']) ? trim(explode(';', $headers['content-type'])[0]) : null;
         $isJson = $type !== null && str_contains($type, 'json');
         $isText = $type !== null && str_starts_with($type, 'text/');
+        $shown = [];
+        foreach ($headers as $name => $value) $shown[ucwords((string) $name, '-')] = $value;
         return [
             'status_code' => $status,
             'content' => $isJson ? self::decoded($text) : $text,
             'content_type' => $type,
             'format' => $isJson ? self::FORMAT_JSON : ($isText ? self::FORMAT_TEXT : 0),
-            'headers' => $headers,
-        ];
-    }
-
-    // The message is what the other server said; what the platform itself says of a call is an error already.
-    private static function foreignError(int $status, string $text): array
-    {
-        $told = json_decode($text, true)['error'] ?? null;
-        $isOurs = is_array($told) && array_key_exists('context', $told) && isset($told['status_code'], $told['message'], $told['code']);
-        $error = $isOurs ? $told : ['code' => $status, 'context' => null, 'message' => $text, 'status_code' => $status];
-        return [
-            'status_code' => $status,
-            'content' => ['error' => $error],
-            'content_type' => null,
-            'format' => self::FORMAT_ARRAY,
-            'headers' => [],
+            'headers' => $shown,
         ];
     }
 
