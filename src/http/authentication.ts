@@ -1,10 +1,8 @@
 // Who is asking: API key, session token or HTTP Basic, in the order of spec §5.2.
 // Invariant: bad credentials never fail a request here; they come along as the reason that a refusal gives.
 import type { IncomingHttpHeaders } from 'node:http';
-import { LRUCache } from 'lru-cache';
 import type { Body } from '../core/body.ts';
 import { PlatformError } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
 import { type Action, anonymous, type Parameters, type Principal } from '../core/operation.ts';
 import type { Authority } from '../security/authority.ts';
 import type { BasicLogins } from '../security/basic-logins.ts';
@@ -14,7 +12,7 @@ import type { Sessions } from '../security/sessions.ts';
 export interface AuthenticationParts {
   readonly sessions: Pick<Sessions, 'resolve'>;
   readonly basicLogins: Pick<BasicLogins, 'resolve'>;
-  readonly authority: Pick<Authority, 'appPrincipal'>;
+  readonly authority: Pick<Authority, 'withoutSession'>;
   /** Accept `session_token` in query and body too, as old clients send it (rulings 3). */
   readonly sessionTokenInQuery: boolean;
 }
@@ -33,8 +31,6 @@ export interface Asking {
 /** Finds principals. */
 export class Authentication {
   readonly #parts: AuthenticationParts;
-  // Keys that are none of ours, so that their principals are the same objects, too.
-  readonly #strangers = new LRUCache<string, Principal>({ max: limits.sessionCache });
 
   constructor(parts: AuthenticationParts) {
     this.#parts = parts;
@@ -46,20 +42,13 @@ export class Authentication {
    */
   principal(asking: Asking): Principal | Promise<Principal> {
     const apiKey = readApiKey(asking);
-    if (isLogin(asking)) return this.#nobody(apiKey);
+    if (isLogin(asking)) return this.#parts.authority.withoutSession(apiKey);
     const token = this.#readToken(asking);
     if (token !== undefined) return this.#ofToken(token, apiKey);
     const credentials = afterScheme('basic', asking.headers.authorization);
-    return credentials === undefined ? this.#nobody(apiKey) : this.#ofBasic(credentials, apiKey, asking);
-  }
-
-  #nobody(apiKey: string | null): Principal {
-    if (apiKey === null) return anonymous;
-    const known = this.#parts.authority.appPrincipal(apiKey) ?? this.#strangers.get(apiKey);
-    if (known !== undefined) return known;
-    const principal = { ...anonymous, apiKey };
-    if (apiKey.length <= limits.apiKeyChars) this.#strangers.set(apiKey, principal);
-    return principal;
+    return credentials === undefined
+      ? this.#parts.authority.withoutSession(apiKey)
+      : this.#ofBasic(credentials, apiKey, asking);
   }
 
   #ofToken(token: string, apiKey: string | null): Principal | Promise<Principal> {

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { limits } from '../core/limits.ts';
 import type { Observation } from '../core/observe.ts';
+import { anonymous } from '../core/operation.ts';
 import type { AppRecord, LookupRecord, New, Store, UserRecord } from '../core/store.ts';
 import { createSqliteStore } from '../store/sqlite.ts';
 import { Authority } from './authority.ts';
@@ -61,18 +63,18 @@ async function addLookup(owner: Partial<New<LookupRecord>>): Promise<void> {
 
 describe('an app', () => {
   test('is found by its key, with its role, the same object while nothing changed', async () => {
-    const principal = authority.appPrincipal(apiKey);
+    const principal = authority.withoutSession(apiKey);
     expect(principal).toMatchObject({
       ...{ kind: 'app', isAdmin: false, apiKey, sessionId: null, user: undefined },
       app: { id: app.id, name: 'web', isActive: true },
       role: { id: roleId, name: 'reader', isActive: true },
     });
-    expect(principal?.role?.grants).toMatchObject([{ service: 'system', component: 'event/*', verbMask: 1 }]);
+    expect(principal.role?.grants).toMatchObject([{ service: 'system', component: 'event/*', verbMask: 1 }]);
     const { generation } = authority;
     await authority.load();
-    expect(authority.appPrincipal(apiKey)).toBe(principal);
+    expect(authority.withoutSession(apiKey)).toBe(principal);
     expect(authority.generation).toBe(generation);
-    expect(authority.appPrincipal(apiKey.toUpperCase())).toBeUndefined();
+    expect(authority.withoutSession(apiKey.toUpperCase())).toMatchObject({ kind: 'anonymous', role: null });
   });
 
   test('with another key or role is another principal, in a new generation', async () => {
@@ -80,8 +82,24 @@ describe('an app', () => {
     await store.apps.update(app.id, { apiKey: 'b', roleId: null }, null);
     await authority.load();
     expect(authority.generation).toBe(generation + 1);
-    expect(authority.appPrincipal(apiKey)).toBeUndefined();
-    expect(authority.appPrincipal('b')).toMatchObject({ role: null });
+    expect(authority.withoutSession(apiKey)).toMatchObject({ kind: 'anonymous', role: null, apiKey });
+    expect(authority.withoutSession('b')).toMatchObject({ role: null });
+  });
+});
+
+describe('nobody', () => {
+  test('has the lookups of the system and nothing else, the same object while nothing changed', async () => {
+    expect(authority.withoutSession(null)).toEqual(anonymous);
+    await addLookup({ value: 'red' });
+    await authority.load();
+    const nobody = authority.withoutSession(null);
+    expect(nobody).toEqual({ ...anonymous, lookups: { open: { color: 'red' }, secret: {} } });
+    expect(authority.withoutSession(null)).toBe(nobody);
+    const stranger = authority.withoutSession('none of ours');
+    expect(stranger).toEqual({ ...nobody, apiKey: 'none of ours' });
+    expect(authority.withoutSession('none of ours')).toBe(stranger);
+    const long = 'x'.repeat(limits.apiKeyChars + 1);
+    expect(authority.withoutSession(long)).not.toBe(authority.withoutSession(long));
   });
 });
 
@@ -139,7 +157,7 @@ describe('lookups', () => {
     await addLookup({ owner: `user:${uma.id}`, userId: uma.id, value: 'user' });
     await authority.load();
     expect(await colors()).toEqual({ color: 'user', size: 'big' });
-    expect(authority.appPrincipal(apiKey)?.lookups.open.color).toBe('role');
+    expect(authority.withoutSession(apiKey).lookups.open.color).toBe('role');
     expect(authority.lookupNames()).toEqual(['color', 'size']);
   });
 

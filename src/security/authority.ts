@@ -1,5 +1,7 @@
 // Roles, apps and lookups as they are in force: whoever comes with an API key gets from here what he may do.
 // Invariant: everything is taken over at once, and principals made before are recognisable by the generation.
+import { LRUCache } from 'lru-cache';
+import { limits } from '../core/limits.ts';
 import type { Observe } from '../core/observe.ts';
 import { type AppView, anonymous, type LookupValues, noLookups, type Principal } from '../core/operation.ts';
 import { Role } from '../core/role.ts';
@@ -45,6 +47,9 @@ export class Authority {
   #apps = new Map<string, App>();
   #lookups = new Map<string, LookupValues>();
   #names: readonly string[] = [];
+  #nobody: Principal = anonymous;
+  // Keys that are none of ours: callers that come with one are the same object each time, too.
+  readonly #strangers = new LRUCache<string, Principal>({ max: limits.sessionCache });
   #fingerprint = '';
   #generation = 0;
 
@@ -80,13 +85,16 @@ export class Authority {
     this.#lookups = this.#valuesOf(lookups);
     const found = [...new Set(lookups.map(({ name }) => name))].sort();
     if (found.join() !== this.#names.join()) this.#names = found;
+    this.#nobody = { ...anonymous, lookups: this.#lookups.get('system') ?? noLookups };
+    this.#strangers.clear();
     this.#apps = new Map(apps.map((app) => [app.apiKey, this.#appOf(app)]));
     this.#generation++;
   }
 
-  /** Who comes with an API key alone; undefined when it is none of ours. The same object while it is good. */
-  appPrincipal(apiKey: string): Principal | undefined {
-    return this.#apps.get(apiKey)?.principal;
+  /** Who comes with an API key alone, or with nothing. The same object as long as nothing changed. */
+  withoutSession(apiKey: string | null): Principal {
+    if (apiKey === null) return this.#nobody;
+    return this.#apps.get(apiKey)?.principal ?? this.#stranger(apiKey);
   }
 
   /** What a user may do with an API key, or without (spec §5.2): administrators need no role. */
@@ -96,6 +104,15 @@ export class Authority {
     const role = record.isSysAdmin ? null : this.#role(own ?? app?.roleId);
     const lookups = this.#lookupsOf({ app, role, userId: record.id });
     return { role, app: app === undefined ? null : viewOf(app), lookups };
+  }
+
+  #stranger(apiKey: string): Principal {
+    let principal = this.#strangers.get(apiKey);
+    if (principal === undefined) {
+      principal = { ...this.#nobody, apiKey };
+      if (apiKey.length <= limits.apiKeyChars) this.#strangers.set(apiKey, principal);
+    }
+    return principal;
   }
 
   #appOf(record: AppRecord): App {
