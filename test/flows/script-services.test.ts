@@ -58,6 +58,7 @@ describe('a script that is a service', () => {
     ['nodejs', 'return { seen: JSON.stringify(event) };'],
     ['python3', "return {'seen': json.dumps(event)}"],
     ['python', 'import json\nprint "dumped"\nreturn {"seen": json.dumps(event)}'],
+    ['php', "return ['seen' => json_encode($event, JSON_UNESCAPED_SLASHES)];"],
     ['v8js', 'return { seen: JSON.stringify(event) };'],
   ])('shows a dump of its event in the recorded order: %s', async (type, content) => {
     await service(content, { type });
@@ -183,6 +184,46 @@ describe('a script that is a service', () => {
   });
 });
 
+describe('a service in PHP', () => {
+  test('sends headers and statuses as PHP scripts do', async () => {
+    await service(
+      `<?php
+      header('X-Powered-By: a script');
+      if ($event['resource'] === 'gone') throw new \\DreamFactory\\Core\\Exceptions\\NotFoundException('It is gone.');
+      return ['method' => $event['request']['method']];`,
+      { type: 'php' },
+    );
+    const answer = await server.ask('/api/v2/math', { method: 'PUT' });
+    expect([answer.status, answer.headers.get('x-powered-by')]).toEqual([200, 'a script']);
+    expect(answer.body).toEqual({ method: 'PUT' });
+    const gone = await server.ask('/api/v2/math/gone');
+    expect([gone.status, gone.body.error.message]).toEqual([404, 'It is gone.']);
+  });
+
+  test('gives a table a path of its own', async () => {
+    await service(
+      `<?php
+      $api = $platform['api'];
+      $path = 'hr/_table/todo';
+      if ($event['resource'] != '') $path .= '/' . $event['resource'];
+      $options = ['parameters' => $event['request']['parameters']];
+      $verb = strtolower($event['request']['method']);
+      $call = $api->$verb;
+      return $call($path, $event['request']['payload'] ?: null, $options);`,
+      { type: 'php' },
+    );
+    expect((await server.ask('/api/v2/math/1?fields=title')).body).toEqual({ title: 'Buy milk' });
+    const made = await server.ask('/api/v2/math', {
+      method: 'POST',
+      body: { resource: [{ title: 'made' }] },
+    });
+    const { id } = made.body.resource[0];
+    expect((await server.ask(`/api/v2/math/${id}`, { method: 'DELETE' })).status).toBe(200);
+    const missing = await server.ask(`/api/v2/math/${id}`);
+    expect([missing.status, missing.body.error.code]).toEqual([404, 404]);
+  });
+});
+
 describe('the examples', () => {
   const example = (name: string) =>
     readFileSync(new URL(`../../examples/services/${name}`, import.meta.url), 'utf8');
@@ -191,6 +232,7 @@ describe('the examples', () => {
     ['nodejs', 'multiply.js'],
     ['typescript', 'multiply.ts'],
     ['python3', 'multiply.py'],
+    ['php', 'multiply.php'],
   ])('multiply in %s', async (type, file) => {
     const document = { content: example('multiply.yaml'), format: 1 };
     const { status, headers } = await service(example(file), { type, document });
@@ -307,6 +349,7 @@ describe('storing one', () => {
   test.each([
     ['python3', 'return 1\n\na = = 3', 'line 3'],
     ['python', 'print "x"\nreturn )', 'line 2'],
+    ['php', '<?php\nreturn 1 +;', 'line 2'],
     ['typescript', 'const n: = 3;', 'line 1'],
   ])('whoever stores one is told of a mistake in %s', async (type, content, place) => {
     const { status, headers } = await service(content, { type });

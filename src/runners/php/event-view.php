@@ -128,6 +128,8 @@ final class EventView
     private function wholeResponse(): array
     {
         $meta = $this->responseMeta();
+        // Scripts that dump the response of a service expect this order.
+        if ($this->isService) return ['content' => $this->responseContent()] + array_reverse($meta);
         $whole = ['status_code' => $meta['status_code'], 'content_type' => $meta['content_type']];
         $whole['content'] = $this->responseContent();
         return $whole + $meta;

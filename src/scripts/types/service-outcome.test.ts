@@ -57,6 +57,32 @@ describe('what is returned is the body', () => {
     });
   });
 
+  test('headers that were sent on the way stay, unless it has its own', () => {
+    const response = '{"status_code":404,"headers":{"X-Powered-By":"router","X-Both":"event"}}';
+    expect(answered({ a: 1 }, { response })).toEqual({
+      status: 200,
+      headers: { 'x-powered-by': 'router', 'x-both': 'event' },
+      body: { a: 1 },
+    });
+    expect(answered({ content: 1, headers: { 'X-Both': 'own' } }, { response })).toEqual({
+      status: 200,
+      headers: { 'x-powered-by': 'router', 'x-both': 'own' },
+      body: 1,
+    });
+  });
+
+  test('so does a type that was sent on the way', () => {
+    const response = '{"headers":{"Content-Type":"text/html"}}';
+    expect(answered('<p>x</p>', { response })).toEqual({
+      status: 200,
+      mediaType: 'text/html',
+      text: '<p>x</p>',
+    });
+    expect(answered({ content: 'a', content_type: 'text/csv' }, { response })).toMatchObject({
+      mediaType: 'text/csv',
+    });
+  });
+
   test('large values are passed on without being read', () => {
     const { body } = serviceResult({ returned: '{ "rows" : [ 1.50 ] }', changes: {} }, script);
     expect(body?.isParsed).toBe(false);

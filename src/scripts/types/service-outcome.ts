@@ -14,6 +14,11 @@ export const blankAnswer: Result = { status: 200, headers: {}, body: undefined }
 /** What a service script answers. Throws `script.threw` for a returned error and what can not be sent. */
 export function serviceResult({ returned, changes }: Ending, script: string): Result {
   if (!isSomething(returned)) return changedAnswer(changes, script);
+  const result = returnedAnswer(returned, script);
+  return changes.response?.includes('"headers"') ? withHeaders(result, changes.response, script) : result;
+}
+
+function returnedAnswer(returned: string, script: string): Result {
   const value = mayDescribe.test(returned) ? readReturned(returned, script) : undefined;
   if (value === undefined) return valueAnswer(returned);
   if (!('response' in value)) {
@@ -26,6 +31,20 @@ export function serviceResult({ returned, changes }: Ending, script: string): Re
   return isFields(response)
     ? describedAnswer(asWritten(response), script)
     : valueAnswer(writeJson(response ?? null));
+}
+
+// What is returned takes the place of the event's response, but not of headers that were sent on the way, as
+// `header()` of PHP does.
+function withHeaders(result: Result, response: string, script: string): Result {
+  const fields = readValue(response, script, 'event.response');
+  const { headers } = isFields(fields) ? fields : {};
+  const sent = mergedResult(blankAnswer, { fields: { headers }, content: undefined }, script);
+  const mediaType = result.mediaType ?? sent.mediaType;
+  return {
+    ...result,
+    headers: { ...sent.headers, ...result.headers },
+    ...(mediaType === undefined ? {} : { mediaType }),
+  };
 }
 
 // Nothing else in a returned object has a meaning: without these words it is passed on without being read.
