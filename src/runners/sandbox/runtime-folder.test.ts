@@ -66,6 +66,17 @@ describe('a path', () => {
     expect(existsSync(join(copy, 'deep', 'a.js'))).toBe(true);
   });
 
+  it('is copied anew when it changed, and the copy before the last goes', () => {
+    const programs = join(place, 'home', 'programs');
+    const copies = [1, 2, 3].map((version) => {
+      writeFileSync(join(programs, 'deep', `v${version}`), '');
+      return folder.reachable(programs);
+    });
+    expect(new Set(copies).size).toBe(3);
+    expect(copies.map(existsSync)).toEqual([false, true, true]);
+    expect(existsSync(join(copies[2] ?? '', 'deep', 'v3'))).toBe(true);
+  });
+
   it('has modules in copies of programs', () => {
     const copy = folder.reachable(join(place, 'home', 'programs'));
     expect(JSON.parse(readFileSync(join(copy, '..', '..', 'package.json'), 'utf8'))).toEqual({

@@ -4,19 +4,20 @@
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
-  cpSync,
   existsSync,
-  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   realpathSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { limits } from '../../core/limits.ts';
+import { copyTree, signatureOf, touchTree } from './tree-copy.ts';
 
 const prefix = 'tenon-runtime-';
 
@@ -28,39 +29,55 @@ export class RuntimeFolder {
   /** The folder that it is made in; undefined when no folder of the machine is open to all. */
   readonly parent: string | undefined;
   #path: string | undefined;
-  #copies = new Map<string, string>();
+  // By path: where its copies are, the newest last.
+  #copies = new Map<string, string[]>();
+  #touching: NodeJS.Timeout | undefined;
 
   constructor(candidates: readonly string[] = places) {
     this.parent = candidates.find((path) => existsSync(path) && isOpenToAll(path));
   }
 
-  /** The path itself where everyone can read it, else that of its copy. */
+  /** The path itself where everyone can read it, else that of a copy of what is there now. */
   reachable(path: string): string {
     if (this.parent === undefined || !existsSync(path) || isOpenToAll(path)) return path;
-    const known = this.#copies.get(path);
-    if (known !== undefined && existsSync(known)) return known;
-    const copy = this.#copy(path, this.parent);
-    this.#copies.set(path, copy);
+    // The same place for the same content, so that a copy that was cleared away comes back where it was.
+    const name = createHash('sha256').update(signatureOf(path)).digest('hex').slice(0, 16);
+    this.#path ??= this.#make(this.parent);
+    const folder = join(this.#path, name);
+    const copy = join(folder, basename(path));
+    if (!existsSync(copy)) this.#copy(path, folder);
     return copy;
   }
 
   close(): void {
+    clearInterval(this.#touching);
     if (this.#path !== undefined) rmSync(this.#path, { recursive: true, force: true });
     this.#path = undefined;
     this.#copies.clear();
   }
 
-  #copy(path: string, parent: string): string {
-    this.#path ??= makeFolder(parent);
-    // The same name for the same path, so that a copy that was cleared away comes back where it was.
-    const folder = join(this.#path, createHash('sha256').update(path).digest('hex').slice(0, 16));
-    mkdirSync(folder, { recursive: true, mode: 0o755 });
-    const copy = join(folder, basename(path));
-    if (!linked(path, copy)) {
-      cpSync(path, copy, { recursive: true, dereference: true, force: true });
-      openForAll(copy);
-    }
-    return copy;
+  #make(parent: string): string {
+    const path = makeFolder(parent);
+    this.#touching = setInterval(() => touchTree(path), limits.runtimeTouchMs).unref();
+    return path;
+  }
+
+  // Under another name first: a server that dies half-way leaves nothing that looks whole.
+  #copy(path: string, folder: string): void {
+    const draft = `${folder}.draft`;
+    rmSync(draft, { recursive: true, force: true });
+    mkdirSync(draft, { mode: 0o755 });
+    copyTree(path, join(draft, basename(path)));
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(draft, folder);
+    this.#forgetOld(path, folder);
+  }
+
+  // Processes that are on their way out may still use the one before.
+  #forgetOld(path: string, folder: string): void {
+    const copies = [...(this.#copies.get(path) ?? []).filter((other) => other !== folder), folder];
+    for (const old of copies.splice(0, copies.length - 2)) rmSync(old, { recursive: true, force: true });
+    this.#copies.set(path, copies);
   }
 }
 
@@ -103,23 +120,4 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-}
-
-// A program of 100 MB is not copied where a second name does.
-function linked(path: string, copy: string): boolean {
-  const { mode } = statSync(path);
-  if (!statSync(path).isFile() || (mode & 0o005) !== 0o005) return false;
-  try {
-    rmSync(copy, { force: true });
-    linkSync(path, copy);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function openForAll(path: string): void {
-  const isFolder = statSync(path).isDirectory();
-  chmodSync(path, isFolder || (statSync(path).mode & 0o100) !== 0 ? 0o755 : 0o644);
-  if (isFolder) for (const name of readdirSync(path)) openForAll(join(path, name));
 }
