@@ -87,6 +87,35 @@ describe('an app', () => {
   });
 });
 
+describe('loading', () => {
+  test('again while it is under way leaves what was stored last', async () => {
+    const loads: Promise<void>[] = [];
+    for (const name of ['a', 'b', 'c', 'd']) {
+      loads.push(authority.load());
+      await store.roles.update(roleId, { name }, null);
+      loads.push(authority.load());
+    }
+    await Promise.all(loads);
+    expect(authority.withoutSession(apiKey).role?.name).toBe('d');
+  });
+
+  test('that failed is told to who asked for it, and the next one works', async () => {
+    let isDown = true;
+    const list = () => (isDown ? Promise.reject(new Error('down')) : store.roles.list());
+    const roles: Store['roles'] = Object.create(store.roles, { list: { value: list } });
+    const { services, roleAccess, apps, lookups } = store;
+    const fragile = new Authority({
+      store: { services, roles, roleAccess, apps, lookups },
+      secrets,
+      observe: () => {},
+    });
+    await expect(fragile.load()).rejects.toThrow('down');
+    isDown = false;
+    await fragile.load();
+    expect(fragile.withoutSession(apiKey).role?.name).toBe('reader');
+  });
+});
+
 describe('nobody', () => {
   test('has the lookups of the system and nothing else, the same object while nothing changed', async () => {
     expect(authority.withoutSession(null)).toEqual(anonymous);

@@ -52,6 +52,7 @@ export class Authority {
   readonly #strangers = new LRUCache<string, Principal>({ max: limits.sessionCache });
   #fingerprint = '';
   #generation = 0;
+  #loading: Promise<void> = Promise.resolve();
 
   constructor(parts: AuthorityParts) {
     this.#parts = parts;
@@ -67,8 +68,14 @@ export class Authority {
     return this.#names;
   }
 
-  /** Takes over what is stored. */
-  async load(): Promise<void> {
+  /** Takes over what is stored. One after the other, so that what was read earlier never counts later. */
+  load(): Promise<void> {
+    const next = () => this.#read();
+    this.#loading = this.#loading.then(next, next);
+    return this.#loading;
+  }
+
+  async #read(): Promise<void> {
     const { store } = this.#parts;
     const [services, roles, access, apps, lookups] = await Promise.all([
       store.services.list(),
