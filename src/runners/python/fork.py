@@ -64,7 +64,6 @@ def _work(work, writing, keeps_channel):
     try:
         channel = posix.fstat(frames.CHANNEL).st_ino
         data = work()
-        _finish_threads()
         # Whoever closed the channel, or put something else there, has no answer to give.
         if keeps_channel and posix.fstat(frames.CHANNEL).st_ino != channel:
             posix.kill(posix.getpid(), 9)
@@ -78,7 +77,8 @@ def _work(work, writing, keeps_channel):
         posix.kill(posix.getpid(), 9)
 
 
-def _finish_threads():
+def finish_threads():
+    """Waits for what a script has left to be done, as the end of a process does."""
     threading = sys.modules.get('threading')
     if threading is not None:
         threading._shutdown()

@@ -1,12 +1,36 @@
-// The Python that tests run.
+// The Python that tests run, and scripts taken the way that the server takes them: read first, then run.
+import type { Dialect, Invocation, Outcome, Runner } from '../../core/runner.ts';
 import { findInterpreter } from '../interpreter.ts';
-
-const found = findInterpreter({ given: process.env.DF_PYTHON3_PATH ?? '', names: ['python3'] });
+import { invocationOf, programOf } from '../suite.ts';
+import { createPythonRunner, type PythonRunnerOptions } from './index.ts';
 
 /** Throws when this machine has none: its tests are not to pass unseen. */
-export const pythonPath: string = pathOf(found);
+export const pythonPath: string = foundPath();
 
-function pathOf(interpreter: typeof found): string {
+/** A runner for tests; what is absent is as usual. */
+export function testRunner(options: Partial<PythonRunnerOptions> = {}): Runner {
+  return createPythonRunner({ observe: () => {}, platformConfig: '{}', pythonPath, ...options });
+}
+
+/** How a test runs a script. */
+export interface Asked extends Partial<Omit<Invocation, 'program'>> {
+  readonly dialect?: Dialect;
+  readonly bindsLookups?: boolean;
+}
+
+/** Reads a script and runs it as what it was found to be. */
+export async function runRead(runner: Runner, code: string, asked: Asked = {}): Promise<Outcome> {
+  const { dialect, bindsLookups = false, ...invocation } = asked;
+  const older = dialect === undefined ? {} : { dialect };
+  const prepared = await runner.prepare?.({ name: 'some.script', content: code, ...older });
+  if (prepared?.kind !== 'ready') throw new Error(JSON.stringify(prepared));
+  const { isPristine, isQuick } = prepared;
+  const found = { hash: `read ${bindsLookups} ${code}`, isPristine, isQuick, bindsLookups, ...older };
+  return runner.run(invocationOf(programOf(prepared.code ?? code, found), invocation));
+}
+
+function foundPath(): string {
+  const interpreter = findInterpreter({ given: process.env.DF_PYTHON3_PATH ?? '', names: ['python3'] });
   if ('problem' in interpreter) throw new Error(interpreter.problem);
   return interpreter.path;
 }

@@ -10,7 +10,7 @@ from time import perf_counter
 
 from . import frames, shims
 from .event_view import UNCHANGED, read_plain
-from .fork import Fork, told
+from .fork import Fork, finish_threads, told
 from .hygiene import Baseline, clear_folder
 from .json_text import json_of
 from .script_output import RunLog, ScriptOutput
@@ -261,7 +261,7 @@ class Host:
         self._flush()
 
         def ended():
-            ending, code, texts, stops = run.result()
+            ending, code, texts, stops = run.result(finish_threads)
             return self._frame(run, ending, code, texts, stops, 0)
 
         fork = Fork(ended, keeps_channel=True)

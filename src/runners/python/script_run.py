@@ -29,19 +29,27 @@ class ScriptRun:
         self._is_over = False
         self._session = None
 
-    def result(self):
-        """Runs the script; ending, code and the texts of the result, `stops` among them."""
+    def result(self, last=None):
+        """Runs the script; ending, code and the texts of the result, `stops` among them. `last` is done before the
+        run is over: threads that the script has started may still call the platform."""
         try:
-            return self._finished(self._value())
-        except SystemExit as leaving:
-            code = self._exit_code(leaving.code)
-            texts = self._texts(None, None, UNCHANGED) if self._host.has_output() else None
-            return frames.EXITED, code, texts, False
-        except BaseException as thrown:
-            return frames.THREW, 0, self.thrown(thrown), False
+            ending, code, error, returned, changes, stops = self._ended()
+            if last is not None:
+                last()
         finally:
             self._is_over = True
             self.view.close()
+        if error is None and returned is None and changes is UNCHANGED and not self._host.has_output():
+            return ending, code, None, stops
+        return ending, code, self._texts(error, returned, changes), stops
+
+    def _ended(self):
+        try:
+            return self._finished(self._value())
+        except SystemExit as leaving:
+            return frames.EXITED, self._exit_code(leaving.code), None, None, UNCHANGED, False
+        except BaseException as thrown:
+            return frames.THREW, 0, json_of(describe(thrown, self.program.file)), None, UNCHANGED, False
 
     def thrown(self, thrown):
         """The texts of a result that is an error."""
@@ -98,9 +106,7 @@ class ScriptRun:
         if returned in FALSY:
             returned = None
         changes, stops = (view.changes(self.program.mutates), view.stops()) if self._wants else (UNCHANGED, False)
-        if returned is None and changes is UNCHANGED and not self._host.has_output():
-            return frames.FINISHED, 0, None, stops
-        return frames.FINISHED, 0, self._texts(None, returned, changes), stops
+        return frames.FINISHED, 0, None, returned, changes, stops
 
     def _texts(self, error, returned, changes):
         lines = self._host.output_lines()
