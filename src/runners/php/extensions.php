@@ -9,12 +9,13 @@ namespace Tenon\Runner;
 final class Extensions
 {
     // What every process has.
-    private const BASE = ['tokenizer', 'pcntl', 'posix', 'ctype', 'mbstring'];
+    private const BASE = ['tokenizer', 'pcntl', 'posix', 'ctype'];
 
     // What packages expect of an ordinary PHP; in the order in which they need each other.
-    private const COMMON = ['iconv', 'curl', 'dom', 'xml', 'simplexml', 'xmlreader', 'xmlwriter', 'fileinfo'];
+    private const COMMON = ['mbstring', 'iconv', 'curl', 'dom', 'xml', 'simplexml', 'xmlreader', 'xmlwriter', 'fileinfo'];
 
     private const BY_NAME = [
+        'mbstring' => '/^mb_/',
         'curl' => '/^curl/',
         'iconv' => '/^iconv/',
         'dom' => '/^dom/',
@@ -34,6 +35,9 @@ final class Extensions
         'gd' => '/^(image|gd_)/',
         'calendar' => '/^(cal_|easter_|jdto|gregorian|juliantojd|jewishtojd|frenchtojd)/',
     ];
+
+    /** How many were loaded: with each, the process is another one. */
+    public static int $loaded = 0;
 
     public static function loadBase(): void
     {
@@ -56,6 +60,6 @@ final class Extensions
 
     private static function load(string $extension): void
     {
-        if (!extension_loaded($extension) && function_exists('dl')) @dl($extension);
+        if (!extension_loaded($extension) && function_exists('dl') && @dl($extension)) self::$loaded++;
     }
 }

@@ -42,7 +42,7 @@ final class KnownFunctions
         abs acos acosh asin asinh atan atan2 atanh base_convert bindec ceil cos cosh decbin dechex decoct deg2rad
         exp expm1 fdiv floor fmod hexdec hypot intdiv is_finite is_infinite is_nan log log10 log1p max min octdec
         pi pow rad2deg round sin sinh sqrt tan tanh mt_rand rand mt_getrandmax getrandmax
-        boolval floatval doubleval intval strval settype gettype get_debug_type is_array is_bool is_callable
+        boolval floatval doubleval intval strval settype gettype get_debug_type is_array is_bool
         is_countable is_double is_float is_int is_integer is_iterable is_long is_null is_numeric is_object
         is_resource is_scalar is_string var_dump var_export print_r debug_zval_refcount spl_object_id
         spl_object_hash filter_var filter_var_array
@@ -50,16 +50,15 @@ final class KnownFunctions
         date_interval_format date_modify date_parse date_parse_from_format date_sub date_timestamp_get
         date_timezone_get getdate gmdate gmmktime gmstrftime hrtime idate localtime microtime mktime strftime
         strtotime time timezone_identifiers_list timezone_open timezone_offset_get date_default_timezone_get
-        call_user_func call_user_func_array func_get_arg func_get_args func_num_args is_a is_subclass_of
-        get_class get_object_vars get_parent_class method_exists property_exists function_exists class_exists
-        interface_exists defined constant get_defined_vars memory_get_usage memory_get_peak_usage php_sapi_name
-        phpversion version_compare php_uname error_log trigger_error user_error dump env getenv basename dirname
+        call_user_func call_user_func_array func_get_arg func_get_args func_num_args is_a
+        get_class get_object_vars get_parent_class property_exists function_exists defined constant get_defined_vars memory_get_usage memory_get_peak_usage php_sapi_name
+        phpversion version_compare php_uname trigger_error user_error dump env getenv basename dirname
         pathinfo ip2long long2ip inet_ntop inet_pton array_flip iterator_to_array gc_collect_cycles sys_getloadavg
     ';
 
     // They reach what is outside of the event, or take their time, and leave nothing in the process all the same.
     private const WARM = '
-        header header_remove headers_list headers_sent http_response_code setcookie getallheaders
+        header header_remove headers_list headers_sent http_response_code setcookie getallheaders error_log
         sleep usleep time_nanosleep call_user_func call_user_func_array getmypid gethostname
     ';
 

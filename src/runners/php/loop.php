@@ -45,6 +45,7 @@ final class Loop
     /** @var array<int, Program> */
     private array $programs = [];
     private array $recalled = [];
+    private int $extensions = 0;
     private int $held = 0;
     private int $runs = 0;
     private bool $isLast = false;
@@ -54,6 +55,7 @@ final class Loop
         $this->settings = new Settings();
         $this->channel = new Channel(3);
         $this->prepare();
+        $this->extensions = Extensions::$loaded;
         $this->baseline = new Baseline();
         $this->channel->write(pack('VC', 1, 16));
         for (;;) {
@@ -93,6 +95,7 @@ final class Loop
                 $flags = ord($frame[5]);
                 [$name, $code] = Channel::texts($frame, 6, 2);
                 $this->programs[unpack('V', $frame, 1)[1]] = new Program($name, $code, $flags);
+                $this->rebase();
                 break;
             case Channel::START:
                 $this->start(Channel::texts($frame, 1, 1)[0]);
@@ -193,6 +196,15 @@ final class Loop
     private function loadExtensions(ScriptText $text): void
     {
         if ($text->usesInclude || ($text->namespaces !== [] && $this->settings->packages !== null)) Extensions::loadCommon();
+        $this->rebase();
+    }
+
+    // An extension brings its functions, classes and settings.
+    private function rebase(): void
+    {
+        if ($this->extensions === Extensions::$loaded) return;
+        $this->extensions = Extensions::$loaded;
+        $this->baseline = new Baseline();
     }
 
     private function examined(string $frame): string

@@ -43,6 +43,12 @@ namespace Tenon\Runner {
         return true;
     }
 
+    function error_log(string $message, int $type = 0, ?string $destination = null, ?string $headers = null): bool
+    {
+        Run::$current?->warn($message);
+        return true;
+    }
+
     /** What `exit` and `die` of a script became. */
     function leave(mixed $status = 0): never
     {

@@ -11,7 +11,7 @@ final class ScriptText
     // Functions that a process without a web server does not have, or that end it.
     private const OURS = [
         'header' => 1, 'header_remove' => 1, 'headers_list' => 1, 'headers_sent' => 1, 'http_response_code' => 1,
-        'setcookie' => 1,
+        'setcookie' => 1, 'error_log' => 1,
     ];
     private const SUPERGLOBALS = [
         '$_SERVER' => 1, '$_GET' => 1, '$_POST' => 1, '$_REQUEST' => 1, '$_COOKIE' => 1, '$_ENV' => 1, '$_FILES' => 1,
@@ -205,10 +205,23 @@ final class ScriptText
         foreach ($this->tokens as $i => $token) {
             if ($token->id !== T_VARIABLE || $token->text !== $name) continue;
             $after = $this->tokens[$i + 1]->text ?? '';
-            if ($after === '(') continue;
+            // Called, or given to a function.
+            if ($after === '(' || $after === ')' || $after === ',' && !$this->isInUse($i)) {
+                if ($after === '(' || $this->isArgument($i)) continue;
+            }
             if ($after === '=' ? !$this->isHarmlessValue($i + 2) : !$this->isInUse($i)) return false;
         }
         return true;
+    }
+
+    // By value, of a function that only calls it.
+    private function isArgument(int $i): bool
+    {
+        for ($depth = 0; --$i >= 0;) {
+            if (in_array($this->tokens[$i]->text, [')', ']', '}'], true)) $depth++;
+            if (in_array($this->tokens[$i]->text, ['(', '[', '{'], true) && --$depth < 0) break;
+        }
+        return KnownFunctions::isCalling(strtolower($this->tokens[max(0, $i - 1)]->text));
     }
 
     private function isHarmlessValue(int $i): bool
@@ -297,7 +310,7 @@ final class ScriptText
         $name = ltrim($token->text, '\\');
         if ($before === T_DOUBLE_COLON) return;
         if ($before === T_NEW || $after === '::') $this->lookAtClass($name, $token);
-        elseif ($after === '(' && $before !== T_FUNCTION && $before !== T_FN) $this->lookAtFunction(strtolower($name), $token->text);
+        elseif ($after === '(' && $before !== T_FUNCTION && $before !== T_FN) $this->lookAtFunction($i, strtolower($name));
         elseif ($token->id !== T_STRING) $this->note($name);
         elseif (str_starts_with($name, 'CURL')) Extensions::loadFor($name);
     }
@@ -315,23 +328,39 @@ final class ScriptText
         Extensions::loadFor($name);
     }
 
-    private function lookAtFunction(string $name, string $written): void
+    private function lookAtFunction(int $i, string $name): void
     {
-        if (KnownFunctions::isCalling($name)) $this->isCalling = true;
-        if (KnownFunctions::isNaming($name)) $this->everything();
-        if (KnownFunctions::isWarm($name)) $this->isQuick = false;
-        elseif (!KnownFunctions::isPure($name)) {
-            $this->isPristine = true;
-            if (!function_exists($name)) Extensions::loadFor($name);
+        if (KnownFunctions::isCalling($name)) {
+            $this->isCalling = true;
+            if (!$this->isGivenCode($i + 1, $name)) $this->isSuspicious = true;
         }
+        if (KnownFunctions::isNaming($name)) $this->everything();
+        if (!function_exists($name)) Extensions::loadFor($name);
+        if (KnownFunctions::isWarm($name)) $this->isQuick = false;
+        elseif (!KnownFunctions::isPure($name)) $this->isPristine = true;
+    }
+
+    // Among the arguments is a closure, a text that will be judged, or none that could be called.
+    private function isGivenCode(int $i, string $name): bool
+    {
+        $commas = 0;
+        for ($depth = 0; isset($this->tokens[$i]); $i++) {
+            $token = $this->tokens[$i];
+            if (in_array($token->text, ['(', '[', '{'], true)) $depth++;
+            if (in_array($token->text, [')', ']', '}'], true) && --$depth === 0) break;
+            if ($depth > 1) continue;
+            if ($token->text === ',') $commas++;
+            if ($token->is([T_FUNCTION, T_FN, T_CONSTANT_ENCAPSED_STRING])) return true;
+            if ($token->id === T_VARIABLE && $commas > 0 && $this->isHarmlessCallee($token->text)) return true;
+        }
+        return $name === 'array_filter' && $commas === 0;
     }
 
     // A text that names a function may be called as one.
     private function judgeLiterals(): void
     {
         if (!$this->isCalling) return;
-        $this->isSuspicious = true;
-        $this->isQuick = $this->isQuick && $this->literals === [];
+        $this->isQuick = $this->isQuick && !$this->isSuspicious;
         foreach ($this->literals as $text => $_) {
             $name = ltrim((string) $text, '\\');
             if (function_exists($name) && !KnownFunctions::isPure($name)) $this->isPristine = true;
