@@ -37,6 +37,11 @@ export interface Config {
   readonly scriptReadPaths: readonly string[];
   /** Places that outgoing calls may reach beside public addresses. */
   readonly egressAllow: readonly string[];
+  /** Share of the successful runs without output that the log of runs keeps, 0 to 1. */
+  readonly runSample: number;
+  readonly runRetentionDays: number;
+  /** Most runs that are kept; 0 for none at all. */
+  readonly runRetentionCount: number;
   readonly runnersMin: number;
   readonly runnersMax: number;
   /** Largest request body in bytes. */
@@ -143,6 +148,24 @@ export const settings: Settings = {
       '`range[:port]`',
     read: places,
   },
+  runSample: {
+    variable: 'TENON_RUN_SAMPLE',
+    fallback: '0.01',
+    meaning: 'share of successful script runs to record, 0 to 1; failures and runs with output always are',
+    read: share,
+  },
+  runRetentionDays: {
+    variable: 'TENON_RUN_RETENTION_DAYS',
+    fallback: String(limits.runRetentionDays),
+    meaning: 'days for which script runs are kept',
+    read: number(1, 3_650),
+  },
+  runRetentionCount: {
+    variable: 'TENON_RUN_RETENTION_COUNT',
+    fallback: String(limits.runRetentionCount),
+    meaning: 'most script runs that are kept; 0 keeps none at all',
+    read: number(0, 10_000_000),
+  },
   runnersMin: {
     variable: 'TENON_RUNNERS_MIN',
     fallback: String(limits.runnersMin),
@@ -214,6 +237,12 @@ function number(least: number, most: number): (value: string, variable: string) 
     if (/^\d+$/.test(value) && parsed >= least && parsed <= most) return parsed;
     throw refused(variable, `a whole number from ${least} to ${most}`);
   };
+}
+
+function share(value: string, variable: string): number {
+  const parsed = Number(value);
+  if (/^\d*\.?\d+$/.test(value) && parsed <= 1) return parsed;
+  throw refused(variable, 'a number from 0 to 1');
 }
 
 function oneOf<Choice extends string>(

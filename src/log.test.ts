@@ -15,7 +15,14 @@ describe('the log', () => {
       { level: 'log', text: 'printed output' },
       { level: 'warn', text: 'more' },
     ] as const;
-    observe({ kind: 'script.finished', script: 'hr.get.pre_process', runner: 'nodejs', ms: 1, log });
+    observe({
+      kind: 'script.finished',
+      script: 'hr.get.pre_process',
+      runner: 'nodejs',
+      ms: 1,
+      log,
+      run: null,
+    });
     expect(written.map((line) => line.msg)).toEqual([
       "Script 'hr.get.pre_process' output:\nprinted output\nmore",
     ]);
@@ -23,9 +30,16 @@ describe('the log', () => {
 
   test('a script that fails is a warning, one that is silent and well is nothing', () => {
     const { observe, written } = lines('info');
-    observe({ kind: 'script.finished', script: 'a', runner: 'nodejs', ms: 1, log: [] });
-    observe({ kind: 'script.failed', script: 'a', runner: 'nodejs', ms: 1, reason: 'boom', log: [] });
-    expect(written).toMatchObject([{ level: 40, script: 'a', reason: 'boom' }]);
+    const about = { script: 'a', runner: 'nodejs', ms: 1, log: [], run: 'r-1' };
+    observe({ ...about, kind: 'script.finished' });
+    observe({ ...about, kind: 'script.failed', outcome: 'threw', reason: 'boom' });
+    expect(written).toMatchObject([{ level: 40, script: 'a', outcome: 'threw', reason: 'boom', run: 'r-1' }]);
+  });
+
+  test('runs that are missing in their log are a warning with their number', () => {
+    const { observe, written } = lines('info');
+    observe({ kind: 'runs.dropped', count: 7, reason: 'busy' });
+    expect(written).toMatchObject([{ level: 40, count: 7, reason: 'busy' }]);
   });
 
   test('our own failures are told with their cause, refusals only at debug', () => {

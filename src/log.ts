@@ -30,14 +30,27 @@ function write(logger: Logger, seen: Observation): void {
       return;
     case 'script.finished':
       writeOutput(logger, seen.script, seen.log);
-      logger.debug({ script: seen.script, runner: seen.runner, ms: seen.ms }, 'script finished');
+      logger.debug(
+        { script: seen.script, runner: seen.runner, ms: seen.ms, ...named(seen.run) },
+        'script finished',
+      );
       return;
     case 'script.failed':
       writeOutput(logger, seen.script, seen.log);
       logger.warn(
-        { script: seen.script, runner: seen.runner, ms: seen.ms, reason: seen.reason },
+        {
+          script: seen.script,
+          runner: seen.runner,
+          ms: seen.ms,
+          outcome: seen.outcome,
+          reason: seen.reason,
+          ...named(seen.run),
+        },
         'script failed',
       );
+      return;
+    case 'runs.dropped':
+      logger.warn({ count: seen.count, reason: seen.reason }, 'runs are missing in the log of runs');
       return;
     case 'runner.started':
     case 'runner.retired':
@@ -76,6 +89,11 @@ function write(logger: Logger, seen: Observation): void {
     default:
       seen satisfies never;
   }
+}
+
+// So that the run can be looked up in system/run.
+function named(run: string | null): { run?: string } {
+  return run === null ? {} : { run };
 }
 
 // Only our own failures carry a cause and a stack; a refusal is the caller's business and told at debug.

@@ -18,6 +18,7 @@ import { createRunners } from './runners/index.ts';
 import { type OpenSandbox, openSandbox } from './runners/sandbox/index.ts';
 import { Compiler } from './scripts/compiler.ts';
 import { EventScripts } from './scripts/directory.ts';
+import { RunHistory } from './scripts/history.ts';
 import { platformConfig } from './scripts/platform.ts';
 import { scriptTypes, validateScript } from './scripts/script-types.ts';
 import { Authority } from './security/authority.ts';
@@ -125,10 +126,11 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
   const runners = createRunners({ ...config, sandbox, observe, platformConfig: platform() });
   const outgoing = new Egress({ allow: config.egressAllow, observe });
   const compiler = new Compiler({ runners });
-  const scripts = new EventScripts({ compiler, runners, observe, runTokens, outgoing });
+  const history = runHistory(config, store, observe);
+  const scripts = new EventScripts({ compiler, runners, observe, runTokens, outgoing, history });
   const types = [...serviceTypes, ...scriptServiceTypes(scriptTypes, scripts.handlers)];
   const services = new Services({ types, secrets, observe });
-  const desk = scriptDesk(scripts, authority);
+  const desk = scriptDesk({ scripts, authority, history });
   const load = () => reloadAuthority({ authority, scripts, store });
   const desks = { scripts: desk, sessions, passwords, throttle, authority: { load }, secrets };
   const parts = { store, services, ...desks, observe };
@@ -155,6 +157,7 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
     close: async () => {
       watch.stop();
       await stopRunners(runners);
+      await history.close();
       await outgoing.close();
       await services.close();
     },
@@ -229,7 +232,20 @@ class ConfigurationWatch {
   }
 }
 
-function scriptDesk(scripts: EventScripts, authority: Authority): ScriptDesk {
+function runHistory(config: Config, { runs }: Store, observe: Observe): RunHistory {
+  const { runSample: sample, runRetentionDays: retentionDays, runRetentionCount: retentionCount } = config;
+  const history = new RunHistory({ runs, observe, sample, retentionDays, retentionCount });
+  history.start();
+  return history;
+}
+
+interface ScriptDeskParts {
+  readonly scripts: EventScripts;
+  readonly authority: Authority;
+  readonly history: RunHistory;
+}
+
+function scriptDesk({ scripts, authority, history }: ScriptDeskParts): ScriptDesk {
   return {
     types: scriptTypes.map(({ name, label, description, sandboxed, supportsInlineExecution }) => ({
       name,
@@ -244,6 +260,8 @@ function scriptDesk(scripts: EventScripts, authority: Authority): ScriptDesk {
       scripts.load(records, authority.lookupNames());
       void scripts.warm();
     },
+    try: (trial) => scripts.try(trial),
+    recorded: () => history.written(),
   };
 }
 

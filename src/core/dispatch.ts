@@ -7,7 +7,7 @@ import { Body } from './body.ts';
 import { asPlatformError, envelope, PlatformError } from './errors.ts';
 import { limits } from './limits.ts';
 import type { Observe } from './observe.ts';
-import type { InnerCall, Operation, Result } from './operation.ts';
+import type { InnerCall, Operation, Result, RunMark } from './operation.ts';
 import type { Exchange, ScriptDirectory, ScriptPlan } from './script.ts';
 import type { CallContext, Location, Service, ServiceDirectory } from './service.ts';
 
@@ -57,7 +57,7 @@ export class Dispatcher {
       request: operation.request,
       result: undefined,
       headersText: undefined,
-      call: (call) => this.dispatch(innerOperation(operation, call, 'script')),
+      call: (call, run) => this.dispatch(innerOperation(operation, call, { requestor: 'script', run })),
     };
     try {
       if (plan.hasBefore) await plan.before(exchange);
@@ -80,8 +80,11 @@ export class Dispatcher {
   }
 
   #context(operation: Operation): CallContext {
-    const { requestor } = operation;
-    return { call: (call, by = requestor) => this.dispatch(innerOperation(operation, call, by)) };
+    const { requestor: own, run: outer } = operation;
+    return {
+      call: (call, requestor = own, run = outer) =>
+        this.dispatch(innerOperation(operation, call, { requestor, run })),
+    };
   }
 
   #plan(location: Location): ScriptPlan | 'none' {
@@ -120,8 +123,15 @@ interface Step {
   readonly plan: ScriptPlan;
 }
 
+/** Who asks for an inner operation. */
+interface Asking {
+  readonly requestor: Operation['requestor'];
+  readonly run: RunMark | undefined;
+}
+
 /** The operation that an inner call is: same principal, one level deeper. */
-function innerOperation(outer: Operation, call: InnerCall, requestor: Operation['requestor']): Operation {
+function innerOperation(outer: Operation, call: InnerCall, asking: Asking): Operation {
+  const { requestor, run } = asking;
   return {
     service: call.service,
     path: call.path,
@@ -133,6 +143,7 @@ function innerOperation(outer: Operation, call: InnerCall, requestor: Operation[
     request: call.request,
     uri: call.uri,
     apiVersion: outer.apiVersion,
+    run,
   };
 }
 

@@ -2,6 +2,7 @@
 // what to show.
 import type { PlatformError } from './errors.ts';
 import type { Action, Origin } from './operation.ts';
+import type { RunOutcome } from './run.ts';
 
 /** A line that a script wrote. */
 export interface LogLine {
@@ -20,15 +21,27 @@ export type Observation =
       error: PlatformError;
     }
   | { kind: 'http.failed'; method: string; path: string; error: PlatformError }
-  | { kind: 'script.finished'; script: string; runner: string; ms: number; log: readonly LogLine[] }
+  | {
+      kind: 'script.finished';
+      script: string;
+      runner: string;
+      ms: number;
+      log: readonly LogLine[];
+      /** Its id in the log of runs, where it is kept there. */
+      run: string | null;
+    }
   | {
       kind: 'script.failed';
       script: string;
       runner: string;
       ms: number;
+      outcome: RunOutcome;
       reason: string;
       log: readonly LogLine[];
+      run: string | null;
     }
+  /** Runs that were to be recorded and are not. */
+  | { kind: 'runs.dropped'; count: number; reason: string }
   | { kind: 'runner.started' | 'runner.retired'; language: string; pid: number; reason?: string }
   | { kind: 'runner.failed'; language: string; pid: number; reason: string }
   | { kind: 'sandbox.opened'; level: string; launcher: string; notes: readonly string[] }

@@ -109,6 +109,12 @@ export const anonymous: Principal = {
   sessionId: null,
 };
 
+/** A run of a script, as those that it causes know it. */
+export interface RunMark {
+  /** Its id in the log of runs; made when somebody asks for it, and kept by the log from then on. */
+  readonly id: string;
+}
+
 /** One thing asked of the platform. */
 export interface Operation {
   /** Name of the service, as asked for. */
@@ -128,6 +134,8 @@ export interface Operation {
   readonly apiVersion: string;
   /** Network address of the caller; absent when nobody called over the network. */
   readonly remoteAddress?: string;
+  /** The run of a script that asks for it, or that asked for what this is a part of. */
+  readonly run?: RunMark | undefined;
 }
 
 /**

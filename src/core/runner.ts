@@ -148,6 +148,8 @@ export interface ThrownError {
   readonly line?: number;
   readonly column?: number;
   readonly stack?: string;
+  /** What the author gave along for the caller: `context` of an exception of PHP. */
+  readonly context?: unknown;
 }
 
 /** A language. */
@@ -156,5 +158,8 @@ export interface Runner {
   run(invocation: Invocation): Promise<Outcome>;
   /** Reads a text without running it; absent where the server itself reads the language (JavaScript). */
   prepare?(source: ProgramSource): Promise<Prepared>;
-  stop(): Promise<void>;
+  /** Starts over with what is around it now, such as packages; runs that are under way end as they began. */
+  refresh?(): void;
+  /** Ends its processes: at once, or when the runs that it was given are over. */
+  stop(how?: { readonly afterRuns: boolean }): Promise<void>;
 }

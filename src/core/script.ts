@@ -1,7 +1,7 @@
 // What a script is, where it plugs in, and the exchange that it sees and changes.
 // Invariant: the path knows scripts only through this port; what a slot means is written in scripts/types.
 import type { EventName } from './event.ts';
-import type { Headers, InnerCall, Message, Operation, Result } from './operation.ts';
+import type { Headers, InnerCall, Message, Operation, Result, RunMark } from './operation.ts';
 
 /** A script as it is stored: DreamFactory's event script with our fields beside it. */
 export interface Script {
@@ -28,7 +28,7 @@ export interface Exchange {
   /** JSON of `request.headers`, once somebody wrote it; belongs to whoever makes sections. */
   headersText: { readonly of: Headers; readonly text: string } | undefined;
   /** Calls the platform for a running script: same principal, requestor script, one level deeper. */
-  call(call: InnerCall): Promise<Result>;
+  call(call: InnerCall, run?: RunMark): Promise<Result>;
 }
 
 /** The scripts bound to one location, found once. */

@@ -1,7 +1,7 @@
 // The port of service types: what a data source, file store or our own system API is to the path.
 // Invariant: services never know scripts, HTTP or each other; they reach others by `context.call` only.
 import type { EventName } from './event.ts';
-import type { Action, InnerCall, Operation, Requestor, Result } from './operation.ts';
+import type { Action, InnerCall, Operation, Requestor, Result, RunMark } from './operation.ts';
 
 /**
  * A path pattern of a service and what may be done there; feeds events, OpenAPI, the role editor and the
@@ -35,9 +35,9 @@ export interface Location {
 export interface CallContext {
   /**
    * Asks another operation with the same principal, one level deeper; errors come as results. `requestor` is
-   * given where it is a script that asks, which roles may treat otherwise.
+   * given where it is a script that asks, which roles may treat otherwise; `run` is then its run.
    */
-  call(call: InnerCall, requestor?: Requestor): Promise<Result>;
+  call(call: InnerCall, requestor?: Requestor, run?: RunMark): Promise<Result>;
 }
 
 /** A configured source. */

@@ -2,9 +2,7 @@
 // are.
 // Invariant: dates are ISO 8601 in UTC; secrets arrive here encrypted.
 
-import type { LogLine } from './observe.ts';
-import type { Action, Origin, Principal } from './operation.ts';
-import type { Order, Where } from './query.ts';
+import type { RunRepository } from './run.ts';
 import type { ServiceDocument } from './service.ts';
 
 /** Who wrote a record and when. */
@@ -133,87 +131,6 @@ export interface SessionRecord {
   /** After this the session cannot be refreshed either. */
   readonly refreshUntilDate: string;
   readonly closedDate: string | null;
-}
-
-/** How a run ended; `refused`: it finished, and what it made of its event was an error. */
-export type RunOutcome =
-  | 'finished'
-  | 'threw'
-  | 'exited'
-  | 'timeout'
-  | 'crashed'
-  | 'saturated'
-  | 'unavailable'
-  | 'not_loaded'
-  | 'refused';
-
-/** One run of a script, as it is kept once it is over. Never changed afterwards. */
-export interface RunRecord {
-  /** UUID of version 7: sorts by time. */
-  readonly id: string;
-  readonly script: string;
-  /** Type of the script: `nodejs`, `python3` … */
-  readonly type: string;
-  /** Start of the hash of its text: another one means that the text was another. */
-  readonly version: string;
-  /** `pre_process`, `post_process`, '' (final) or `service`. */
-  readonly stage: string;
-  readonly service: string;
-  /** Path below the service. */
-  readonly resource: string;
-  readonly action: Action;
-  readonly door: Origin;
-  readonly caller: Principal['kind'];
-  readonly userId: number | null;
-  readonly appId: number | null;
-  readonly depth: number;
-  /** The run that made the call in which this one ran. */
-  readonly parentId: string | null;
-  readonly startedDate: string;
-  /** To the microsecond. */
-  readonly durationMs: number;
-  readonly outcome: RunOutcome;
-  /** Status of the answer as it was after the run, where there was one. */
-  readonly status: number | null;
-  /** What it printed, as far as it is kept. */
-  readonly output: readonly LogLine[];
-  readonly isOutputCut: boolean;
-  readonly errorMessage: string | null;
-  readonly errorLine: number | null;
-  readonly errorColumn: number | null;
-  readonly errorStack: string | null;
-}
-
-/** A run with its place in the log: greater for what was recorded later, never used twice. */
-export interface KeptRun extends RunRecord {
-  readonly position: number;
-}
-
-/** Which runs are wanted; names are fields of a kept run. */
-export interface RunQuery {
-  readonly where?: Where | undefined;
-  readonly order?: readonly Order[];
-  readonly limit: number;
-  readonly skip?: number;
-  /** Without their output and stacks, which are long. */
-  readonly isBrief?: boolean;
-}
-
-/** The log of runs. It is no configuration: nothing here counts as a change of it. */
-export interface RunRepository {
-  /** In the order given; all or none. */
-  add(runs: readonly RunRecord[]): Promise<void>;
-  /** Newest first unless an order is given. */
-  find(query: RunQuery): Promise<KeptRun[]>;
-  get(id: string): Promise<KeptRun | undefined>;
-  count(where?: Where): Promise<number>;
-  /** How many of these there were. */
-  delete(ids: readonly string[]): Promise<number>;
-  /**
-   * Drops the oldest: those before a date and those beyond a number. Does a part at a time; returns how many
-   * went, 0 when there is nothing left to drop.
-   */
-  trim(bounds: { readonly before: string; readonly keep: number; readonly atOnce: number }): Promise<number>;
 }
 
 /** What the caller gives to make a record: without what the store adds. */

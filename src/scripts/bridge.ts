@@ -14,11 +14,13 @@ import {
   type Parameters,
   type ParameterValue,
   type Result,
+  type RunMark,
 } from '../core/operation.ts';
 import type { Bridge, BridgeCall } from '../core/runner.ts';
 import type { Exchange } from '../core/script.ts';
 import { noParameters, parseParameters } from '../query/parameters.ts';
 import { callForeign, type ForeignStyle, isForeign, type Outgoing } from './foreign-call.ts';
+import { newRunId } from './run-record.ts';
 
 const form = 'application/x-www-form-urlencoded';
 
@@ -29,12 +31,13 @@ export interface Abroad {
 }
 
 /** The bridge of one run. */
-export class CallBridge implements Bridge {
+export class CallBridge implements Bridge, RunMark {
   /** What the author of the script should know of its calls; for the log of the run. */
   readonly notes: LogLine[] = [];
   readonly #exchange: Pick<Exchange, 'call'>;
   readonly #abroad: Abroad | undefined;
   #abort: AbortController | undefined;
+  #id: string | undefined;
   #made = 0;
   #running = 0;
   #waiting: (() => void)[] | undefined;
@@ -61,7 +64,9 @@ export class CallBridge implements Bridge {
     if (this.#running >= limits.innerCallsAtOnce) await this.#turn();
     else this.#running++;
     try {
-      return await (isForeign(call.path) ? this.#callAbroad(call) : this.#exchange.call(innerCall(call)));
+      return await (isForeign(call.path)
+        ? this.#callAbroad(call)
+        : this.#exchange.call(innerCall(call), this));
     } catch (error) {
       return errorResult(error);
     } finally {
@@ -69,6 +74,17 @@ export class CallBridge implements Bridge {
       if (next === undefined) this.#running--;
       else next();
     }
+  }
+
+  /** Id of the run, made when it is first asked for. */
+  get id(): string {
+    this.#id ??= newRunId();
+    return this.#id;
+  }
+
+  /** Whether somebody asked for the id, so that the log must know the run. */
+  get isNamed(): boolean {
+    return this.#id !== undefined;
   }
 
   /** The run is over: calls to other hosts that are still under way end. */

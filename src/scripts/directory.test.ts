@@ -9,7 +9,7 @@ import type { ScriptPlan } from '../core/script.ts';
 import type { EventScriptRecord } from '../core/store.ts';
 import { Compiler } from './compiler.ts';
 import { EventScripts } from './directory.ts';
-import { exchangeOf, operationOf, plannedRunner, quietly } from './exchange-fixture.ts';
+import { ada, exchangeOf, operationOf, plannedRunner, quietly } from './exchange-fixture.ts';
 
 const events: readonly EventName[] = [
   { name: 'hr._table.{table_name}.get', drop: 1 },
@@ -238,7 +238,8 @@ describe('one run', () => {
     [{ message: 'm', status: 999, code: 404 }, 404, 404],
     [{ message: 'm', status: 404.5 }, 500, 500],
   ])('that threw %j is a %d with the code %s', async (error, status, code) => {
-    const thrown = await refusal(end({ kind: 'threw', error, log: [] }).plan.before(exchangeOf()));
+    const asked = exchangeOf(operationOf({ principal: { ...ada, isAdmin: false } }));
+    const thrown = await refusal(end({ kind: 'threw', error, log: [] }).plan.before(asked));
     expect([thrown.kind, thrown.status, thrown.code, thrown.message, thrown.context]).toEqual([
       'script.threw',
       status,
@@ -253,11 +254,18 @@ describe('one run', () => {
     expect((await refusal(end(outcome).plan.before(exchangeOf()))).message).toContain(name);
   });
 
-  test('place and stack of an error are for the log only', async () => {
-    const error = { message: 'm', line: 3, column: 7, stack: 'Error: m\n    at /secret/path' };
+  test('place and stack of an error are for administrators and the log only', async () => {
+    const error = { message: 'm', line: 3, column: 7, stack: 'Error: m\n    at script' };
     const { plan, seen } = end({ kind: 'threw', error, log: [] });
     const thrown = await refusal(plan.before(exchangeOf()));
-    expect(thrown.message).toBe('m');
+    const { stack } = error;
+    const context = { script: name, run_id: null, line: 3, column: 7, stack, reason: 'm' };
+    expect([thrown.message, thrown.context]).toEqual(['m', context]);
+    for (const asking of [{ principal: { ...ada, isAdmin: false } }, { requestor: 'script' as const }]) {
+      const inside = await refusal(plan.before(exchangeOf(operationOf(asking))));
+      expect([inside.message, inside.context]).toEqual(['m', null]);
+      seen.pop();
+    }
     expect(seen).toMatchObject([
       {
         kind: 'script.failed',

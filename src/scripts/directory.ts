@@ -2,16 +2,19 @@
 // change of scripts raises the generation, so that plans made before it are dropped.
 import { type EventName, parseEventName, type Stage } from '../core/event.ts';
 import type { Observe } from '../core/observe.ts';
+import type { Trial, TrialEnd } from '../core/run.ts';
 import type { Runner } from '../core/runner.ts';
 import type { Script, ScriptDirectory, ScriptHandlers, ScriptPlan } from '../core/script.ts';
 import type { EventScriptRecord } from '../core/store.ts';
 import type { RunTokens } from '../security/run-tokens.ts';
 import type { Compiler } from './compiler.ts';
 import type { Outgoing } from './foreign-call.ts';
+import type { RunHistory } from './history.ts';
 import { SessionTexts } from './platform.ts';
 import { LoadedScript, ScriptRuns } from './run.ts';
 import { runnerOf, timeoutOf } from './script-types.ts';
 import { problemOf } from './source.ts';
+import { tryScript } from './trial.ts';
 import { type Bound, EventPlan } from './types/event.ts';
 import { KnownParameters } from './types/event-outcome.ts';
 import { EventView } from './types/event-view.ts';
@@ -26,6 +29,8 @@ export interface EventScriptsParts {
   readonly outgoing?: Outgoing;
   /** Gives scripts the token of their session; without, they get one that no door accepts. */
   readonly runTokens?: RunTokens;
+  /** Keeps what becomes of runs; without, nothing of them is kept. */
+  readonly history?: RunHistory;
 }
 
 /** The event scripts of the platform, and what makes the scripts of services its handlers. */
@@ -81,6 +86,12 @@ export class EventScripts implements ScriptDirectory {
     if (runnerOf(type) === undefined) return undefined;
     const compiled = await this.#compiler.compile({ name, language: type, content });
     return compiled.ok || compiled.isUnread ? undefined : problemOf(compiled);
+  }
+
+  /** Runs a script once, without binding it to anything. Throws `script.*` for what could never be run. */
+  try(trial: Trial): Promise<TrialEnd> {
+    const compiler = this.#compiler;
+    return tryScript(trial, { compiler, runs: this.#runs, view: this.#view, lookups: this.#lookups });
   }
 
   plan(events: readonly EventName[]): ScriptPlan | undefined {

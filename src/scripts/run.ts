@@ -1,15 +1,27 @@
-// Runs one script: its program, the runner of its language, and what is told about the run.
+// Runs one script: its program, the runner of its language, and what is told and kept of the run.
 // Invariant: whatever the script does, the caller gets an ending or a PlatformError that names no internals.
-import { STATUS_CODES } from 'node:http';
-import { PlatformError } from '../core/errors.ts';
+import { createHash } from 'node:crypto';
+import { asPlatformError } from '../core/errors.ts';
 import type { LogLine, Observe } from '../core/observe.ts';
-import type { Changes, Outcome, Runner, Sections, ThrownError } from '../core/runner.ts';
+import type { RunRecord } from '../core/run.ts';
+import type { Changes, Outcome, Runner, Sections } from '../core/runner.ts';
 import type { Exchange, Script } from '../core/script.ts';
 import { CallBridge } from './bridge.ts';
 import type { Compiler } from './compiler.ts';
+import {
+  type Failure,
+  failureOf,
+  loggedReason,
+  refusal,
+  unknownLanguage,
+  unloadable,
+  withContext,
+} from './failure.ts';
 import type { Outgoing } from './foreign-call.ts';
+import type { RunHistory } from './history.ts';
+import { runRecord } from './run-record.ts';
 import { runnerOf } from './script-types.ts';
-import { type Compiled, problemOf } from './source.ts';
+import type { Compiled } from './source.ts';
 
 /** What runs need. Runners by language, e.g. `nodejs`. */
 export interface ScriptRunsParts {
@@ -18,18 +30,25 @@ export interface ScriptRunsParts {
   readonly observe: Observe;
   /** Calls other hosts; without, scripts cannot. */
   readonly outgoing?: Outgoing;
+  /** Keeps runs; without, none is kept. */
+  readonly history?: RunHistory;
 }
 
 /** One run asked for. */
 export interface Run {
   readonly script: LoadedScript;
+  readonly exchange: Exchange;
+  /** `pre_process`, `post_process`, '' (final) or `service`. */
+  readonly stage: string;
   readonly sections: Sections;
-  readonly depth: number;
-  readonly bridge: CallBridge;
   /** False: what the script changes is dropped. */
   readonly wantsChanges: boolean;
   /** False: what the script prints is dropped. Default true. */
   readonly keepsLog?: boolean;
+  /** Makes what the script left count; what it throws makes the run one that refused. */
+  readonly settle?: (finished: Finished) => void;
+  /** Given the record of the run, which is then kept in any case. */
+  readonly told?: (record: RunRecord) => void;
 }
 
 /** How a run that may count ended. */
@@ -43,6 +62,7 @@ export class LoadedScript {
   readonly script: Script;
   readonly #compiler: Compiler;
   #compiled: Compiled | undefined;
+  #version: string | undefined;
 
   constructor({ script, compiler }: { readonly script: Script; readonly compiler: Compiler }) {
     this.script = script;
@@ -52,6 +72,12 @@ export class LoadedScript {
   /** The program, or why there is none; a promise only the first time. */
   compiled(): Compiled | Promise<Compiled> {
     return this.#compiled ?? this.#compile();
+  }
+
+  /** Start of the hash of its text, for the log of runs. */
+  get version(): string {
+    this.#version ??= createHash('sha256').update(this.script.content).digest('hex').slice(0, 12);
+    return this.#version;
   }
 
   // A failure is asked for again: it may have been that of the compiler, and those of scripts it knows.
@@ -70,150 +96,126 @@ export class ScriptRuns {
     this.#parts = parts;
   }
 
-  /** The calls of one run of a script, made in the way of its language. */
-  bridge(exchange: Exchange, { language }: Script): CallBridge {
+  /** Throws `script.*` when the script refuses, fails, or can not be loaded or run. */
+  async run(run: Run): Promise<Finished> {
+    const { script } = run.script;
+    const start = performance.now();
+    const bridge = this.#bridge(run.exchange, script);
+    const about: Running = { run, bridge, start };
+    const runner = this.#parts.runners.get(runnerOf(script.language) ?? '');
+    if (runner === undefined) throw this.#failed(about, unknownLanguage(script.name, script.language), []);
+    const found = run.script.compiled();
+    const compiled = found instanceof Promise ? await found : found;
+    if (!compiled.ok) throw this.#failed(about, unloadable(script.name, compiled), []);
+    const outcome = await runner.run({
+      program: compiled.program,
+      sections: run.sections,
+      timeoutMs: script.timeoutMs,
+      depth: run.exchange.operation.depth,
+      wantsChanges: run.wantsChanges,
+      bridge,
+    });
+    bridge.end();
+    const log = run.keepsLog === false ? [] : logOf(outcome, bridge);
+    if (!isEnding(outcome)) throw this.#failed(about, failureOf(outcome, script.name), log);
+    return this.#finished(about, outcome, log);
+  }
+
+  // The calls of the run, made in the way of its language.
+  #bridge(exchange: Exchange, { language }: Script): CallBridge {
     const { outgoing } = this.#parts;
     // Scripts of v8js were run by PHP.
     const style = language === 'php' || language === 'v8js' ? 'curl' : 'plain';
     return new CallBridge(exchange, outgoing === undefined ? undefined : { outgoing, style });
   }
 
-  /** Throws `script.*` when the script refuses, fails, or can not be loaded or run. */
-  async run({ script: loaded, keepsLog = true, ...asked }: Run): Promise<Finished> {
-    const { script } = loaded;
-    const runner = this.#parts.runners.get(runnerOf(script.language) ?? '');
-    if (runner === undefined) throw this.#noRunner(script);
-    const start = performance.now();
-    const found = loaded.compiled();
-    const compiled = found instanceof Promise ? await found : found;
-    if (!compiled.ok) {
-      const problem = problemOf(compiled);
-      this.#failed({ script, runner, start, reason: problem, log: [] });
-      if (compiled.isUnread) {
-        throw new PlatformError(
-          'script.unavailable',
-          `Script '${script.name}' can not be run: ${compiled.message}`,
-        );
-      }
-      throw new PlatformError('script.not_loaded', `Script '${script.name}' can not be loaded: ${problem}.`);
+  #finished(about: Running, outcome: Ending, log: readonly LogLine[]): Finished {
+    const { run, bridge } = about;
+    const returned = outcome.kind === 'finished' ? outcome.returned : undefined;
+    const finished = { returned, changes: outcome.changes };
+    try {
+      run.settle?.(finished);
+    } catch (thrown) {
+      throw this.#failed(about, refusal(asPlatformError(thrown)), log);
     }
-    const { program } = compiled;
-    const outcome = await runner.run({ ...asked, program, timeoutMs: script.timeoutMs });
-    asked.bridge.end();
-    const { notes } = asked.bridge;
-    if (outcome.kind === 'finished' || (outcome.kind === 'exited' && outcome.code === 0)) {
-      this.#parts.observe({
-        kind: 'script.finished',
-        script: script.name,
-        runner: runner.language,
-        ms: performance.now() - start,
-        log: keepsLog ? [...outcome.log, ...notes] : [],
-      });
-      return {
-        returned: outcome.kind === 'finished' ? outcome.returned : undefined,
-        changes: outcome.changes,
-      };
-    }
-    const log = keepsLog && 'log' in outcome ? outcome.log : [];
-    this.#failed({ script, runner, start, reason: reasonOf(outcome), log });
-    throw errorOf(outcome, script.name);
-  }
-
-  #failed({ script, runner, start, reason, log }: Failed): void {
-    const ms = performance.now() - start;
+    const { history } = this.#parts;
+    const isWanted = log.length > 0 || bridge.isNamed || run.told !== undefined;
+    const isKept = history?.isKept === true && (isWanted || history.isSample());
+    const ms = performance.now() - about.start;
     this.#parts.observe({
-      kind: 'script.failed',
-      script: script.name,
-      runner: runner.language,
+      kind: 'script.finished',
+      script: run.script.script.name,
+      runner: runnerOf(run.script.script.language) ?? '',
       ms,
-      reason,
       log,
+      run: isKept ? bridge.id : null,
     });
+    if (isKept || run.told !== undefined) this.#keep(about, { ms, log });
+    return finished;
   }
 
-  #noRunner(script: Script): PlatformError {
-    const reason = `scripts of type '${script.language}' can not be run by this server`;
+  #failed(about: Running, failure: Failure, log: readonly LogLine[]): Error {
+    const { run, bridge, start } = about;
+    const { script } = run.script;
+    const ms = performance.now() - start;
+    const id = this.#parts.history?.isKept === true ? bridge.id : null;
     this.#parts.observe({
       kind: 'script.failed',
       script: script.name,
-      runner: script.language,
-      ms: 0,
-      reason,
-      log: [],
+      runner: runnerOf(script.language) ?? script.language,
+      ms,
+      outcome: failure.outcome,
+      reason: loggedReason(failure),
+      log,
+      run: id,
     });
-    return new PlatformError('script.unavailable', `Script '${script.name}' can not be run: ${reason}.`);
+    this.#keep(about, { ms, log, failure });
+    return told(failure, about, id);
+  }
+
+  #keep(
+    { run, bridge }: Running,
+    end: Pick<Parameters<typeof runRecord>[0], 'ms' | 'log' | 'failure'>,
+  ): void {
+    const { history } = this.#parts;
+    if (history === undefined && run.told === undefined) return;
+    const { script, exchange, stage } = run;
+    const { name, language } = script.script;
+    const record = runRecord({
+      ...end,
+      id: bridge.id,
+      operation: exchange.operation,
+      script: { name, language, version: script.version },
+      stage,
+      status: exchange.result?.status,
+    });
+    history?.add(record);
+    run.told?.(record);
   }
 }
 
-interface Failed {
-  readonly script: Script;
-  readonly runner: Runner;
+interface Running {
+  readonly run: Run;
+  readonly bridge: CallBridge;
   readonly start: number;
-  readonly reason: string;
-  readonly log: readonly LogLine[];
 }
 
-type Failing = Exclude<Outcome, { kind: 'finished' }>;
+type Ending = Extract<Outcome, { kind: 'finished' | 'exited' }>;
 
-/** What the log says, for whoever wrote the script or runs the server. */
-function reasonOf(outcome: Failing): string {
-  switch (outcome.kind) {
-    case 'threw':
-      return thrownReason(outcome.error);
-    case 'exited':
-      return `exited with code ${outcome.code}`;
-    case 'timeout':
-      return `did not end within ${outcome.ms} ms`;
-    case 'crashed':
-      return `crashed: ${outcome.reason}`;
-    case 'saturated':
-    case 'unavailable':
-      return outcome.message;
-  }
+function isEnding(outcome: Outcome): outcome is Ending {
+  return outcome.kind === 'finished' || (outcome.kind === 'exited' && outcome.code === 0);
 }
 
-function thrownReason({ message, line, column, stack }: ThrownError): string {
-  if (line === undefined) return stack ?? message;
-  const told = `${message} (line ${line}${column === undefined ? '' : `, column ${column}`})`;
-  return stack === undefined ? told : `${told}\n${stack}`;
+function logOf(outcome: Outcome, { notes }: CallBridge): readonly LogLine[] {
+  const log = 'log' in outcome ? outcome.log : [];
+  return notes.length === 0 ? log : [...log, ...notes];
 }
 
-/** What the caller is told. Place and stack are for the log: `error.context` stays null, as recorded. */
-function errorOf(outcome: Failing, name: string): PlatformError {
-  switch (outcome.kind) {
-    case 'threw':
-      return thrownError(outcome.error, name);
-    case 'exited':
-      return new PlatformError('script.threw', `Executed command returned with error code: ${outcome.code}`);
-    case 'timeout':
-      return new PlatformError('script.timeout', `Script '${name}' did not end within ${outcome.ms} ms.`);
-    case 'crashed':
-      return new PlatformError('script.crashed', `Script '${name}' ended the process that ran it.`, {
-        cause: outcome.reason,
-      });
-    case 'saturated':
-      return new PlatformError(
-        'script.saturated',
-        `Script '${name}' could not start because too many scripts are running. Try again later.`,
-        { cause: outcome.message },
-      );
-    case 'unavailable':
-      return new PlatformError('script.unavailable', `Script '${name}' can not be run at the moment.`, {
-        cause: outcome.message,
-      });
-  }
-}
-
-function thrownError(error: ThrownError, name: string): PlatformError {
-  const { message, code, stack } = error;
-  const status = [error.status, code].find(isErrorStatus) ?? 500;
-  return new PlatformError('script.threw', message || `Script '${name}' threw an error without a message.`, {
-    status,
-    code: typeof code === 'number' ? code : status,
-    cause: stack,
-  });
-}
-
-function isErrorStatus(value: unknown): value is number {
-  return typeof value === 'number' && value >= 400 && STATUS_CODES[value] !== undefined;
+// A script that calls others reads their errors; it gets them the same whoever runs it, so only what asks
+// from outside is told more.
+function told({ error, reason, trace }: Failure, { run }: Running, id: string | null): Error {
+  const { principal, requestor } = run.exchange.operation;
+  if (!principal.isAdmin || requestor === 'script') return error;
+  const { line = null, column = null, stack = null } = trace;
+  return withContext(error, { script: run.script.script.name, run_id: id, line, column, stack, reason });
 }

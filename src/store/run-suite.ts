@@ -1,7 +1,8 @@
 // What every system database must do with the log of runs; part of the suite of the store.
 import { expect, it } from 'vitest';
 import type { Comparison, Where } from '../core/query.ts';
-import type { KeptRun, RunRecord, Store } from '../core/store.ts';
+import type { KeptRun, RunRecord } from '../core/run.ts';
+import type { Store } from '../core/store.ts';
 
 /** A run that failed in every respect; `over` says otherwise. */
 export function runRecord(id: string, over: Partial<RunRecord> = {}): RunRecord {

@@ -3,7 +3,7 @@
 import type { LogLine } from '../core/observe.ts';
 import type { Action, Origin, Principal } from '../core/operation.ts';
 import type { Where } from '../core/query.ts';
-import type { KeptRun, RunOutcome, RunQuery, RunRecord, RunRepository } from '../core/store.ts';
+import type { KeptRun, RunOutcome, RunQuery, RunRecord, RunRepository } from '../core/run.ts';
 import {
   columnOf,
   flag,

@@ -54,19 +54,19 @@ export class EventPlan implements ScriptPlan {
     let stopped: string | undefined;
     for (const bound of scripts) {
       if (bound.place.event.name === stopped) continue;
-      const finished = await this.#run(exchange, bound);
-      apply(exchange, finished, bound.author);
+      const finished = await this.#run(exchange, bound, apply);
       if (finished.changes.stopPropagation === true) stopped = bound.place.event.name;
     }
   }
 
-  #run(exchange: Exchange, { place, loaded }: Bound): Promise<Finished> {
+  #run(exchange: Exchange, { place, loaded, author }: Bound, apply?: typeof applyBefore): Promise<Finished> {
     return this.#parts.runs.run({
       script: loaded,
+      exchange,
+      stage: place.stage,
       sections: this.#parts.view.sections(exchange, place),
-      depth: exchange.operation.depth,
       wantsChanges: loaded.script.allowModification && place.stage !== '',
-      bridge: this.#parts.runs.bridge(exchange, loaded.script),
+      settle: (finished) => apply?.(exchange, finished, author),
     });
   }
 }

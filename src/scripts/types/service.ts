@@ -55,18 +55,22 @@ class ServiceScript implements ScriptHandler {
 
   async handle(operation: Operation, call: Exchange['call']): Promise<Result> {
     const { runs, view } = this.#parts;
-    const { request, depth } = operation;
+    const { request } = operation;
     const exchange: Exchange = { operation, request, result: blankAnswer, headersText: undefined, call };
-    const script = this.#current();
-    const finished = await runs.run({
-      script,
+    let result = blankAnswer;
+    await runs.run({
+      script: this.#current(),
+      exchange,
+      stage: 'service',
       sections: view.sections(exchange, this.#place),
-      depth,
       wantsChanges: true,
       keepsLog: !isOff(request.parameters.log_output),
-      bridge: runs.bridge(exchange, script.script),
+      settle: (finished) => {
+        result = serviceResult(finished, this.#source.name);
+        exchange.result = result;
+      },
     });
-    return serviceResult(finished, this.#source.name);
+    return result;
   }
 
   async flaw(): Promise<string | undefined> {

@@ -32,7 +32,17 @@ describe('places', () => {
       'environment',
       'event',
     ];
-    const more = ['event_script', 'lookup', 'role', 'script_type', 'service', 'service_type', 'user'];
+    const more = [
+      'event_script',
+      'lookup',
+      'role',
+      'run',
+      'script_run',
+      'script_type',
+      'service',
+      'service_type',
+      'user',
+    ];
     expect(body).toEqual({ resource: [...names, ...more].map((name) => ({ name })) });
     expect((await house.ask('GET', '?as_list=true')).body).toEqual({ resource: [...names, ...more] });
   });

@@ -13,6 +13,8 @@ import { adminPassword } from './password.ts';
 import { adminProfile } from './profile.ts';
 import { ResourceService } from './resource-service.ts';
 import { roleCollection } from './role.ts';
+import { RunResource } from './run.ts';
+import { scriptRunResource } from './script-run.ts';
 import { scriptTypeCollection } from './script-type.ts';
 import { ServiceResource } from './service.ts';
 import { serviceTypeCollection } from './service-type.ts';
@@ -38,6 +40,8 @@ export function createSystemService(parts: SystemParts): Service {
     new CollectionResource({ collection: eventScriptCollection(parts), store }),
     new CollectionResource({ collection: lookupCollection(parts), store }),
     new CollectionResource({ collection: roleCollection(parts), store }),
+    new RunResource(parts),
+    scriptRunResource(parts),
     new CollectionResource({ collection: scriptTypeCollection(parts), store }),
     new ServiceResource(parts),
     new CollectionResource({ collection: serviceTypeCollection(parts), store }),

@@ -2,6 +2,7 @@
 // Invariant: the system service reaches sessions, scripts and other services only through these.
 import type { Observe } from '../../core/observe.ts';
 import type { Principal } from '../../core/operation.ts';
+import type { Trial, TrialEnd } from '../../core/run.ts';
 import type { Service, ServiceType } from '../../core/service.ts';
 import type { EventScriptRecord, New, ServiceRecord, Store, UserRecord } from '../../core/store.ts';
 
@@ -49,6 +50,10 @@ export interface ScriptDesk {
   flaw(script: EventScriptRecord): Promise<string | undefined>;
   /** Takes over the stored scripts after a change. */
   reload(records: readonly EventScriptRecord[]): Promise<void> | void;
+  /** Runs a script once, without binding it to anything; throws `script.*` for what could never be run. */
+  try(trial: Trial): Promise<TrialEnd>;
+  /** Resolves when the runs so far can be read. */
+  recorded(): Promise<void>;
 }
 
 /** A session that was opened or refreshed. */

@@ -3,7 +3,7 @@
 import { PlatformError } from '../../core/errors.ts';
 import { eventName } from '../../core/event.ts';
 import { type Action, actions, type Operation, type Result } from '../../core/operation.ts';
-import type { Endpoint, Location, Service } from '../../core/service.ts';
+import type { CallContext, Endpoint, Location, Service } from '../../core/service.ts';
 import { flagOption } from './request.ts';
 import { answer, type Resource } from './resource.ts';
 
@@ -44,7 +44,7 @@ export class ResourceService implements Service {
     return undefined;
   }
 
-  handle(operation: Operation, location: Location): Promise<Result> | Result {
+  handle(operation: Operation, location: Location, context: CallContext): Promise<Result> | Result {
     const place = this.#places.get(location);
     if (place === undefined || !place.allowed.includes(operation.action))
       throw unsupported(this.name, operation);
@@ -56,6 +56,7 @@ export class ResourceService implements Service {
       path: operation.path.slice(name.split('/').length),
       parameters: operation.request.parameters,
       by: operation.principal.user?.id ?? null,
+      context,
     });
   }
 

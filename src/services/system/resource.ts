@@ -2,7 +2,7 @@
 import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import type { Action, Operation, Parameters, Result } from '../../core/operation.ts';
-import type { Endpoint } from '../../core/service.ts';
+import type { CallContext, Endpoint } from '../../core/service.ts';
 
 /** One request to a resource. */
 export interface Call {
@@ -13,6 +13,8 @@ export interface Call {
   readonly parameters: Parameters;
   /** Id of the acting user, for stamps. */
   readonly by: number | null;
+  /** Asks other operations on behalf of this one. */
+  readonly context: CallContext;
 }
 
 /** A resource. Patterns of its endpoints begin with its own name. */

@@ -159,6 +159,8 @@ function scriptDesk(inForce: string[]): ScriptDesk {
       throw new PlatformError('script.unknown_type', `There is no script type '${script.type}'.`);
     },
     flaw: async ({ content }) => (content.includes('(((') ? 'too many “(” (line 1, column 3)' : undefined),
+    try: () => Promise.reject(new Error('this house runs no scripts')),
+    recorded: async () => undefined,
     reload: (records) => {
       inForce.splice(
         0,

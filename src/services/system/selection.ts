@@ -15,7 +15,7 @@ export type Row = Readonly<Record<string, unknown>>;
 /** A field that rows of a kind have. */
 export interface Field {
   readonly name: string;
-  readonly type: 'integer' | 'string' | 'text' | 'boolean' | 'object' | 'array' | 'datetime';
+  readonly type: 'integer' | 'float' | 'string' | 'text' | 'boolean' | 'object' | 'array' | 'datetime';
 }
 
 /** Who wrote a record and when: the last fields of most kinds. */
@@ -88,16 +88,31 @@ export function listAnswer(set: RowSet, options: Parameters): unknown {
   const limit = Math.min(asked ?? limits.records, limits.records);
   const order = readOrder(set, options);
   const page = select({ ...set, rows }, { where: undefined, order, skip, limit });
-  const hasMore = skip + page.length < rows.length;
-  const wantsCount = flagOption(options, 'include_count') || (hasMore && asked === undefined);
-  const meta = {
-    ...(wantsCount ? { count: rows.length } : {}),
-    ...(wantsCount && hasMore ? { next: skip + limit } : {}),
-    ...(flagOption(options, 'include_schema') ? { schema: schemaOf(set) } : {}),
-  };
   const names = readProjection(set, options, 'all');
   const asList = flagOption(options, 'as_list');
   const resource = page.map((row) => (asList ? row[set.identifier] : project(row, names)));
+  return withMeta(set, options, { resource, count: rows.length, skip, limit });
+}
+
+/** A page of a list: what is answered of it, how many there are in all, and where it is. */
+export interface ListPage {
+  readonly resource: readonly unknown[];
+  readonly count: number;
+  readonly skip: number;
+  readonly limit: number;
+}
+
+/** The answer of a page with its `meta`: a count where it is asked for or where more follows unasked. */
+export function withMeta(set: RowSet, options: Parameters, page: ListPage): unknown {
+  const { resource, count, skip, limit } = page;
+  const hasMore = skip + resource.length < count;
+  const isCut = hasMore && countOption(options, 'limit') === undefined;
+  const wantsCount = flagOption(options, 'include_count') || isCut;
+  const meta = {
+    ...(wantsCount ? { count } : {}),
+    ...(wantsCount && hasMore ? { next: skip + limit } : {}),
+    ...(flagOption(options, 'include_schema') ? { schema: schemaOf(set) } : {}),
+  };
   return Object.keys(meta).length === 0 ? { resource } : { resource, meta };
 }
 
@@ -113,7 +128,8 @@ function select(set: RowSet, page: Page): readonly Row[] {
   return selectRows(set.rows, { ...page, select: names });
 }
 
-function readFilter(set: RowSet, options: Parameters): Where | undefined {
+/** The condition that the option `filter` states. */
+export function readFilter(set: RowSet, options: Parameters): Where | undefined {
   const text = textOption(options, 'filter');
   if (text === undefined) return undefined;
   const values = isObject(options.params) ? options.params : {};
@@ -128,7 +144,8 @@ function literalOf(value: unknown): Literal | undefined {
   return isLiteral ? (value as Literal) : undefined;
 }
 
-function readOrder(set: RowSet, options: Parameters): Order[] {
+/** The ordering that the option `order` states; empty when it is not given. */
+export function readOrder(set: RowSet, options: Parameters): Order[] {
   const text = textOption(options, 'order');
   return text === undefined ? [] : parseOrder(text, (name) => fieldNamed(set, name));
 }
