@@ -74,6 +74,8 @@ describe.each(['x64', 'arm64'])('the filter of %s', (arch) => {
     // Threads are made with neither; CLONE_NEWUSER and CLONE_NEWNS make another view of the machine.
     ['clone', [0x1000_0000]],
     ['clone', [0x0002_0000 | 17]],
+    // CLONE_PARENT gives the server a child.
+    ['clone', [0x8000 | 17]],
     // Limits of another process.
     ['prlimit64', [4_711, 7]],
     // A pair of datagram sockets, with and without flags; a pair of another family.
@@ -83,6 +85,8 @@ describe.each(['x64', 'arm64'])('the filter of %s', (arch) => {
     // MAP_SHARED and MAP_SHARED_VALIDATE of no file.
     ['mmap', [0, 4_096, 3, 0x21, -1]],
     ['mmap', [0, 4_096, 3, 0x23, -1]],
+    // MAP_GROWSDOWN.
+    ['mmap', [0, 4_096, 3, 0x122, -1]],
   ])('denies %s(%j)', (name, given) => {
     expect(ask(name, given)).toBe(1);
   });
@@ -131,6 +135,11 @@ describe.each(['x64', 'arm64'])('the filter of %s', (arch) => {
     expect([1, -1, 4_711, 0].map((pid) => ask('kill', [pid, 9], all))).toEqual([1, 1, 1, 'allow']);
     // Duplicating a descriptor, and naming who gets its signals.
     expect([0, 8, 10, 15].map((command) => ask('fcntl', [3, command], all))).toEqual(['allow', 1, 1, 1]);
+    expect([0x5401, 0x8901, 0x8902].map((request) => ask('ioctl', [3, request], all))).toEqual([
+      'allow',
+      1,
+      1,
+    ]);
   });
 });
 

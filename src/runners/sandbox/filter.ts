@@ -95,10 +95,11 @@ type Condition = [name: string, rule: readonly Instruction[]];
 
 function conditions(machine: Machine, { deniesSignals }: FilterOptions): Condition[] {
   const always: Condition[] = [
-    // Memory shared with nobody yet: it is in no limit of memory.
-    ['mmap', [argument(3), mask(0x21), ifEqual(0x21, 1), refuse, allow]],
-    // Threads and children, but no new view of the machine (CLONE_NEW*).
-    ['clone', [argument(0), ifAny(0x7e02_0000, 1), refuse, allow]],
+    // Memory that no limit of memory counts: stacks that grow, and what is shared with nobody yet.
+    ['mmap', [argument(3), ifAny(0x100, 1), refuse, mask(0x21), ifEqual(0x21, 1), refuse, allow]],
+    // Threads and children, but no new view of the machine (CLONE_NEW*), and no children for the server
+    // (CLONE_PARENT), which does not wait for them.
+    ['clone', [argument(0), ifAny(0x7e02_8000, 1), refuse, allow]],
     // Its flags lie in memory, where a filter cannot look; libraries fall back to clone.
     ['clone3', [fail(notImplemented)]],
     // Limits of its own, not those of others.
@@ -125,9 +126,14 @@ function conditions(machine: Machine, { deniesSignals }: FilterOptions): Conditi
   return [
     ...always,
     ...known.map((name): Condition => [name, name === 'kill' ? toOwnGroup : [refuse]]),
-    // F_SETSIG, F_SETOWN and F_SETOWN_EX let the kernel send signals in the script's name.
-    ['fcntl', [argument(1), ...[8, 10, 15].flatMap((command) => [ifEqual(command, 1), refuse]), allow]],
+    // F_SETSIG, F_SETOWN and F_SETOWN_EX, FIOSETOWN and SIOCSPGRP: the kernel would send them for the script.
+    ['fcntl', [argument(1), ...unlessAny([8, 10, 15])]],
+    ['ioctl', [argument(1), ...unlessAny([0x8901, 0x8902])]],
   ];
+}
+
+function unlessAny(values: readonly number[]): Instruction[] {
+  return [...values.flatMap((value) => [ifEqual(value, 1), refuse]), allow];
 }
 
 // Every rule ends in an answer, so what stands behind it still sees the number.

@@ -78,7 +78,8 @@ export class KernelSandbox implements Sandbox {
       user,
       grants: [...grants, workGrant(folder)],
       limits: new Map([
-        [resources.core, 0],
+        // 0 would still hand a core to a program of the system; 1 is too little for anybody.
+        [resources.core, 1],
         [resources.messages, 0],
         [resources.files, limits.runnerOpenFiles],
         [resources.fileBytes, limits.runnerFileMb * megabyte],

@@ -19,7 +19,7 @@ const common =
   'removexattrat 466 open_tree_attr 467 file_setattr 469';
 
 const x64 =
-  'mmap 9 shmget 29 shmat 30 socket 41 connect 42 accept 43 sendto 44 bind 49 listen 50 socketpair 53 ' +
+  'mmap 9 ioctl 16 shmget 29 shmat 30 socket 41 connect 42 accept 43 sendto 44 bind 49 listen 50 socketpair 53 ' +
   'clone 56 kill 62 semget 64 msgget 68 fcntl 72 truncate 76 chmod 90 chown 92 lchown 94 ptrace 101 ' +
   'syslog 103 setpgid 109 setsid 112 setgroups 116 setresuid 117 setresgid 119 capset 126 ' +
   'rt_sigqueueinfo 129 utime 132 uselib 134 personality 135 ustat 136 setpriority 141 sched_setparam 142 ' +
@@ -36,7 +36,7 @@ const x64 =
   'bpf 321 userfaultfd 323';
 
 const arm64 =
-  'setxattr 5 lsetxattr 6 removexattr 14 lremovexattr 15 lookup_dcookie 18 fcntl 25 ioprio_set 30 ' +
+  'setxattr 5 lsetxattr 6 removexattr 14 lremovexattr 15 lookup_dcookie 18 fcntl 25 ioctl 29 ioprio_set 30 ' +
   'umount2 39 mount 40 pivot_root 41 nfsservctl 42 truncate 45 chroot 51 fchmodat 53 fchownat 54 openat 56 ' +
   'vhangup 58 quotactl 60 utimensat 88 acct 89 capset 91 personality 92 unshare 97 kexec_load 104 ' +
   'init_module 105 delete_module 106 clock_settime 112 syslog 116 ptrace 117 sched_setparam 118 ' +

@@ -20,7 +20,8 @@ const settings = [
 ].map((name) => `/etc/${name}`);
 // What runtimes ask about the machine and about themselves; other processes stay unseen.
 const machine = [
-  ...['/proc/self', '/proc/meminfo', '/proc/cpuinfo', '/proc/stat', '/proc/sys/vm/overcommit_memory'],
+  ...['stat', 'statm', 'status', 'maps', 'limits', 'cgroup', 'fd'].map((name) => `/proc/self/${name}`),
+  ...['/proc/meminfo', '/proc/cpuinfo', '/proc/stat', '/proc/sys/vm/overcommit_memory'],
   ...['/sys/devices/system/cpu', '/usr/local/etc/php'],
 ];
 const sources = ['/dev/random', '/dev/urandom'];
