@@ -212,9 +212,16 @@ final class EventView
             $isSame = $value === ($this->request[$part] ?? null) || $value === null;
             if ($isSame) $sent .= self::ABSENT;
             elseif ($part === 'content' && !is_string($value)) $sent .= self::text(self::json(self::json($value)));
-            else $sent .= self::text(self::json($value));
+            else $sent .= self::text(self::json(self::named($part, $value)));
         }
         return $sent;
+    }
+
+    // Parameters and headers are maps, whatever PHP made of their names.
+    private static function named(string $part, mixed $value): mixed
+    {
+        $isMap = $part === 'parameters' || $part === 'headers';
+        return $isMap && is_array($value) && $value !== [] ? (object) $value : $value;
     }
 
     private function answered(array $headers): string

@@ -1,15 +1,11 @@
 // The PHP runner against the suite of all languages.
-import { findInterpreter } from '../interpreter.ts';
 import { runnerSuite } from '../suite.ts';
-import { createPhpRunner } from './index.ts';
-
-const php = findInterpreter({ given: '', names: ['php', 'php8.4', 'php8.3', 'php8.2'] });
-const phpPath = 'path' in php ? php.path : '';
+import { testPhp } from './php-fixture.ts';
 
 runnerSuite({
   language: 'php',
   forks: true,
-  create: (options) => createPhpRunner({ platformConfig: '{}', phpPath, ...options }),
+  create: (options) => testPhp(options),
   samples: {
     returns: 'return ["ok" => true];',
     nothing: '// nothing',

@@ -19,7 +19,7 @@ final class ScriptText
     private const LASTING = [
         T_GLOBAL => 1, T_EVAL => 1, T_INCLUDE => 1, T_INCLUDE_ONCE => 1, T_REQUIRE => 1, T_REQUIRE_ONCE => 1,
         T_EXIT => 1, T_NAMESPACE => 1, T_DECLARE => 1, T_INTERFACE => 1, T_TRAIT => 1, T_ENUM => 1,
-        T_HALT_COMPILER => 1,
+        T_HALT_COMPILER => 1, T_CONST => 1,
     ];
     private const FLOWING = [T_EVAL => 1, T_INCLUDE => 1, T_INCLUDE_ONCE => 1, T_REQUIRE => 1, T_REQUIRE_ONCE => 1];
     private const VERBS = ['get' => 1, 'post' => 1, 'put' => 1, 'patch' => 1, 'delete' => 1, 'call' => 1];
