@@ -411,25 +411,32 @@ paths:
 `,
   };
 
-  test('are named by the definition, which tells them the values of placeholders', async () => {
-    await service('return { resource: event.resource };', { document });
-    const after = 'math.orders.{id}.get.post_process';
-    await play(server, [
-      saveScript(after, 'event.response.content.id = event.resource["{id}"];'),
-      {
-        path: '/api/v2/math/orders/7',
-        status: 200,
-        answer: { resource: 'orders/7', id: '7' },
-        ran: [script, after],
-      },
-      { path: '/api/v2/math/orders', status: 200, answer: { resource: 'orders' }, ran: [script] },
-    ]);
-    const all = await server.ask('/api/v2/system/event?service=math&as_list=true');
-    expect(all.body.resource).toEqual([
-      ...['get', 'post', 'put', 'patch', 'delete'].map((verb) => `math.${verb}`),
-      ...['math.orders.{id}.get', 'math.orders.{id}.delete', 'math.orders.get'],
-    ]);
-  });
+  test.each([
+    ['nodejs', 'event.response.content.id = event.resource["{id}"];'],
+    ['python3', "event.response.content.id = event.resource['{id}']"],
+    ['php', "$event['response']['content']['id'] = $event['resource']['{id}'];"],
+  ])(
+    'are named by the definition, which tells them the values of placeholders: %s',
+    async (type, content) => {
+      await service('return { resource: event.resource };', { document });
+      const after = 'math.orders.{id}.get.post_process';
+      await play(server, [
+        saveScript(after, content, { type }),
+        {
+          path: '/api/v2/math/orders/7',
+          status: 200,
+          answer: { resource: 'orders/7', id: '7' },
+          ran: [script, after],
+        },
+        { path: '/api/v2/math/orders', status: 200, answer: { resource: 'orders' }, ran: [script] },
+      ]);
+      const all = await server.ask('/api/v2/system/event?service=math&as_list=true');
+      expect(all.body.resource).toEqual([
+        ...['get', 'post', 'put', 'patch', 'delete'].map((verb) => `math.${verb}`),
+        ...['math.orders.{id}.get', 'math.orders.{id}.delete', 'math.orders.get'],
+      ]);
+    },
+  );
 
   test('and components of the definition can be granted access on', async () => {
     await service('return 1;', { document });
