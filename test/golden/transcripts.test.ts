@@ -13,6 +13,8 @@ let server: TestServer;
 beforeAll(async () => {
   server = await startTestServer();
   await server.addDatabase('hr', fixtureSql('transcripts'));
+  // A second service of the fixture over the same data, only seen in the list of events.
+  await server.addDatabase('hrphp', fixtureSql('transcripts'));
   const services = await server.ask("/api/v2/system/service?filter=name='hr'&fields=id");
   bindings.set('service_id:hr', String(services.body.resource[0].id));
   bindings.set('admin_token', server.token);
