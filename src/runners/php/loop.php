@@ -45,6 +45,7 @@ final class Loop
     /** @var array<int, Program> */
     private array $programs = [];
     private array $recalled = [];
+    private \Closure $loader;
     private int $extensions = 0;
     private int $held = 0;
     private int $runs = 0;
@@ -78,7 +79,8 @@ final class Loop
         }, 1, 0);
         set_error_handler(self::heard(...));
         register_shutdown_function($this->shutdown(...));
-        spl_autoload_register($this->autoload(...), true, true);
+        $this->loader = $this->autoload(...);
+        spl_autoload_register($this->loader, true, true);
         @date_default_timezone_set(getenv('TZ') ?: 'UTC');
         $GLOBALS['tenon lookup'] = lookup(...);
         unset($GLOBALS['argv'], $GLOBALS['argc']);
@@ -268,8 +270,8 @@ final class Loop
         if ($this->settings->packages === null || !is_file($file) || in_array(realpath($file), get_included_files(), true)) return;
         require_once $file;
         foreach (spl_autoload_functions() as $loader) {
-            if (class_exists($class, false) || interface_exists($class, false)) return;
-            if (!$loader instanceof \Closure) $loader($class);
+            if (class_exists($class, false) || interface_exists($class, false) || trait_exists($class, false)) return;
+            if ($loader !== $this->loader) $loader($class);
         }
     }
 }
