@@ -125,7 +125,7 @@ function asParameter(value: unknown): string {
 
 /** A form of fields, as cURL sends an array: lists become several fields of one name. */
 function multipart(fields: Readonly<Record<string, unknown>>): { headers: Headers; body: string } {
-  const boundary = `----------------------------${crypto.randomUUID().replaceAll('-', '')}`;
+  const boundary = `${'-'.repeat(24)}${crypto.randomUUID().replaceAll('-', '').slice(0, 16)}`;
   const parts = Object.entries(fields).flatMap(([name, value]) =>
     leaves(value).map(
       (text) =>
