@@ -6,6 +6,7 @@ import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { PlatformError } from './core/errors.ts';
 import { limits } from './core/limits.ts';
 import { Allowances } from './egress/destinations.ts';
+import { readScriptVariables, type ScriptVariable } from './script-environment.ts';
 
 /** Levels of the server's log, from talkative to silent. */
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -35,6 +36,8 @@ export interface Config {
   readonly sandboxMin: (typeof sandboxLevels)[number];
   /** Files and folders that scripts may read beside their work folder. Absolute. */
   readonly scriptReadPaths: readonly string[];
+  /** Variables that scripts see beside PATH, HOME, TMPDIR, TZ and LANG. */
+  readonly scriptEnv: readonly ScriptVariable[];
   /** Places that outgoing calls may reach beside public addresses. */
   readonly egressAllow: readonly string[];
   /** Share of the successful runs without output that the log of runs keeps, 0 to 1. */
@@ -59,7 +62,7 @@ interface Setting<Value> {
   readonly otherwise?: string;
   readonly fallback: string;
   readonly meaning: string;
-  read(text: string, variable: string): Value;
+  read(text: string, variable: string, environment: Readonly<Record<string, string | undefined>>): Value;
 }
 
 type Settings = { readonly [Name in keyof Config]: Setting<Config[Name]> };
@@ -140,6 +143,14 @@ export const settings: Settings = {
     meaning: 'files and folders that scripts may read, absolute, separated by colons',
     read: paths,
   },
+  scriptEnv: {
+    variable: 'TENON_SCRIPT_ENV',
+    fallback: '',
+    meaning:
+      'variables that scripts see, from the environment or `.env` in the data folder: `NAME` or ' +
+      '`language:NAME`, separated by commas',
+    read: (value, _variable, environment) => readScriptVariables(value, environment),
+  },
   egressAllow: {
     variable: 'TENON_EGRESS_ALLOW',
     fallback: '',
@@ -207,7 +218,7 @@ export function readConfig(
     const set = environment[entry.variable] || environment[entry.otherwise ?? ''];
     const given = overrides[name as keyof Config] ?? set;
     const value = given === undefined || given === '' ? entry.fallback : given;
-    return [name, entry.read(value, entry.variable)];
+    return [name, entry.read(value, entry.variable, environment)];
   });
   const config = Object.fromEntries(entries) as Config;
   if (config.runnersMin > config.runnersMax) throw refused('TENON_RUNNERS_MIN', 'at most TENON_RUNNERS_MAX');

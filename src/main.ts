@@ -14,8 +14,10 @@ import { Egress } from './egress/egress.ts';
 import { Authentication } from './http/authentication.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLog } from './log.ts';
+import { PackageWatch, packageFolders } from './package-folders.ts';
 import { createRunners } from './runners/index.ts';
 import { type OpenSandbox, openSandbox } from './runners/sandbox/index.ts';
+import { scriptEnvironments } from './script-environment.ts';
 import { Compiler } from './scripts/compiler.ts';
 import { EventScripts } from './scripts/directory.ts';
 import { RunHistory } from './scripts/history.ts';
@@ -123,7 +125,16 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
   const authority = new Authority({ store, secrets, observe });
   const runTokens = new RunTokens();
   const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }), authority, runTokens });
-  const runners = createRunners({ ...config, sandbox, observe, platformConfig: platform() });
+  const { home } = config;
+  const runners = createRunners({
+    ...config,
+    sandbox,
+    observe,
+    platformConfig: platform(),
+    packages: () => packageFolders(home),
+    environments: scriptEnvironments(config.scriptEnv, home),
+  });
+  const packages = new PackageWatch({ home, onChange: (language) => runners.get(language)?.refresh?.() });
   const outgoing = new Egress({ allow: config.egressAllow, observe });
   const compiler = new Compiler({ runners });
   const history = runHistory(config, store, observe);
@@ -156,6 +167,7 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
     isHealthy: () => watch.isHealthy,
     close: async () => {
       watch.stop();
+      packages.stop();
       await stopRunners(runners);
       await history.close();
       await outgoing.close();

@@ -33,6 +33,7 @@ function program(): Command {
   addServe(tenon);
   addDoctor(tenon);
   addScript(tenon);
+  addPackages(tenon);
   return tenon;
 }
 
@@ -71,6 +72,42 @@ function addScript(tenon: Command): void {
     .description('list event scripts')
     .option('--json', 'print them as JSON')
     .action(async (options) => (await import('./scripts.ts')).listScripts(options));
+}
+
+function addPackages(tenon: Command): void {
+  const packages = tenon.command('packages').description('packages that scripts may load').helpCommand(false);
+  const scripts = ['--allow-scripts', 'let packages run code of their own while they are installed'] as const;
+  const language = ['<language>', 'node, python or php'] as const;
+  packageOptions(packages.command('install'))
+    .description('install what the lists of packages name, exactly as their lock files say')
+    .argument('[language...]', 'node, python, php; all that have a list unless given')
+    .option(...scripts)
+    .addHelpText('after', '\nThe lists are in the data folder: packages/node, packages/python, packages/php.')
+    .action(async (given, options) => (await import('./packages/index.ts')).installPackages(given, options));
+  packageOptions(packages.command('add'))
+    .description('list packages and install them; servers that run notice')
+    .argument(...language)
+    .argument('<package...>', 'name, name with a version as npm, pip or Composer take it, or a local path')
+    .option(...scripts)
+    .action(async (of, specs, options) =>
+      (await import('./packages/index.ts')).addPackages(of, specs, options),
+    );
+  packageOptions(packages.command('remove'))
+    .description('take packages away')
+    .argument(...language)
+    .argument('<name...>')
+    .option(...scripts)
+    .action(async (of, names, options) =>
+      (await import('./packages/index.ts')).removePackages(of, names, options),
+    );
+  packageOptions(packages.command('list'))
+    .description('list the packages that are installed')
+    .option('--json', 'print them as JSON')
+    .action(async (options) => (await import('./packages/index.ts')).listPackages(options));
+}
+
+function packageOptions(command: Command): Command {
+  return command.option('--home <folder>', described('home'));
 }
 
 function serverOptions(command: Command): Command {

@@ -30,9 +30,9 @@ export interface RunnersOptions {
   /** Further files and folders that scripts may read. */
   readonly scriptReadPaths: readonly string[];
   /** Project folders with packages by runner, as they are now. */
-  readonly packages: () => Readonly<Record<string, string>>;
+  readonly packages?: () => Readonly<Record<string, string>>;
   /** Variables that scripts see by runner. */
-  readonly environments: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly environments?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** The runners of a server by language, each with its first process on the way. */
@@ -64,7 +64,10 @@ export function createRunners(options: RunnersOptions): ReadonlyMap<string, Runn
         }),
     'problem' in php
       ? missingRunner('php', php.problem)
-      : createPhpRunner({ ...idle, phpPath: php.path, hostPath: hostFile(sandbox, 'php', 'php') }),
+      : renewable('php', (own) => {
+          const hostPath = hostFile(sandbox, 'php', 'php');
+          return createPhpRunner({ ...idle, ...own, phpPath: php.path, hostPath });
+        }),
   ];
   return new Map(runners.map((runner) => [runner.language, runner]));
 }
@@ -73,8 +76,8 @@ type Own = Pick<Surroundings, 'environment' | 'packages'>;
 
 // What differs by language. Packages are looked for each time: the first may be installed while the server runs.
 function ownOf({ environments, packages }: RunnersOptions, language: string): Own {
-  const folder = packages()[language];
-  const environment = environments[language] ?? {};
+  const folder = packages?.()[language];
+  const environment = environments?.[language] ?? {};
   return folder === undefined ? { environment } : { environment, packages: folder };
 }
 

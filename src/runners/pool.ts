@@ -3,6 +3,7 @@
 // Invariant: every run is settled once; at most one run of a process has started, and it is the one that pays
 // when the process dies. Runs are packed onto few processes (two instead of one cost 20 % more CPU).
 import { randomFillSync } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { limits } from '../core/limits.ts';
 import type { Observe } from '../core/observe.ts';
 import type { Invocation, Outcome, Prepared, Program, ProgramSource, Runner } from '../core/runner.ts';
@@ -64,7 +65,8 @@ export class RunnerPool implements Runner {
     return new Promise((resolve) => this.#accept(new Task(invocation, this.#isQuick(invocation), resolve)));
   }
 
-  async stop(): Promise<void> {
+  async stop({ afterRuns = false } = {}): Promise<void> {
+    if (afterRuns) await this.#idle();
     this.#isStopped = true;
     clearInterval(this.#housekeeping);
     clearTimeout(this.#clock);
@@ -76,6 +78,12 @@ export class RunnerPool implements Runner {
     }
     if (this.#dying.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
     await this.#guard.stop();
+  }
+
+  // Nobody hands it new runs by now; those it has end by their deadlines.
+  async #idle(): Promise<void> {
+    const isBusy = () => this.#processes.some((process) => process.handed.length > 0);
+    while (!this.#isStopped && (isBusy() || this.#waiting.length > 0)) await pause(limits.runnerDrainMs);
   }
 
   #isQuick({ program }: Invocation): boolean {

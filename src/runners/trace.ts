@@ -5,8 +5,8 @@ import type { Program, ThrownError } from '../core/runner.ts';
 
 type Place = Pick<ThrownError, 'line' | 'column' | 'stack'>;
 
-// The name under which hosts compile a script, with the place behind it.
-const ours = /tenon-script-\d+:(\d+)(?::(\d+))?/;
+// The name under which hosts compile a script, maybe in a folder, with the place behind it.
+const ours = /(?:(?:file:\/\/)?\/(?:[^\n()]*\/)?)?tenon-script-\d+:(\d+)(?::(\d+))?/;
 
 /**
  * Line and column (from 1) in the script as it was written, and its stack; `told` is what the host knew

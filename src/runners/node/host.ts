@@ -23,6 +23,7 @@ import { ScriptProgram, scriptRequire } from './script-program.ts';
 import { type Ended, ScriptRun } from './script-run.ts';
 
 const channel = 3;
+const givenVariables = 'TENON_GIVEN';
 // A run that took longer lets the event loop turn first: the server may have recalled those behind it.
 const slowMs = 1;
 // Answers held back leave at this size at the latest, and at this number: held longer, server and runner take
@@ -35,12 +36,14 @@ interface Settings {
   readonly logBytes: number;
   readonly resultBytes: number;
   readonly frameBytes: number;
+  /** Project folder whose `node_modules` scripts load packages from. */
+  readonly packages: string | null;
 }
 
 class Host {
   config = '{}';
   readonly require: NodeJS.Require;
-  #settings: Settings = { config: '{}', logBytes: 0, resultBytes: 0, frameBytes: 0 };
+  #settings: Settings = { config: '{}', logBytes: 0, resultBytes: 0, frameBytes: 0, packages: null };
   #programs = new Map<number, ScriptProgram>();
   #out = new FrameWriter();
   #reader = new FrameReader(0x7f_ff_ff_ff, (kind, fields) => this.#take(kind, fields));
@@ -81,7 +84,10 @@ class Host {
     this.#socket.on('error', leave);
     this.#prepare();
     this.#baseline = new Baseline();
-    this.require = scriptRequire((module) => this.#baseline.watch(module));
+    this.require = scriptRequire({
+      folder: () => this.#settings.packages ?? '',
+      onModule: (module) => this.#baseline.watch(module),
+    });
     this.#open = openThings();
     this.#send(this.#out.begin(kinds.ready));
   }
@@ -131,9 +137,10 @@ class Host {
 
   #prepare(): void {
     Object.assign(globalThis, { console: scriptConsole({ log: () => this.#current?.log }) });
-    for (const name of Object.keys(process.env)) {
-      if (!['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG'].includes(name)) delete process.env[name];
-    }
+    // What starts us may add some of its own; the server names those that it gave.
+    const given = (process.env[givenVariables] ?? '').split(',');
+    const kept = new Set(['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG', ...given]);
+    for (const name of Object.keys(process.env)) if (!kept.has(name)) delete process.env[name];
     // Made now, so that a script's first use does not look like something it left open.
     void process.stdout;
     void process.stderr;
@@ -202,7 +209,8 @@ class Host {
     const bindsLookups = (flags & loadFlags.bindsLookups) !== 0;
     if (isSynchronous && this.#waitingRoom.length === 0) this.#waitingRoom = Buffer.allocUnsafeSlow(65_536);
     const [name, code] = [fields.given(), fields.given()];
-    const kind = { isAsync, isQuick, isSynchronous, bindsLookups };
+    const { packages } = this.#settings;
+    const kind = { isAsync, isQuick, isSynchronous, bindsLookups, packages };
     this.#programs.set(index, new ScriptProgram({ index, name, code, ...kind }));
   }
 

@@ -31,7 +31,7 @@ export function createNodeRunner(options: NodeRunnerOptions): Runner {
       settings: settingsOf(options),
       folder: options.folder,
       readable: [...programFiles(host), ...readableOf(options)],
-      environment: options.environment ?? {},
+      environment: environmentOf(options.environment ?? {}),
       sandbox,
     },
     observe,
@@ -49,6 +49,12 @@ function programFiles(host: string): string[] {
   const folder = dirname(host);
   const about = existsSync(host) ? findPackageJSON(pathToFileURL(host)) : undefined;
   return [host.endsWith('.ts') ? dirname(folder) : folder, ...(about === undefined ? [] : [about])];
+}
+
+// The names are given as well: the host takes away whatever else it finds.
+function environmentOf(given: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const names = Object.keys(given);
+  return names.length === 0 ? given : { ...given, TENON_GIVEN: names.join(',') };
 }
 
 // What leads out of the event: to other modules, to code made at run time, to anything that comes later.

@@ -43,6 +43,7 @@ export class ScriptProgram {
   readonly isSuspicious: boolean;
   #code: string;
   #file: string;
+  #place: string;
   #isAsync: boolean;
   #body: Body | undefined;
   #mentions: ReadonlySet<string>;
@@ -56,6 +57,7 @@ export class ScriptProgram {
     isQuick: boolean;
     isSynchronous: boolean;
     bindsLookups: boolean;
+    packages: string | null;
   }) {
     this.name = options.name;
     this.isQuick = options.isQuick;
@@ -69,6 +71,9 @@ export class ScriptProgram {
     this.#isAsync = options.isAsync;
     // The server finds this name in stacks and puts the script's own in its place.
     this.#file = `tenon-script-${options.index}`;
+    // `import()` looks for packages from where the file seems to lie.
+    const isImporting = /\bimport\b/.test(options.code);
+    this.#place = isImporting ? `${options.packages ?? ''}/${this.#file}` : this.#file;
     const all = /\b(arguments|eval)\b|\\u/.test(options.code);
     const mentions = (name: string) => all || new RegExp(`(^|[^\\w$])${name}($|[^\\w$])`).test(options.code);
     this.#mentions = new Set(parameters.filter(mentions));
@@ -103,23 +108,42 @@ export class ScriptProgram {
     // The wrapper stands on the first line only; the negative offset keeps columns those of the script.
     const code = this.#isAsync ? `${asyncHead}${this.#code}\n})()` : this.#code;
     return compileFunction(code, [...parameters, ...this.#extra], {
-      filename: this.#file,
+      filename: this.#place,
       columnOffset: this.#isAsync ? -asyncHead.length : 0,
       importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     }) as Body;
   }
 }
 
-/** `require` for scripts: `onModule` sees each module before the script gets it. */
-export function scriptRequire(onModule: (module: object) => void): NodeJS.Require {
-  const resolve = createRequire(`${process.cwd()}/script.js`);
+/** How scripts load modules. */
+export interface RequireOptions {
+  /** The folder whose `node_modules` packages come from, '' for none; known when the first script runs. */
+  readonly folder: () => string;
+  /** Sees each module before the script gets it. */
+  readonly onModule: (module: object) => void;
+}
+
+/** `require` for scripts. */
+export function scriptRequire({ folder, onModule }: RequireOptions): NodeJS.Require {
+  // Packages are never looked for from the work folder: the folders above it belong to others.
+  const own = createRequire(`${process.cwd()}/script.js`);
+  let packages: NodeJS.Require | undefined;
+  const from = (name: string) => {
+    if (/^\.{0,2}\//.test(name)) return own;
+    packages ??= createRequire(`${folder()}/script.js`);
+    return packages;
+  };
   const load = (name: string): unknown => {
-    const module = loaded(resolve, name);
+    const module = loaded(from(name), name);
     if ((typeof module === 'object' && module !== null) || typeof module === 'function') onModule(module);
     return module;
   };
   return Object.freeze(
-    Object.assign(load, { resolve: resolve.resolve, cache: Object.freeze({}), main: undefined }),
+    Object.assign(load, {
+      resolve: (name: string) => from(name).resolve(name),
+      cache: Object.freeze({}),
+      main: undefined,
+    }),
   ) as never;
 }
 
