@@ -9,6 +9,7 @@ import {
   type Principal,
   type Result,
 } from '../../core/operation.ts';
+import { roleOf } from '../../core/role-fixture.ts';
 import { AnswerCache } from './answer-cache.ts';
 
 const blank: Message = { parameters: {}, headers: {}, body: undefined };
@@ -107,6 +108,8 @@ describe('an answer is not given again', () => {
     ['an administrator', { principal: { ...anonymous, isAdmin: true } }, {}],
     ['another API key', { principal: { ...anonymous, apiKey: 'k' } }, {}],
     ['another app', { principal: { ...anonymous, app: { id: 1, name: 'a', isActive: true } } }, {}],
+    ['a role', { principal: { ...anonymous, role: roleOf([]) } }, {}],
+    ['other lookups', { principal: { ...anonymous, lookups: { open: { a: '1' }, secret: {} } } }, {}],
     ['a script that asks', { requestor: 'script' }, {}],
     ['a key that the script may check', {}, { headers: { 'x-tenant': 'a' } }],
     ['other credentials', {}, { headers: { authorization: 'Bearer x' } }],
@@ -116,6 +119,14 @@ describe('an answer is not given again', () => {
     const { isMade } = open();
     await isMade(asking());
     expect(await isMade(asking(operation, message))).toBe(true);
+  });
+
+  it('to a role that was changed meanwhile', async () => {
+    const { isMade } = open();
+    const before = { principal: { ...anonymous, role: roleOf([{ verbMask: 3 }]) } };
+    expect(await isMade(asking(before))).toBe(true);
+    expect(await isMade(asking({ principal: { ...before.principal } }))).toBe(false);
+    expect(await isMade(asking({ principal: { ...anonymous, role: roleOf([]) } }))).toBe(true);
   });
 
   it.each<[string, Result]>([

@@ -25,6 +25,8 @@ export class AnswerCache {
     maxSize: limits.answerCacheChars,
     sizeCalculation: ({ result }, key) => key.length + (result.body?.text.length ?? 0) + 1,
   });
+  readonly #marks = new WeakMap<object, number>();
+  #lastMark = 0;
   #generation = 0;
 
   constructor({ seconds, now = Date.now }: AnswerCacheOptions) {
@@ -36,7 +38,7 @@ export class AnswerCache {
   async answer(operation: Operation, make: () => Promise<Result>): Promise<Result> {
     const { action, request } = operation;
     if (action !== 'GET' || request.body !== undefined) return make();
-    const key = keyOf(operation);
+    const key = this.#keyOf(operation);
     const known = this.#kept.get(key);
     if (known !== undefined && known.until > this.#now()) return known.result;
     const generation = this.#generation;
@@ -47,6 +49,24 @@ export class AnswerCache {
       this.#kept.set(key, { result, until: this.#now() + this.#ms });
     }
     return result;
+  }
+
+  #keyOf({ principal, requestor, path, request }: Operation): string {
+    const { user, isAdmin, role, app, lookups, apiKey } = principal;
+    const rights = [this.#markOf(role), lookups.open, lookups.secret];
+    const caller = [user?.id, isAdmin, app?.id, apiKey, requestor, ...rights];
+    return JSON.stringify([caller, path, withoutTime(request.parameters), telling(request.headers)]);
+  }
+
+  // A role that was changed is another object under the same id.
+  #markOf(part: object | null): number {
+    if (part === null) return 0;
+    let mark = this.#marks.get(part);
+    if (mark === undefined) {
+      mark = ++this.#lastMark;
+      this.#marks.set(part, mark);
+    }
+    return mark;
   }
 
   /** Forgets all answers. */
@@ -62,12 +82,6 @@ const ofTheConnection: ReadonlySet<string> = new Set([
   ...['tracestate', 'upgrade-insecure-requests', 'user-agent', 'via', 'x-correlation-id', 'x-real-ip'],
   ...['x-request-id', 'x-dreamfactory-api-key', 'x-dreamfactory-session-token'],
 ]);
-
-function keyOf({ principal, requestor, path, request }: Operation): string {
-  const { user, isAdmin, role, app, apiKey } = principal;
-  const caller = [user?.id, isAdmin, role?.id, app?.id, apiKey, requestor];
-  return JSON.stringify([caller, path, withoutTime(request.parameters), telling(request.headers)]);
-}
 
 // Clients add `_` so that nothing on the way answers from a cache; ours is meant to.
 function withoutTime(parameters: Parameters): unknown {
