@@ -10,7 +10,7 @@ export interface ScriptVariable {
   /** Runner whose scripts see it; undefined: those of all. */
   readonly language: string | undefined;
   readonly name: string;
-  /** From the environment of the server; undefined: from the file `.env` of the data folder, if it is there. */
+  /** From the environment of the server; undefined: from `.env` in the data folder, if it is there. */
   readonly value: string | undefined;
 }
 

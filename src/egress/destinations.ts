@@ -1,5 +1,6 @@
 // Where outgoing calls may go: to public addresses, and to what the operator named in TENON_EGRESS_ALLOW.
-// Invariant: a name is judged by every address that it has when the connection is made, never by its spelling.
+// Invariant: a name is judged by every address that it has when the connection is made, never by its
+// spelling.
 import { networkInterfaces } from 'node:os';
 import { PlatformError } from '../core/errors.ts';
 import { type Address, isPublic, isWithin, parseAddress, parseRange, type Range } from './address.ts';

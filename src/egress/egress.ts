@@ -7,9 +7,9 @@ import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Observe } from '../core/observe.ts';
 import type { Headers } from '../core/operation.ts';
-import { Connector, type Resolve } from './connector.ts';
 import { acceptedEncodings, readContent } from './content.ts';
 import { Allowances } from './destinations.ts';
+import { Dialer, type Resolve } from './dialer.ts';
 import { asEgressError } from './failure.ts';
 import { type Checked, check, type OutgoingAnswer, type OutgoingCall, redirected } from './outgoing.ts';
 
@@ -108,9 +108,9 @@ export class Egress {
     const { Agent, buildConnector } = await import('undici');
     const { resolve } = this.#options;
     const parts = { allowances: this.#allowances, build: buildConnector };
-    const connector = new Connector(resolve === undefined ? parts : { ...parts, resolve });
+    const dialer = new Dialer(resolve === undefined ? parts : { ...parts, resolve });
     return new Agent({
-      connect: (options, done) => connector.connect(options, done),
+      connect: (options, done) => dialer.connect(options, done),
       connections: limits.egressConnections,
       pipelining: 1,
       maxHeaderSize: limits.headerBytes,

@@ -22,7 +22,7 @@ export interface OutgoingCall {
 /** What came back; `body` is text, whatever its encoding was. */
 export interface OutgoingAnswer {
   readonly status: number;
-  /** By lower-case name; those of redirects that were followed included, where later ones did not say anew. */
+  /** By lower-case name; those of redirects that were followed included, unless later ones said anew. */
   readonly headers: Headers;
   readonly body: string;
 }

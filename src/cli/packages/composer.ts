@@ -1,4 +1,5 @@
-// Packages of PHP, by Composer. Invariant: neither scripts nor plugins of packages run unless that was allowed.
+// Packages of PHP, by Composer. Invariant: neither scripts nor plugins of packages run unless that was
+// allowed.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CommandError } from '../failure.ts';

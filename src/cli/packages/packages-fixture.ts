@@ -27,7 +27,8 @@ info = '%s-%s.dist-info/' % (name, version)
 with zipfile.ZipFile(path, 'w') as wheel:
     wheel.writestr(name + '/__init__.py', source)
     wheel.writestr(info + 'METADATA', 'Metadata-Version: 2.1\\nName: %s\\nVersion: %s\\n' % (name, version))
-    wheel.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')
+    about = 'Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n'
+    wheel.writestr(info + 'WHEEL', about)
     wheel.writestr(info + 'RECORD', '')
 `;
 
@@ -47,7 +48,8 @@ export function localPhp(folder: string, { name, namespace }: { name: string; na
   const autoload = { 'psr-4': { [`${namespace}\\`]: 'src/' } };
   writeFileSync(join(place, 'composer.json'), JSON.stringify({ name, version: '1.0.0', autoload }));
   mkdirSync(join(place, 'src'));
-  const text = `<?php\nnamespace ${namespace};\nclass Greeting { public static function word() { return 'hello'; } }\n`;
+  const body = `class Greeting { public static function word() { return 'hello'; } }`;
+  const text = `<?php\nnamespace ${namespace};\n${body}\n`;
   writeFileSync(join(place, 'src', 'Greeting.php'), text);
   return place;
 }

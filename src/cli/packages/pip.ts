@@ -1,5 +1,5 @@
-// Packages of Python, by pip in a virtual environment of their own. Invariant: the lock file says of which list
-// it is; what it pins is installed as long as the list is that one.
+// Packages of Python, by pip in a virtual environment of their own. Invariant: the lock file says of which
+// list it is; what it pins is installed as long as the list is that one.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// The folder of a language's packages while it is changed. Invariant: the work is done on a copy that takes the
-// place of the folder when it is whole, so that a failure, or a server that is running, sees the state before.
+// The folder of a language's packages while it is changed. Invariant: the work is done on a copy that takes
+// the place of the folder when it is whole, so that a failure, or a server that is running, sees the state
+// before.
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { stampPackages } from '../../package-folders.ts';

@@ -1,5 +1,5 @@
-// Runs the tools that install packages. Invariant: a tool gets no setting of the server, and its failure is the
-// failure of the command.
+// Runs the tools that install packages. Invariant: a tool gets no setting of the server, and its failure is
+// the failure of the command.
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';

@@ -17,8 +17,8 @@ export interface Resolved {
 /** Finds the addresses of a name. */
 export type Resolve = (host: string) => Promise<readonly Resolved[]>;
 
-/** What a connector is made of. */
-export interface ConnectorParts {
+/** What a dialer is made of. */
+export interface DialerParts {
   readonly allowances: Allowances;
   /** Of undici. */
   readonly build: typeof buildConnector;
@@ -27,14 +27,14 @@ export interface ConnectorParts {
 }
 
 /** Connects to where outgoing calls may go. */
-export class Connector {
+export class Dialer {
   readonly #allowances: Allowances;
   readonly #build: typeof buildConnector;
   readonly #resolve: Resolve;
   // Looking up a name holds a thread that files and passwords need as well.
   readonly #lookups = new Gate(limits.egressLookupsAtOnce);
 
-  constructor({ allowances, build, resolve }: ConnectorParts) {
+  constructor({ allowances, build, resolve }: DialerParts) {
     this.#allowances = allowances;
     this.#build = build;
     this.#resolve = resolve ?? ((host) => lookup(host, { all: true, verbatim: true }));
