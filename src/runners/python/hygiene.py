@@ -22,20 +22,20 @@ class Baseline:
         self._descriptor = _lowest_descriptor()
         self._environment = dict(posix.environ)
         self._watch(builtins)
-        for name in ('json', 'json.decoder', 'json.encoder'):
-            self.watch(name)
+        self.watch(__package__)
 
     def watch(self, name):
-        """Watches a module as it is now, and all that it brought along by that name."""
-        module = sys.modules.get(name)
-        if module is not None and name not in self._watched:
-            self._watched.add(name)
-            self._watch(module)
+        """Watches a module as it is now, and those below it."""
+        below = name + '.'
+        for known, module in list(sys.modules.items()):
+            if (known == name or known.startswith(below)) and known not in self._watched and module is not None:
+                self._watched.add(known)
+                self._watch(module)
 
     def is_whole(self):
         """Whether all is as it was."""
         try:
-            return self._is_small_whole() and all(_is_same(record) for record in self._records)
+            return self._is_small_whole() and all(map(_is_same, self._records))
         except BaseException:
             return False
 
@@ -66,13 +66,8 @@ class Baseline:
 
 def _is_same(record):
     now, before = record
-    if isinstance(now, type):
-        now = vars(now)
-    if len(now) != len(before):
-        return False
-    if isinstance(before, dict):
-        return all(now.get(key, before) is value for key, value in before.items())
-    return now == before
+    # Compared by what is behind it: a copy of a class's members for each look would cost more than all else.
+    return (now.__dict__ if isinstance(now, type) else now) == before
 
 
 def _lowest_descriptor():

@@ -214,6 +214,8 @@ class Host:
             # The process keeps the module as it came; forks start with it.
             if shims.import_quietly(name):
                 self._baseline.watch(name)
+        for name in program.given:
+            self._baseline.watch(name)
         if len(sys.modules) != known:
             gc.collect()
             gc.freeze()

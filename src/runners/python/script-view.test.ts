@@ -544,9 +544,7 @@ describe('output', () => {
     ['from pprint import pprint\npprint([1])', [['log', '[1]']]],
     [
       'import traceback\ntry: 1/0\nexcept Exception: traceback.print_exc(limit=0)',
-      [
-        ['error', 'ZeroDivisionError: division by zero'],
-      ],
+      [['error', 'ZeroDivisionError: division by zero']],
     ],
     ['import logging\nlogging.warning("w")', [['error', 'WARNING:root:w']]],
     ['print("\\ud800")', [['log', expect.anything()]]],

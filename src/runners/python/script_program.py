@@ -75,6 +75,8 @@ class ScriptProgram:
         if self.binds_lookups:
             bind_lookups(tree)
         self._globals = names
+        # Modules among these names.
+        self.given = [name for name in ('json', 'http') if name in names or name + 'lib' in names]
         self.reading = reading
         self.mutates = reading.mutates
         self.has_event = reading.mentions('event')

@@ -91,10 +91,19 @@ class Reading:
         self._bound = {}
         self._names = set()
         self._sees_all = False
+        self._calls = {}
+        self._uses = {}
+        self._known = set()
+        self._methods = set()
         nodes = list(walk(tree))
         for node in nodes:
+            self._count_use(node)
+        for node in nodes:
             self._bind(node)
-        self._own = self._own_names()
+        try:
+            self._own = self._own_names()
+        except RecursionError:
+            self._own = set()
         for node in nodes:
             self._look(node)
         if self.is_async:
@@ -107,6 +116,38 @@ class Reading:
     def mentions(self, name):
         return self._sees_all or name in self._names
 
+    # Functions of the text that are called by name and used in no other way: what they are given is known.
+
+    def _count_use(self, node):
+        if isinstance(node, _ast.ClassDef):
+            self._methods.update(id(part) for part in node.body)
+        elif isinstance(node, _ast.Call) and isinstance(node.func, _ast.Name):
+            self._calls.setdefault(node.func.id, []).append(node)
+        elif isinstance(node, _ast.Name):
+            self._uses[node.id] = self._uses.get(node.id, 0) + 1
+
+    def _bind_parameters(self, function):
+        calls = self._calls.get(function.name, ())
+        given = function.args
+        names = [arg.arg for arg in getattr(given, 'posonlyargs', []) + given.args]
+        is_plain = len(calls) == self._uses.get(function.name, 0) and not function.decorator_list
+        if not calls or not is_plain or id(function) in self._methods:
+            return
+        self._known.update(id(arg) for arg in getattr(given, 'posonlyargs', []) + given.args + given.kwonlyargs)
+        for call in calls:
+            for at, value in enumerate(call.args):
+                known = at < len(names) and not isinstance(value, _ast.Starred)
+                self._add(names[at] if known else None, value)
+                if isinstance(value, _ast.Starred):
+                    for name in names[at:]:
+                        self._add(name, value.value)
+            for keyword in call.keywords:
+                for name in [keyword.arg] if keyword.arg else names:
+                    self._add(name, keyword.value)
+        for default in given.defaults + [value for value in given.kw_defaults if value is not None]:
+            for name in names:
+                self._add(name, default)
+
     # Who is bound to what, wherever in the text: names are not told apart by where they are seen.
 
     def _bind(self, node):
@@ -117,7 +158,10 @@ class Reading:
                 self._foreign[alias.asname or whole] = whole
         elif isinstance(node, _ast.ImportFrom):
             self._bind_members(node)
-        elif isinstance(node, _FUNCTIONS + _CLASSES):
+        elif isinstance(node, _FUNCTIONS):
+            self._add(node.name, True)
+            self._bind_parameters(node)
+        elif isinstance(node, _CLASSES):
             self._add(node.name, True)
         elif isinstance(node, _ast.Assign):
             for target in node.targets:
@@ -129,7 +173,8 @@ class Reading:
         elif isinstance(node, _ast.withitem) and node.optional_vars is not None:
             self._bind_target(node.optional_vars, None)
         elif isinstance(node, _ast.arg):
-            self._add(node.arg, True if node.arg in ('self', 'cls') else None)
+            if id(node) not in self._known:
+                self._add(node.arg, True if node.arg in ('self', 'cls') else None)
         elif isinstance(node, _ast.ExceptHandler) and node.name:
             self._add(node.name, None)
         elif type(node).__name__ in ('MatchAs', 'MatchStar', 'MatchMapping'):
