@@ -42,7 +42,11 @@ final class Fork
         $frame = self::received($pair[0]);
         pcntl_waitpid($child, $status);
         if ($frame === null) return null;
-        if (self::isHeld($pair[0]) || count(scandir('.') ?: []) > 2) {
+        // More than one frame: a fork of the fork answered, too.
+        $size = 4 + unpack('V', $frame)[1];
+        $isAlone = strlen($frame) === $size;
+        $frame = substr($frame, 0, $size);
+        if (!$isAlone || self::isHeld($pair[0]) || count(scandir('.') ?: []) > 2) {
             $frame[self::FLAGS_AT] = chr(ord($frame[self::FLAGS_AT]) | Run::RETIRES);
         }
         return $frame;

@@ -73,8 +73,10 @@ final class Loop
     {
         Extensions::loadBase();
         // Nothing that scripts print may reach a descriptor; this buffer cannot be closed, only asked.
-        ob_start(static function (string $text): string {
+        ob_start(function (string $text, int $phase): string {
             Run::$current?->print($text);
+            // The very last thing that PHP does: a function that the script left for the end ended the others.
+            if ($phase & PHP_OUTPUT_HANDLER_FINAL && Run::$current !== null) $this->conclude(Run::$current);
             return '';
         }, 1, 0);
         set_error_handler(self::heard(...));
@@ -252,6 +254,12 @@ final class Loop
             register_shutdown_function($this->shutdown(...));
             return;
         }
+        Run::closeBuffers();
+        $this->conclude($run);
+    }
+
+    private function conclude(Run $run): void
+    {
         $frame = self::$frame ?? $run->ended();
         Run::$current = null;
         if (Fork::isChild()) Fork::finish($frame);

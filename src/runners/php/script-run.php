@@ -55,6 +55,7 @@ final class Run
                 $returned = $this->program->body()($this->view->event, $platform);
             }
             self::closeBuffers();
+            if ($text->leavesErrors) self::forgetErrors();
             return $this->finished($returned);
         } catch (\Throwable $thrown) {
             return $this->threw($thrown);
@@ -64,7 +65,6 @@ final class Run
     /** The script ended the process: by `exit`, in a library, or by an error that nothing can catch. */
     public function ended(): string
     {
-        self::closeBuffers();
         $error = error_get_last();
         $isFatal = $error !== null && ($error['type'] & (E_ERROR | E_PARSE | E_CORE_ERROR | E_COMPILE_ERROR | E_RECOVERABLE_ERROR)) !== 0;
         if (!$isFatal || $this->leaves !== null) return $this->left();
@@ -76,6 +76,7 @@ final class Run
     public function threw(\Throwable $thrown): string
     {
         self::closeBuffers();
+        self::forgetErrors();
         return $this->result(self::THREW, ThrownValue::json($thrown));
     }
 
@@ -205,8 +206,15 @@ final class Run
         return $this->result(self::EXITED, null, null, EventView::answer($meta, $text));
     }
 
+    // What `json_last_error` and `preg_last_error` would tell the next run.
+    private static function forgetErrors(): void
+    {
+        json_encode(0);
+        preg_match('//', '');
+    }
+
     // Those that the script opened; ours stays.
-    private static function closeBuffers(): void
+    public static function closeBuffers(): void
     {
         while (ob_get_level() > 1 && @ob_end_flush());
     }

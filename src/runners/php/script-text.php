@@ -30,6 +30,8 @@ final class ScriptText
     public bool $isSuspicious = false;
     public bool $usesSuperglobals = false;
     public bool $usesInclude = false;
+    /** Whether it uses functions that remember their last error. */
+    public bool $leavesErrors = false;
     public int $parts = 0;
     /** Members of `$platform` that it may look at. */
     public array $platform = [];
@@ -336,13 +338,15 @@ final class ScriptText
         }
         if (KnownFunctions::isNaming($name)) $this->everything();
         if (!function_exists($name)) Extensions::loadFor($name);
+        if (str_starts_with($name, 'json_') || str_starts_with($name, 'preg_')) $this->leavesErrors = true;
         if (KnownFunctions::isWarm($name)) $this->isQuick = false;
         elseif (!KnownFunctions::isPure($name)) $this->isPristine = true;
     }
 
-    // Among the arguments is a closure, a text that will be judged, or none that could be called.
+    // What is to be called is a closure, a function of `platform.api`, a text that will be judged, or nothing.
     private function isGivenCode(int $i, string $name): bool
     {
+        $isFirst = in_array($name, ['array_map', 'call_user_func', 'call_user_func_array'], true);
         $commas = 0;
         for ($depth = 0; isset($this->tokens[$i]); $i++) {
             $token = $this->tokens[$i];
@@ -350,10 +354,26 @@ final class ScriptText
             if (in_array($token->text, [')', ']', '}'], true) && --$depth === 0) break;
             if ($depth > 1) continue;
             if ($token->text === ',') $commas++;
-            if ($token->is([T_FUNCTION, T_FN, T_CONSTANT_ENCAPSED_STRING])) return true;
-            if ($token->id === T_VARIABLE && $commas > 0 && $this->isHarmlessCallee($token->text)) return true;
+            if ($isFirst === ($commas === 0) && $this->isCode($i)) return true;
         }
         return $name === 'array_filter' && $commas === 0;
+    }
+
+    private function isCode(int $i): bool
+    {
+        $token = $this->tokens[$i];
+        return match ($token->id) {
+            T_FUNCTION, T_FN => true,
+            T_CONSTANT_ENCAPSED_STRING => $this->isWholeArgument($i),
+            T_VARIABLE => $this->isWholeArgument($i) && $this->isHarmlessCallee($token->text),
+            T_STRING => isset(self::VERBS[strtolower($token->text)]) && $this->tokens[$i - 1]->id === T_OBJECT_OPERATOR,
+            default => false,
+        };
+    }
+
+    private function isWholeArgument(int $i): bool
+    {
+        return in_array($this->tokens[$i - 1]->text, ['(', ','], true) && in_array($this->tokens[$i + 1]->text, [')', ','], true);
     }
 
     // A text that names a function may be called as one.
