@@ -17,7 +17,7 @@ export interface PhpRunnerOptions extends Surroundings {
   readonly heapMb?: number;
 }
 
-/** A runner for `php`. Programs that could leave something behind run in a fork, so its processes stay warm. */
+/** A runner for `php`. What could leave something behind runs in a fork, so its processes stay warm. */
 export function createPhpRunner(options: PhpRunnerOptions): Runner {
   const host = options.hostPath ?? fileURLToPath(new URL('./host.php', import.meta.url));
   return new RunnerPool({
@@ -45,7 +45,7 @@ export function createPhpRunner(options: PhpRunnerOptions): Runner {
 // PHP tells a script politely that its memory is used up; the kernel, which comes next, does not.
 const spareMb = 16;
 
-// Without the machine's php.ini: its extensions triple the start; what scripts need of them is loaded for them.
+// Without the machine's php.ini, whose extensions triple the start: what scripts need of them is loaded.
 function settings(heapMb: number): string[] {
   const values = {
     memory_limit: `${heapMb}M`,
