@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Outcome, Runner } from '../../core/runner.ts';
-import { invocationOf, programOf, returnedBy } from '../suite.ts';
+import { invocationOf, returnedBy } from '../suite.ts';
 import { pythonPath, runRead, testRunner } from './python-fixture.ts';
 
 let runner: Runner;
@@ -69,7 +69,7 @@ const bombs: Record<string, [code: string, kind: string]> = {
   'a stack overflow': ['def f(): f()\nf()', 'threw'],
   'a stack overflow in C': [
     'import sys\nsys.setrecursionlimit(10 ** 8)\ndef f(): return repr(f())\nf()',
-    'threw|crashed',
+    'threw|crashed|timeout',
   ],
   'a deep value': ['a = []\nfor i in range(100000): a = [a]\nreturn a', 'threw'],
   'a value that contains itself': ['a = {}\na["a"] = a\nevent.request.parameters = a', 'threw'],
@@ -122,7 +122,7 @@ describe('a bomb', () => {
       'a = bytearray(10 ** 12)',
       'a = "x" * 10 ** 11',
       'import os\na = []\nwhile True: a.append(bytearray(10 ** 6))',
-      'import mmap, time\na = [mmap.mmap(-1, 10 ** 7) for i in range(40)]\nfor m in a:\n  m.write(bytes(10 ** 7))\n  time.sleep(0.03)\nwhile True: pass',
+      'import mmap\na = []\nwhile True: a.append(mmap.mmap(-1, 10 ** 7))',
     ])('of memory is stopped: %j', async (code) => {
     const outcome = await explode(code, 20_000);
     expect(outcome.kind).toMatch(/^(threw|crashed)$/);

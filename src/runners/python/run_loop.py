@@ -306,12 +306,21 @@ def _log_bytes(texts):
     return len((texts[1] or '').encode('utf-8', 'replace'))
 
 
+# Memory that is shared with nobody counts as data; what else is mapped (memory to share, files) gets a wider bound,
+# because libraries map more than they use.
+_MAPPED = 4
+
+
 def _limit_memory(most):
     try:
         import resource
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    except (ImportError, OSError, ValueError):
+    except ImportError:
         # The server watches the memory of its processes as well.
-        pass
+        return
+    for kind, bytes_ in ((resource.RLIMIT_DATA, most), (resource.RLIMIT_AS, most * _MAPPED)):
+        try:
+            _, hard = resource.getrlimit(kind)
+            bytes_ = bytes_ if hard == resource.RLIM_INFINITY else min(bytes_, hard)
+            resource.setrlimit(kind, (bytes_, bytes_))
+        except (OSError, ValueError):
+            pass

@@ -9,16 +9,14 @@ import sys
 from types import CodeType, FunctionType
 
 from . import munch
-from .script_reading import Reading, children, walk
+from .script_reading import Reading, children
 
 ONLY_TREE = 0x400
 _CODE_FLAGS = 0
-TRANSLATED = '# translated from Python 2'
 
 _BODY = '<script>'
 _PARAMETERS = ('event', 'platform')
 _LOOKUP = '_tenon_lookup'
-_DIVIDE = '_tenon_divide'
 
 
 def _leave(code=None):
@@ -70,8 +68,9 @@ class ScriptProgram:
             if reading.mentions(name):
                 names[name] = made()
         if self.is_python2:
-            divide(tree)
-            names[_DIVIDE] = _divided
+            from .python2_meaning import NAMES, mean
+            mean(tree, self.text)
+            names.update(NAMES)
         if self.binds_lookups:
             bind_lookups(tree)
         self._globals = names
@@ -137,11 +136,11 @@ def _without_first_indent(text):
 def _compiled(tree, file, is_async):
     body = [node for node in tree.body if not _is_future(node)]
     kind = _ast.AsyncFunctionDef if is_async else _ast.FunctionDef
-    function = kind(name=_BODY, args=_arguments(), body=body or [_placed(_ast.Pass())], decorator_list=[])
+    function = kind(name=_BODY, args=_arguments(), body=body or [placed(_ast.Pass())], decorator_list=[])
     function.returns = function.type_comment = None
     if 'type_params' in kind._fields:
         function.type_params = []
-    tree.body = [node for node in tree.body if _is_future(node)] + [_placed(function)]
+    tree.body = [node for node in tree.body if _is_future(node)] + [placed(function)]
     try:
         module = compile(tree, file, 'exec', _CODE_FLAGS, True)
     except (RecursionError, ValueError, MemoryError) as error:
@@ -154,12 +153,12 @@ def _is_future(node):
 
 
 def _arguments():
-    names = [_placed(_ast.arg(arg=name, annotation=None, type_comment=None)) for name in _PARAMETERS]
+    names = [placed(_ast.arg(arg=name, annotation=None, type_comment=None)) for name in _PARAMETERS]
     return _ast.arguments(posonlyargs=[], args=names, vararg=None, kwonlyargs=[], kw_defaults=[], kwarg=None,
                           defaults=[])
 
 
-def _placed(node, at=None):
+def placed(node, at=None):
     node.lineno = node.end_lineno = 1 if at is None else at.lineno
     node.col_offset = node.end_col_offset = 0 if at is None else at.col_offset
     if at is not None:
@@ -167,9 +166,9 @@ def _placed(node, at=None):
     return node
 
 
-def _called(name, values, at):
-    function = _placed(_ast.Name(id=name, ctx=_ast.Load()), at)
-    return _placed(_ast.Call(func=function, args=values, keywords=[]), at)
+def called(name, values, at):
+    function = placed(_ast.Name(id=name, ctx=_ast.Load()), at)
+    return placed(_ast.Call(func=function, args=values, keywords=[]), at)
 
 
 # Lookups in literals (rulings: values never become code).
@@ -182,9 +181,9 @@ def bind_lookups(tree):
 
     def bound(node):
         is_text = isinstance(node, _ast.Constant) and isinstance(node.value, str)
-        return _called(_LOOKUP, [node], node) if is_text and named.search(node.value) else node
+        return called(_LOOKUP, [node], node) if is_text and named.search(node.value) else node
 
-    _replace(tree, bound, _keeps_literals)
+    replace(tree, bound, _keeps_literals)
 
 
 def _keeps_literals(node):
@@ -216,43 +215,16 @@ def _member(members, name):
     return members.get(name) if isinstance(members, dict) else None
 
 
-# Python 2 divides whole numbers without a rest.
-
-
-def divide(tree):
-    """Divisions as Python 2 does them, unless the text asks for the new ones."""
-    if any(_is_future(node) and any(name.name == 'division' for name in node.names) for node in tree.body):
-        return
-
-    def divided(node):
-        if isinstance(node, _ast.BinOp) and isinstance(node.op, _ast.Div):
-            return _called(_DIVIDE, [node.left, node.right], node)
-        return node
-
-    _replace(tree, divided, lambda node: False)
-    for node in walk(tree):
-        if isinstance(node, _ast.AugAssign) and isinstance(node.op, _ast.Div):
-            node.op = _ast.FloorDiv() if _is_whole(node.value) else node.op
-
-
-def _is_whole(node):
-    return isinstance(node, _ast.Constant) and isinstance(node.value, int)
-
-
-def _divided(left, right):
-    return left // right if isinstance(left, int) and isinstance(right, int) else left / right
-
-
-def _replace(node, change, keeps):
+def replace(node, change, keeps):
     """Changes the expressions below a node, innermost first."""
     for name, value in children(node):
         if isinstance(value, list):
             for at, part in enumerate(value):
                 if isinstance(part, _ast.AST):
-                    _replace(part, change, keeps)
+                    replace(part, change, keeps)
                     if not keeps(node):
                         value[at] = change(part)
         elif isinstance(value, _ast.AST):
-            _replace(value, change, keeps)
+            replace(value, change, keeps)
             if not keeps(node):
                 setattr(node, name, change(value))

@@ -12,6 +12,8 @@ _MEMBERS = {
     'munch': ('Munch', 'DefaultMunch', 'munchify', 'unmunchify'),
     'bunch': ('Bunch', 'bunchify', 'unbunchify'),
 }
+# What translated scripts get instead of modules that want bytes.
+_FOR_PYTHON2 = {'_tenon_%s' % name: '%s_members' % name for name in ('base64', 'hashlib', 'hmac')}
 # Modules that talk or wait when they are imported.
 _NEVER = ('antigravity', 'this', 'idlelib', 'turtle', 'tkinter', 'site')
 
@@ -21,7 +23,7 @@ class _Shims:
 
     @staticmethod
     def find_spec(name, _path=None, _target=None):
-        return ModuleSpec(name, _Shims) if name in _MEMBERS else None
+        return ModuleSpec(name, _Shims) if name in _MEMBERS or name in _FOR_PYTHON2 else None
 
     @staticmethod
     def create_module(_spec):
@@ -29,6 +31,10 @@ class _Shims:
 
     @staticmethod
     def exec_module(module):
+        if module.__name__ in _FOR_PYTHON2:
+            from . import python2_meaning
+            vars(module).update(getattr(python2_meaning, _FOR_PYTHON2[module.__name__])())
+            return
         for name in _MEMBERS[module.__name__]:
             setattr(module, name, getattr(munch, name))
 
