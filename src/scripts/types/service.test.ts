@@ -143,7 +143,7 @@ describe('log_output', () => {
     expect(seen).toMatchObject([{ kind: 'script.failed', log: [] }]);
   });
 
-  test.each(['true', '', '1', 'x'])('%j: it is', async (value) => {
+  test.each(['true', '', '1', 'x', null, ['false'], { toString: 'false' }])('%j: it is', async (value) => {
     const { handler, seen } = setUp(() => returning(1));
     const request = { parameters: { log_output: value }, headers: {}, body: undefined };
     await handler().handle(asked({ request }), call);

@@ -1,6 +1,5 @@
 // Scripts that are whole services: the `handler` slot of an operation. Invariant: the script runs with the
 // authority of whoever called the service; its own calls are one level deeper and have the requestor script.
-
 import type { Operation, ParameterValue, Result } from '../../core/operation.ts';
 import type { Exchange, HandlerSource, ScriptHandler, ScriptHandlers } from '../../core/script.ts';
 import type { Compiler } from '../compiler.ts';
@@ -97,6 +96,7 @@ class ServiceScript implements ScriptHandler {
   }
 }
 
+// A list or a map (`log_output[x]=1`) says neither yes nor no.
 function isOff(value: ParameterValue | undefined): boolean {
-  return value !== undefined && /^(false|0|off|no|n|f)$/i.test(String(value));
+  return typeof value !== 'object' && /^(false|0|off|no|n|f)$/i.test(String(value));
 }

@@ -1,6 +1,12 @@
 // The types of scripted services: configuration, what is stored, and what is answered without the script.
 import { describe, expect, it } from 'vitest';
-import { anonymous, type Message, type Operation, type Requestor } from '../../core/operation.ts';
+import {
+  anonymous,
+  type Message,
+  type Operation,
+  type ParameterValue,
+  type Requestor,
+} from '../../core/operation.ts';
 import type { CallContext, ServiceSettings, ServiceType } from '../../core/service.ts';
 import { serviceTypeSuite } from '../suite.ts';
 import { type PlannedHandlers, plannedHandlers, said } from './handler-fixture.ts';
@@ -193,8 +199,10 @@ describe('as_access_list', () => {
     expect(handlers.asked).toEqual([]);
   });
 
-  it.each<[string, object, Partial<Operation>, string]>([
+  it.each<[string, object, Partial<Operation>, ParameterValue]>([
     ['when it is switched off', {}, {}, 'false'],
+    ['when it is a map', {}, {}, { toString: '1' }],
+    ['when it is a list', {}, {}, ['true']],
     ['when the script implements it', { implements_access_list: true }, {}, 'true'],
     ['when nothing is read', {}, { action: 'POST' }, 'true'],
   ])('is left to the script %s', async (_when, config, operation, value) => {

@@ -71,6 +71,8 @@ export function flawOf(service: string, flaw: string): string {
   return `Script 'service.${service}' can not be loaded: ${flaw}.`;
 }
 
+// `?as_access_list` alone says yes; a list or a map says neither yes nor no.
 function isOn(value: ParameterValue | undefined): boolean {
-  return value === null || (value !== undefined && /^(|true|1|on|yes|y|t)$/i.test(String(value)));
+  if (value === null) return true;
+  return typeof value !== 'object' && /^(|true|1|on|yes|y|t)$/i.test(String(value));
 }
