@@ -14,6 +14,15 @@ const script = {
   content: 'const answer: number = 6 * 7;\nreturn answer;',
 };
 
+/** The same for the runners that read their texts themselves. */
+const texts: Readonly<Record<string, string>> = { python3: 'return 6 * 7', php: 'return 6 * 7;' };
+
+const settings: Readonly<Record<string, string>> = {
+  nodejs: 'DF_NODEJS_PATH',
+  python3: 'DF_PYTHON3_PATH',
+  php: 'DF_PHP_PATH',
+};
+
 /** Whether scripts can be compiled and run here, in every language that is installed. */
 export async function checkScripts(config: Config): Promise<Finding> {
   const compiled = await new Compiler({ runners: new Map() }).compile(script);
@@ -22,23 +31,31 @@ export async function checkScripts(config: Config): Promise<Finding> {
   const about = { runnersMin: 1, observe: () => {}, platformConfig: {}, sandbox };
   const runners = createRunners({ ...config, ...about });
   try {
-    if (runners.size === 0) return failed('no language can be run', 'Install the package again.');
-    const broken: string[] = [];
-    for (const [language, runner] of runners) {
-      const outcome = await runner.run(invocationOf(compiled.program));
-      if (outcome.kind !== 'finished' || outcome.returned !== '42')
-        broken.push(`${language}: ${reasonOf(outcome)}`);
-    }
-    if (broken.length > 0)
-      return failed(broken.join('; '), 'Check DF_NODEJS_PATH, and that this user may start it.');
-    return {
-      status: 'ok',
-      message: `a script ran in ${[...runners.keys()].join(', ')} (${config.nodePath})`,
-    };
+    return await tryAll(runners, compiled.program);
   } finally {
     await Promise.all([...runners.values()].map((runner) => runner.stop()));
     await sandbox.close();
   }
+}
+
+async function tryAll(runners: ReadonlyMap<string, Runner>, compiled: Program): Promise<Finding> {
+  const [ran, absent, broken]: [string[], string[], [string, string][]] = [[], [], []];
+  for (const [language, runner] of runners) {
+    const code = texts[language];
+    const program = code === undefined ? compiled : { ...compiled, hash: language, code };
+    const outcome = await runner.run(invocationOf(program));
+    if (outcome.kind === 'finished' && outcome.returned === '42') ran.push(language);
+    else if (outcome.kind === 'unavailable') absent.push(outcome.message);
+    else broken.push([language, reasonOf(outcome)]);
+  }
+  const [first] = broken;
+  if (first !== undefined) {
+    const message = broken.map(([language, reason]) => `${language}: ${reason}`).join('; ');
+    return failed(message, `Check ${settings[first[0]]}, and that every user may start it.`);
+  }
+  const message = [`a script ran in ${ran.join(', ')}.`, ...absent].join(' ');
+  if (ran.length === 0) return failed(message, 'Install the package again.');
+  return { status: 'ok', message };
 }
 
 function failed(message: string, remedy: string): Finding {

@@ -5,6 +5,7 @@ import { lstatSync, mkdtempSync, opendirSync, rmdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { limits } from '../core/limits.ts';
+import { ownPrefix } from './leftovers.ts';
 
 const megabyte = 1_048_576;
 // How long the rest of a group may take to die before its folder is cleared.
@@ -16,7 +17,7 @@ export class WorkFolder {
   readonly path: string;
 
   constructor(parent: string, language: string) {
-    this.path = mkdtempSync(join(parent, `tenon-${language}-`));
+    this.path = mkdtempSync(join(parent, ownPrefix(language)));
   }
 
   /** What it holds too much of; undefined when all is well. Looks at no more than is allowed. */

@@ -2,6 +2,7 @@
 // Invariant: the level that is reported is what the self-test found, not what was asked for.
 import { tmpdir } from 'node:os';
 import { PlatformError } from '../../core/errors.ts';
+import { clearLeftovers } from '../leftovers.ts';
 import type { Sandbox, SandboxLevel } from '../sandbox.ts';
 import { findLaunchers, type Launcher, lookAround, type Offer } from './ground.ts';
 import { KernelSandbox } from './kernel-sandbox.ts';
@@ -54,6 +55,7 @@ export async function openSandbox(options: SandboxOptions = {}): Promise<OpenSan
 }
 
 async function openBest(options: SandboxOptions): Promise<OpenSandbox> {
+  clearLeftovers(new RuntimeFolder().parent ?? tmpdir()).catch(() => {});
   const problems: string[] = [];
   const launchers = options.launchers ?? findLaunchers();
   for (const launcher of launchers.length > 0 ? launchers : [undefined]) {

@@ -92,15 +92,6 @@ describe('a runtime folder', () => {
     expect(existsSync(join(copy, '..', '..'))).toBe(false);
   });
 
-  it('clears away those of servers that are gone, and leaves those of others', () => {
-    const gone = join(place, 'tenon-runtime-4194304-abc');
-    const alive = join(place, `tenon-runtime-${process.ppid}-abc`);
-    mkdirSync(gone);
-    mkdirSync(alive);
-    folder.reachable(join(place, 'home', 'programs'));
-    expect([existsSync(gone), existsSync(alive)]).toEqual([false, true]);
-  });
-
   it('has no place where every folder is closed', () => {
     const closed = new RuntimeFolder([join(place, 'home'), join(place, 'nothing')]);
     expect(closed.parent).toBeUndefined();

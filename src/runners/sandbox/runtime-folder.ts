@@ -7,7 +7,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -17,9 +16,8 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { limits } from '../../core/limits.ts';
+import { ownPrefix } from '../leftovers.ts';
 import { copyTree, signatureOf, touchTree } from './tree-copy.ts';
-
-const prefix = 'tenon-runtime-';
 
 /** Where runners' files may lie, best first. */
 const places = [tmpdir(), '/tmp', '/var/tmp', '/run', '/dev/shm'];
@@ -97,27 +95,9 @@ export function isOpenToAll(path: string): boolean {
 }
 
 function makeFolder(parent: string): string {
-  clearLeftovers(parent);
-  const path = mkdtempSync(join(parent, `${prefix}${process.pid}-`));
+  const path = mkdtempSync(join(parent, ownPrefix('runtime')));
   chmodSync(path, 0o755);
   // Our programs are modules; Node asks the folders above them.
   writeFileSync(join(path, 'package.json'), '{"type":"module"}\n', { mode: 0o644 });
   return path;
-}
-
-// Of servers that were killed.
-function clearLeftovers(parent: string): void {
-  for (const name of readdirSync(parent).filter((name) => name.startsWith(prefix))) {
-    const pid = Number(name.slice(prefix.length).split('-')[0]);
-    if (!isAlive(pid)) rmSync(join(parent, name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
