@@ -10,6 +10,7 @@ import { limits } from '../core/limits.ts';
 import { loadMasterKey } from '../security/master-key.ts';
 import { createSqliteStore } from '../store/sqlite.ts';
 import { nearest } from './nearest.ts';
+import { installedPackages } from './packages/index.ts';
 import { checkSandbox } from './sandbox-check.ts';
 import { checkScripts } from './script-check.ts';
 
@@ -33,6 +34,7 @@ export const checks: Readonly<Record<string, Check>> = {
   port: checkPort,
   sandbox: checkSandbox,
   scripts: checkScripts,
+  packages: checkPackages,
   'sample database': checkSample,
 };
 
@@ -168,6 +170,13 @@ async function isTenon(host: string, port: number): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+function checkPackages(config: Config): Finding {
+  const counts = Object.entries(installedPackages(config)).map(
+    ([language, packages]) => `${language} ${packages.length}`,
+  );
+  return ok(counts.join(', '));
 }
 
 function checkSample({ home }: Config): Finding {

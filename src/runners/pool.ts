@@ -52,6 +52,7 @@ export class RunnerPool implements Runner {
   #retryAt = 0;
   #isStopped = false;
   #onEmpty: (() => void) | undefined;
+  #end: Promise<void> | undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -68,6 +69,12 @@ export class RunnerPool implements Runner {
   async stop({ afterRuns = false } = {}): Promise<void> {
     if (afterRuns) await this.#idle();
     this.#isStopped = true;
+    // Whoever cannot wait for the runs may ask again.
+    this.#end ??= this.#stopAll();
+    await this.#end;
+  }
+
+  async #stopAll(): Promise<void> {
     clearInterval(this.#housekeeping);
     clearTimeout(this.#clock);
     const outcome: Outcome = { kind: 'unavailable', message: 'The server is stopping.' };

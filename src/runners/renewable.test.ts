@@ -81,6 +81,14 @@ test('a stop does not wait for what runs on an older one', async () => {
   expect(stopped.sort()).toEqual([1, 1, 2]);
 });
 
+test('a stop right after several refreshes ends all of them', async () => {
+  const { runner: each, stopped } = renewable();
+  expect(returnedBy(await each.run(invocationOf(number)))).toBe('1');
+  for (let i = 0; i < 3; i++) each.refresh();
+  await each.stop();
+  expect(new Set(stopped)).toEqual(new Set([1, 2, 3, 4]));
+});
+
 test('a language that reads its texts still does', async () => {
   runner = new RenewableRunner(() => missingRunner('php', 'it is not here'));
   expect(await runner.prepare?.({ name: 'a', content: '' })).toMatchObject({ kind: 'unavailable' });

@@ -58,12 +58,24 @@ test('administration, and a copy of the data folder', async () => {
   expect(answer.status).toBe(200);
 });
 
+test('packages', async () => {
+  const outputs = (await (await open('packages')).check()).join('');
+  expect(outputs).toMatch(/^node +greeting +1\.0\.0$/m);
+  expect(outputs).toMatch(/^No packages are installed\.$/m);
+});
+
+test('outgoing calls', async () => {
+  await (await open('outgoing-calls')).check();
+});
+
 test('all pages are tried', () => {
   const pages = readdirSync(join(root, 'docs/how-to')).sort();
   expect(pages).toEqual([
     'administration.md',
     'authority.md',
     'databases.md',
+    'outgoing-calls.md',
+    'packages.md',
     'scripted-services.md',
     'scripts.md',
   ]);

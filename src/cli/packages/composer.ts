@@ -1,6 +1,6 @@
 // Packages of PHP, by Composer. Invariant: neither scripts nor plugins of packages run unless that was
 // allowed.
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CommandError } from '../failure.ts';
 import type { InstalledPackage, ManagerOptions, PackageManager } from './manager.ts';
@@ -25,6 +25,9 @@ export function composer({
       await run(folder, 'install', '--no-dev', '--prefer-dist', ...scripts);
     },
     add: async (folder, specs) => {
+      // Composer makes the list itself when it adds a package, but not when it is told of a folder.
+      const list = join(folder, 'composer.json');
+      if (!existsSync(list)) writeFileSync(list, '{}\n');
       const wanted: string[] = [];
       for (const spec of specs) {
         const local = localPackage(spec);

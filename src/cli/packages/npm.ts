@@ -9,7 +9,14 @@ export function npm({ allowsScripts }: ManagerOptions): PackageManager {
   const run = (folder: string, ...args: string[]) =>
     runTool({
       command: findTool('npm', 'Install Node.js with npm: https://nodejs.org'),
-      args: [...args, '--no-audit', '--no-fund', ...(allowsScripts ? [] : ['--ignore-scripts'])],
+      // What is local is copied: runners see only what lies in their own folder.
+      args: [
+        ...args,
+        '--no-audit',
+        '--no-fund',
+        '--install-links',
+        ...(allowsScripts ? [] : ['--ignore-scripts']),
+      ],
       folder,
     });
   return {
@@ -19,8 +26,7 @@ export function npm({ allowsScripts }: ManagerOptions): PackageManager {
     },
     add: async (folder, specs) => {
       prepare(folder);
-      // What is local is copied: runners see only what lies in their own folder.
-      await run(folder, 'install', '--install-links', ...specs.map(absolute));
+      await run(folder, 'install', ...specs.map(absolute));
     },
     remove: async (folder, names) => {
       await run(folder, 'uninstall', ...names);

@@ -1,5 +1,14 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -63,6 +72,19 @@ describe('node', () => {
     expect(statSync(fileOf('node/installed.txt')).mtimeMs).toBeGreaterThan(before);
     expect((await packages(['remove', 'nodejs', 'greeting'])).code).toBe(0);
     expect(await listed()).toMatchObject({ node: [] });
+  });
+
+  test('a folder is copied, and installed again from where it is', async () => {
+    const folder = join(root, 'as-folder');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'package.json'), '{"name": "as-folder", "version": "1.0.0"}');
+    writeFileSync(join(folder, 'index.js'), '');
+    expect((await packages(['add', 'node', './as-folder'])).code).toBe(0);
+    const copy = fileOf('node/node_modules/as-folder');
+    expect(lstatSync(copy).isSymbolicLink()).toBe(false);
+    rmSync(fileOf('node/node_modules'), { recursive: true });
+    expect((await packages(['install', 'node'])).code).toBe(0);
+    expect(existsSync(join(copy, 'index.js'))).toBe(true);
   });
 
   test('a package runs no script of its own unless that is allowed', async () => {
