@@ -30,7 +30,7 @@ const traces: [leave: string, look: string, clean: unknown][] = [
   ['class_alias("stdClass", "Evil");', 'return class_exists("Evil") ? "left" : "clean";', 'clean'],
   ['class S { static $v = 0; } S::$v = 5;', 'class S { static $v = 1; } return S::$v;', 1],
   ['ini_set("precision", "3");', 'return ini_get("precision");', '14'],
-  ['ini_set("memory_limit", "32M");', 'return ini_get("memory_limit");', '240M'],
+  ['ini_set("memory_limit", "32M");', 'return ini_get("memory_limit");', '192M'],
   ['error_reporting(1);', 'return error_reporting();', 32_767],
   ['set_error_handler(fn() => true);', '$x = $y; return 1;', 1],
   [
