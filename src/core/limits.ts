@@ -77,7 +77,11 @@ export const limitTable = {
   lookupValue: limit(10_000, 'characters', 'every lookup is held in memory and given to scripts'),
   warningChars: limit(1_000, 'characters', 'a warning travels in a header, and proxies cut long headers'),
   labelText: limit(255, 'characters', 'names, labels and addresses; the width of their columns'),
-  definitionBytes: limit(1_048_576, 'bytes', 'a service definition is text that a person wrote'),
+  definitionBytes: limit(
+    262_144,
+    'bytes',
+    'YAML of this length blocks the event loop for a third of a second',
+  ),
   definitionPaths: limit(1_000, 'paths', 'a path of a scripted service is compared with all of its length'),
   scriptPaths: limit(
     1_000,

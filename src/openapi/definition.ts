@@ -63,8 +63,9 @@ function parseYaml(content: string): unknown {
     if (error !== undefined) throw error;
     return document.toJS();
   } catch (error) {
-    const reason = error instanceof RangeError ? 'it nests too deep' : firstLine(error);
-    throw invalid(`is not valid YAML: ${reason}`);
+    // The reader of YAML calls itself for each level, and tells of its stack in its own errors, too.
+    const reason = firstLine(error);
+    throw invalid(`is not valid YAML: ${/call stack/.test(reason) ? 'it nests too deep' : reason}`);
   }
 }
 
