@@ -244,6 +244,16 @@ describe('inner calls', () => {
     expect(requestors).toEqual(['script/script/1', 'http/api/0']);
   });
 
+  test('a service whose script asks says so', async () => {
+    const requestors: string[] = [];
+    const built = house(async (operation, context) => {
+      requestors.push(`${operation.origin}/${operation.requestor}/${operation.depth}`);
+      return operation.depth === 0 ? await context.call(again, 'script') : ok(1);
+    });
+    await built.dispatcher.dispatch(ask());
+    expect(requestors).toEqual(['http/api/0', 'script/script/1']);
+  });
+
   test('an inner call acts for the same principal', async () => {
     const built = house(async (operation, context) =>
       operation.depth === 0 ? await context.call(again) : ok(operation.principal === admin),

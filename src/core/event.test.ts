@@ -14,6 +14,16 @@ describe('event names', () => {
     expect(eventResource({ name: 'hr._table.get', drop: 1 }, ['_table'])).toBe('');
   });
 
+  test('event.resource of a path with placeholders is their values', () => {
+    const name = 'shop.orders.{id}.lines.{line}.get';
+    const placeholders = [['{id}', 1] as const, ['{line}', 3] as const];
+    expect(eventResource({ name, drop: 0, placeholders }, ['orders', '7', 'lines', '2'])).toEqual({
+      '{id}': '7',
+      '{line}': '2',
+    });
+    expect(eventResource({ name, drop: 0, placeholders }, ['orders'])).toEqual({ '{id}': '', '{line}': '' });
+  });
+
   test.each([
     ['hr._table.todo.get.pre_process', 'hr._table.todo.get', 'GET', 'pre_process'],
     [

@@ -78,6 +78,14 @@ function setUp() {
       made.push(service);
       return service;
     },
+    prepare: ({ name, isActive, config }) => {
+      if (config.database === 'refused')
+        throw new Error(`${name} is refused${isActive ? ' while active' : ''}`);
+      const { database } = config;
+      return typeof database === 'string' ? { ...config, database: database.trim() } : config;
+    },
+    flaw: async ({ config }) =>
+      config.database === 'odd' ? `odd, with ${String(config.password)}` : undefined,
   };
   const observe = (observation: Observation) => void observations.push(observation);
   const services = new Services({ types: [type], secrets, observe });
@@ -190,6 +198,22 @@ describe('replacing', () => {
     expect(made.map((service) => service.settings.label)).toEqual(['hr', 'crm', 'CRM']);
   });
 
+  it('makes anew what has another definition, or a definition that may tell another description', () => {
+    const { services, made } = setUp();
+    const document = { content: '{}', format: 0 };
+    services.reload([record('hr', { document })]);
+    services.reload([record('hr', { document, description: 'new' })]);
+    services.reload([record('hr', { document: { ...document, format: 1 }, description: 'new' })]);
+    services.reload([record('hr', { description: 'new' })]);
+    services.reload([record('hr', { description: 'newer' })]);
+    expect(made.map(({ settings }) => [settings.document?.format, settings.description])).toEqual([
+      [0, undefined],
+      [0, 'new'],
+      [1, 'new'],
+      [undefined, 'new'],
+    ]);
+  });
+
   it('closes at once what is idle: replaced, removed or switched off', async () => {
     const { services, made } = setUp();
     services.reload([record('a'), record('b'), record('c'), record('d')]);
@@ -267,6 +291,23 @@ describe('preparing a configuration', () => {
     expect(services.prepare(draft({}), record('hr', { type: 'other', config: { database: 'x' } }))).toEqual(
       {},
     );
+  });
+
+  it('is the last word of its type, which sees all that will be stored', () => {
+    const { services } = setUp();
+    expect(services.prepare(draft({ database: ' x ' }), undefined)).toEqual({ database: 'x' });
+    const stored = record('hr', { config: { database: 'refused' } });
+    expect(() => services.prepare(draft({ password: null }), stored)).toThrow('hr is refused while active');
+    const inactive = { ...draft(undefined), isActive: false };
+    expect(() => services.prepare(inactive, stored)).toThrow(/^hr is refused$/);
+  });
+
+  it('may be stored with a flaw, which its type tells from the settings in clear', async () => {
+    const { services } = setUp();
+    const config = services.prepare(draft({ database: 'odd', password: 'pa55' }), undefined);
+    expect(await services.flaw(record('hr', { config }))).toBe('odd, with pa55');
+    expect(await services.flaw(record('hr'))).toBeUndefined();
+    expect(await services.flaw(record('hr', { type: 'nope' }))).toBeUndefined();
   });
 
   it('refuses an unknown type', () => {
