@@ -14,8 +14,8 @@ export interface PythonRunnerOptions extends Surroundings {
   readonly pythonPath: string;
 }
 
-// Isolated: no variables and no folders of users are looked at. Without `site`, whose work is not needed, a start
-// takes half the time. Bytecode is not written: the folder of the program belongs to the server.
+// Isolated: no variables and no folders of users are looked at. Without `site`, whose work is not needed, a
+// start takes half the time. Bytecode is not written: the folder of the program belongs to the server.
 const flags = ['-I', '-S', '-B', '-X', 'utf8'];
 
 /** A runner for `python3`. Starts its first process at once, or with the first script when `min` is 0. */

@@ -117,7 +117,9 @@ def parse(text, file):
 def _tree(text, file):
     try:
         return compile(text, file, 'exec', ONLY_TREE, True)
-    except SyntaxError:
+    except SyntaxError as error:
+        if error.lineno is None:
+            raise SyntaxError(error.msg, (file, 1, 1, None)) from None
         raise
     except (ValueError, MemoryError, RecursionError, OverflowError) as error:
         message = 'the text nests too deeply' if isinstance(error, (MemoryError, RecursionError)) else str(error)

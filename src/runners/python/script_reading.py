@@ -27,10 +27,13 @@ _FORBIDDEN = frozenset(
     'exec eval compile open __import__ globals locals vars setattr delattr breakpoint help __builtins__ __loader__ '
     '__spec__ __build_class__'.split()
 )
-# Members, whatever they are members of, that lead into the interpreter or change a module's state.
+# Members that lead into the interpreter, whatever they are members of.
+_FRAMES = frozenset(
+    'gi_frame cr_frame ag_frame tb_frame tb_next f_globals f_locals f_back f_builtins gi_code cr_code f_code'.split()
+)
+# Members that change a module's state, or lead to other modules.
 _LEADING = frozenset(
-    'gi_frame cr_frame ag_frame tb_frame tb_next f_globals f_locals f_back f_builtins gi_code mro seed setstate '
-    'getcontext setcontext localcontext DefaultContext BasicContext ExtendedContext register register_dialect '
+    'mro seed setstate getcontext setcontext localcontext DefaultContext BasicContext ExtendedContext register register_dialect '
     'unregister_dialect field_size_limit register_namespace setfirstweekday setlocale tzset add_type '
     'FunctionType CodeType ModuleType open open_code TextIOWrapper FileIO purge reset_tzpath codecs sys os builtins '
     'modules __self__ debuglevel'.split()
@@ -287,7 +290,7 @@ class Reading:
         if isinstance(node.func, _ast.Name) and node.func.id == 'getattr':
             name = node.args[1] if len(node.args) > 1 else None
             is_told = isinstance(name, _ast.Constant) and isinstance(name.value, str)
-            if not is_told or name.value.startswith('_') or name.value in _LEADING:
+            if not is_told or name.value.startswith('_') or name.value in _LEADING | _FRAMES:
                 self.is_pristine = True
         # Whoever hands a partly safe module on could do anything with it.
         given = node.args + [keyword.value for keyword in node.keywords]
@@ -306,6 +309,8 @@ class Reading:
                 self.is_pristine = True
             elif name in ('__dict__', '__class__'):
                 self.is_doubtful = True
+        elif name in _FRAMES:
+            self.is_pristine = True
         elif name in _LEADING and self._root(node) not in self._own:
             self.is_pristine = True
         module = self._module_of(node.value)
