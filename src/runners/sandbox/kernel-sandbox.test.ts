@@ -16,9 +16,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { findInterpreter } from '../interpreter.ts';
-import { openSandbox } from './index.ts';
+import { findLaunchers } from './ground.ts';
+import { type OpenSandbox, openSandbox } from './index.ts';
 
 const sandbox = await openSandbox({ memoryMb: 96 });
+// Each launcher of this machine, the best first.
+const launched = await Promise.all(findLaunchers().map((launcher) => openSandbox({ launchers: [launcher] })));
 const isContained = sandbox.level === 'L2';
 const { dropsUser } = sandbox.report;
 const folders: string[] = [];
@@ -26,7 +29,9 @@ const folders: string[] = [];
 afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
-afterAll(() => sandbox.close());
+afterAll(async () => {
+  for (const opened of [sandbox, ...launched]) await opened.close();
+});
 
 interface Ended {
   readonly code: number | null;
@@ -40,7 +45,8 @@ interface Start {
   readonly args: readonly string[];
   readonly readable?: readonly string[];
   /** Called when the program has written a first line. */
-  settles?: boolean;
+  readonly settles?: boolean;
+  readonly by?: OpenSandbox;
 }
 
 function workFolder(): string {
@@ -50,9 +56,9 @@ function workFolder(): string {
 }
 
 /** Starts a program as runners are started, and waits for its end. */
-function runInside({ command, args, readable = [], settles = false }: Start): Promise<Ended> {
+function runInside({ command, args, readable = [], settles = false, by = sandbox }: Start): Promise<Ended> {
   const folder = workFolder();
-  const inside = sandbox.enclose({ command, args, folder, readable });
+  const inside = by.enclose({ command, args, folder, readable });
   const child = spawn(inside.command, inside.args, {
     cwd: folder,
     detached: true,
@@ -78,7 +84,8 @@ function runInside({ command, args, readable = [], settles = false }: Start): Pr
 
 const node = (code: string, more: Partial<Start> = {}) =>
   runInside({ command: process.execPath, args: ['-e', code], ...more });
-const shell = (code: string) => runInside({ command: '/bin/sh', args: ['-c', code] });
+const shell = (code: string, by?: OpenSandbox) =>
+  runInside({ command: '/bin/sh', args: ['-c', code], ...(by === undefined ? {} : { by }) });
 const foundPath = (names: readonly string[]) => {
   const found = findInterpreter({ given: '', names });
   return 'path' in found ? found.path : '';
@@ -86,9 +93,9 @@ const foundPath = (names: readonly string[]) => {
 const python = foundPath(['python3']);
 const php = foundPath(['php']);
 
-describe.runIf(isContained)('a program inside', () => {
+describe.runIf(isContained).each(launched)('a program behind the launcher in $report.launcher', (by) => {
   it('has no rights, no way to get any, and no user of anybody', async () => {
-    const { output } = await shell('while read -r line; do echo "$line"; done < /proc/$$/status');
+    const { output } = await shell('while read -r line; do echo "$line"; done < /proc/$$/status', by);
     expect(output).toMatch(/^NoNewPrivs:\s1$/m);
     expect(output).toMatch(/^Seccomp:\s2$/m);
     expect(output).toMatch(/^Cap(Eff|Prm|Inh|Amb):\s0{16}$/m);
@@ -97,10 +104,23 @@ describe.runIf(isContained)('a program inside', () => {
   });
 
   it('gets descriptor 3 and none of the launcher', async () => {
-    const { output } = await shell('for n in $(seq 0 40); do [ -e /proc/$$/fd/$n ] && echo $n; done');
+    const { output } = await shell('for n in $(seq 0 40); do [ -e /proc/$$/fd/$n ] && echo $n; done', by);
     expect(output.split('\n').filter((line) => Number(line) < 10)).toEqual(['0', '1', '2', '3']);
   });
 
+  it('has signals as the system sets them', async () => {
+    const { output } = await shell('while read -r line; do echo "$line"; done < /proc/$$/status', by);
+    expect(output).toMatch(/^SigIgn:\s0{16}$/m);
+    expect(output).toMatch(/^SigBlk:\s0{16}$/m);
+  });
+
+  it('that is not there says so', async () => {
+    const { code, output } = await runInside({ command: '/nowhere/tool', args: [], by });
+    expect([code, output]).toEqual([126, 'sandbox: start /nowhere/tool: No such file or directory']);
+  });
+});
+
+describe.runIf(isContained)('a program inside', () => {
   it('writes to its work folder, and nowhere else', async () => {
     const { output, folder } = await shell('echo a > here; echo b > ../there && echo was written; ls -a ..');
     expect(readFileSync(join(folder, 'here'), 'utf8')).toBe('a\n');
@@ -124,11 +144,6 @@ describe.runIf(isContained)('a program inside', () => {
     const args = ['-e', code, join(place, 'given', 'a'), join(place, 'b')];
     const { output } = await runInside({ command: process.execPath, args, readable: [join(place, 'given')] });
     expect(output.split('\n')).toEqual(['A', 'EACCES']);
-  });
-
-  it('that is not there says so', async () => {
-    const { code, output } = await runInside({ command: '/nowhere/tool', args: [] });
-    expect([code, output]).toEqual([126, 'sandbox: start /nowhere/tool: No such file or directory']);
   });
 
   it('is ended with all that it started by one signal to its group', async () => {
