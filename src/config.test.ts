@@ -36,6 +36,15 @@ describe('configuration', () => {
     expect(() => readConfig({ [variable]: value })).toThrow(message);
   });
 
+  test('the Python of DreamFactory counts where none is set, unless it is a Python 2', () => {
+    expect(readConfig({ DF_PYTHON_PATH: '/opt/python3' }).pythonPath).toBe('/opt/python3');
+    expect(readConfig({ DF_PYTHON_PATH: '/a/python3', DF_PYTHON3_PATH: '/b/python' }).pythonPath).toBe(
+      '/b/python',
+    );
+    expect(readConfig({ DF_PYTHON_PATH: '/usr/bin/python2.7' }).pythonPath).toBe('');
+    expect(readConfig({ DF_PYTHON_PATH: '/usr/bin/python2' }).pythonPath).toBe('');
+  });
+
   test('lists are split and trimmed', () => {
     expect(readConfig({ TENON_CORS_ORIGINS: 'https://a.example, https://b.example' }).corsOrigins).toEqual([
       'https://a.example',
