@@ -319,8 +319,9 @@ describe('script', () => {
     const pushed = await run(['script', 'push', bad], variables);
     expect(pushed).toMatchObject({ code: 0, stdout: `${bad} → hr._table.employees.get.post_process\n` });
     expect(pushed.stderr).toMatch(
-      /^warning: .*bad\.ts is stored, .*Type expected \(line 2, column 10\)\.\n$/,
+      /^warning: .*bad\.ts is stored, .*Type expected \(line 2, column 10\)\.\n {2}.*bad\.ts:2:10\n/,
     );
+    expect(pushed.stderr).toContain('\n  2 | const a: = 1;\n    |          ^\n');
     expect((await run(['script', 'list'], variables)).stdout).toMatch(
       /^EVENT +LANGUAGE +CHANGED \(UTC\) +STATE\nhr\._table\S+ +typescript .* active\n$/,
     );

@@ -19,6 +19,9 @@ export interface Answer {
   readonly warning: string | undefined;
 }
 
+/** No server answers there; one may, later. */
+export class UnreachableError extends CommandError {}
+
 const loginHelp =
   'Log in with --email and --password (TENON_ADMIN_EMAIL, TENON_ADMIN_PASSWORD), ' +
   'or give a session token with --token (TENON_TOKEN).';
@@ -77,7 +80,7 @@ async function send(base: string, path: string, { method = 'GET', body, token }:
     const warning = response.headers.get('x-tenon-warning') ?? undefined;
     return { status: response.status, body: parsed(await response.text()), warning };
   } catch (error) {
-    throw new CommandError(
+    throw new UnreachableError(
       `No server answers at ${base}${causeOf(error)}.`,
       'Start one with `tenon serve`, or name another with --server (TENON_SERVER).',
     );

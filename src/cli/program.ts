@@ -57,9 +57,9 @@ function addScript(tenon: Command): void {
   const script = tenon.command('script').description('scripts of a running server').helpCommand(false);
   clientOptions(script.command('push'))
     .description('store files as event scripts')
-    .argument('<file...>', 'JavaScript (.js, .mjs, .cjs) or TypeScript (.ts) files')
+    .argument('<file...>', 'JavaScript (.js, .mjs, .cjs), TypeScript (.ts), Python (.py) or PHP (.php) files')
     .option('--event <name>', 'event to attach one file to, e.g. hr._table.employees.get.post_process')
-    .option('--type <type>', 'nodejs or typescript; by the ending of the file unless given')
+    .option('--type <type>', 'nodejs, typescript, python3, php …; by the ending of the file unless given')
     .option('--inactive', 'store without switching on')
     .option('--no-modify', 'let the script refuse, but drop its changes of the event')
     .addHelpText(
@@ -72,6 +72,35 @@ function addScript(tenon: Command): void {
     .description('list event scripts')
     .option('--json', 'print them as JSON')
     .action(async (options) => (await import('./scripts.ts')).listScripts(options));
+  addScriptRun(script);
+  addScriptLogs(script);
+}
+
+function addScriptRun(script: Command): void {
+  clientOptions(script.command('run'))
+    .description('run a script once, with an event made up for it; nothing is stored but the run')
+    .argument('<script>', 'a file, or the name of a stored event script')
+    .option('--on <name>', 'event to run it on; its own unless given')
+    .option('--event <json>', 'the event as scripts see it, or @ and a file: {"request":{…},"response":{…}}')
+    .option('--method <verb>', 'verb of the request')
+    .option('--path <path>', 'path of the request with its query, e.g. hr/_table/employees?limit=5')
+    .option('--param <name=value...>', 'query parameters of the request')
+    .option('--language <type>', 'nodejs, typescript, python3, php …; by the ending of the file unless given')
+    .option('--timeout <ms>', 'how long it may take')
+    .option('--json', 'print everything as JSON')
+    .addHelpText('after', '\nIt runs as whoever is logged in; calls that it makes are real.')
+    .action(async (name, options) => (await import('./script-run.ts')).runScript(name, options));
+}
+
+function addScriptLogs(script: Command): void {
+  clientOptions(script.command('logs'))
+    .description('show recorded runs of scripts: failures, and what printed something')
+    .argument('[name]', 'only those of this script')
+    .option('--follow', 'go on with those that come')
+    .option('--failed', 'only those that failed')
+    .option('--limit <number>', 'how many at most', '20')
+    .option('--json', 'print each as a line of JSON')
+    .action(async (name, options) => (await import('./script-logs.ts')).showLogs(name, options));
 }
 
 function addPackages(tenon: Command): void {

@@ -53,6 +53,10 @@ describe('the script that a file is', () => {
     ['a.mjs', 'nodejs'],
     ['a.cjs', 'nodejs'],
     ['a.ts', 'typescript'],
+    ['a.mts', 'typescript'],
+    ['a.py', 'python3'],
+    ['A.PY', 'python3'],
+    ['a.php', 'php'],
   ])('%s is %s', (name, type) => {
     expect(scriptOf(file(name, ''), { event, modify: true }).type).toBe(type);
   });
@@ -60,6 +64,9 @@ describe('the script that a file is', () => {
   test.each([
     ['a line', `// @event ${event}\n`],
     ['a block', `/**\n * Does it.\n * @event ${event}\n */\ncode();\n`],
+    ['a line of Python', `# Does it.\n# @event ${event}\nprint(1)\n`],
+    ['a block of PHP', `<?php\n/**\n * @event ${event}\n */\n`],
+    ['a line of PHP', `<?php // @event ${event}\n`],
     ['after a hashbang', `#!/usr/bin/env node\n// Does it.\n\n// @event ${event}\n`],
   ])('its event is in the opening comment: %s', (_form, content) => {
     expect(scriptOf(file('header.js', content), { modify: true }).name).toBe(event);
@@ -70,7 +77,9 @@ describe('the script that a file is', () => {
       scriptOf(file('late.js', `const a = 1;\n// @event ${event}\n`), { modify: true }),
     );
     expect(error.message).toContain('no event to attach it to');
-    expect(error.remedy).toContain('// @event <name>');
+    expect(error.remedy).toContain("'// @event <name>'");
+    const python = refusal(() => scriptOf(file('late.py', `a = 1\n# @event ${event}\n`), { modify: true }));
+    expect(python.remedy).toContain("'# @event <name>'");
   });
 
   test('its event may stand in a JSON file beside it', () => {

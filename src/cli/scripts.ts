@@ -1,10 +1,9 @@
 // `tenon script push` and `tenon script list`: event scripts of a running server, from files.
 // Invariant: all files are read and understood before the first is sent, so a bad one changes nothing.
-import { existsSync, readFileSync } from 'node:fs';
-import { extname } from 'node:path';
 import { parseEventName } from '../core/event.ts';
 import { Client, type ClientOptions } from './client.ts';
 import { CommandError } from './failure.ts';
+import { contentOf, eventOfFile, excerpt, spotIn, typeOf } from './script-file.ts';
 
 /** Options of `script push`. */
 export interface PushOptions extends ClientOptions {
@@ -25,13 +24,6 @@ interface EventScript {
 
 type ListedScript = Omit<EventScript, 'content'> & { readonly last_modified_date: string };
 
-const types = new Map([
-  ['.js', 'nodejs'],
-  ['.mjs', 'nodejs'],
-  ['.cjs', 'nodejs'],
-  ['.ts', 'typescript'],
-]);
-
 /** Stores the files as event scripts, one line of output each. */
 export async function pushScripts(files: readonly string[], options: PushOptions): Promise<void> {
   if (options.event !== undefined && files.length > 1) {
@@ -47,6 +39,8 @@ export async function pushScripts(files: readonly string[], options: PushOptions
     console.log(`${file} → ${script.name}${script.is_active ? '' : ' (inactive)'}`);
     if (warning !== undefined) {
       console.error(`warning: ${file} is stored, but calls of its event will fail: ${warning}`);
+      const spot = spotIn(warning);
+      if (spot !== undefined) console.error(excerpt(file, script.content, spot));
     }
   }
 }
@@ -81,13 +75,7 @@ export function scriptOf(
   file: string,
   options: Pick<PushOptions, 'event' | 'type' | 'inactive' | 'modify'>,
 ): EventScript {
-  const type = options.type ?? types.get(extname(file));
-  if (type === undefined) {
-    throw new CommandError(
-      `${file}: the language is not known by its ending.`,
-      'Name it with --type nodejs.',
-    );
-  }
+  const type = typeOf(file, options.type);
   const content = contentOf(file);
   return {
     name: eventOf(file, content, options.event),
@@ -98,21 +86,13 @@ export function scriptOf(
   };
 }
 
-function contentOf(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
-    throw new CommandError(`${file} cannot be read (${reason}).`);
-  }
-}
-
 function eventOf(file: string, content: string, given: string | undefined): string {
-  const event = given ?? eventInHeader(content) ?? eventBeside(file);
+  const event = given ?? eventOfFile(file, content);
   if (event === undefined) {
+    const sign = /\.py$/i.test(file) ? '#' : '//';
     throw new CommandError(
       `${file}: no event to attach it to.`,
-      "Name it with --event, or write '// @event <name>' at the top of the file.",
+      `Name it with --event, or write '${sign} @event <name>' at the top of the file.`,
     );
   }
   const parsed = parseEventName(event);
@@ -121,21 +101,4 @@ function eventOf(file: string, content: string, given: string | undefined): stri
     `${file}: '${event}' is no name of an event script.`,
     'It is service, path, verb and stage: hr._table.employees.get.post_process',
   );
-}
-
-// Only the comment that the file opens with counts, so that no string further down is taken for it.
-function eventInHeader(content: string): string | undefined {
-  const header = /^(?:#!.*\n)?(?:\s*(?:\/\/.*|\/\*[\s\S]*?\*\/))*/.exec(content)?.[0] ?? '';
-  return /@event\s+(\S+)/.exec(header)?.[1];
-}
-
-function eventBeside(file: string): string | undefined {
-  const beside = `${file.slice(0, -extname(file).length)}.json`;
-  if (!existsSync(beside)) return undefined;
-  try {
-    const { event } = JSON.parse(readFileSync(beside, 'utf8'));
-    return typeof event === 'string' ? event : undefined;
-  } catch {
-    throw new CommandError(`${beside} is not valid JSON.`);
-  }
 }

@@ -111,6 +111,7 @@ export const limitTable = {
   runOutputChars: limit(16_384, 'characters per recorded run', 'the server log has the rest'),
   runErrorChars: limit(8_192, 'characters of a recorded message or stack', 'deep stacks repeat themselves'),
   runPage: limit(100, 'runs', 'the newest ones, unless a limit is given'),
+  logPollMs: limit(1_000, 'ms', 'how often a command that follows the log of runs looks for more'),
   runRetentionDays: limit(30, 'days', 'failures are looked into within a month'),
   runRetentionCount: limit(10_000, 'runs', 'some 10 MB of the system database'),
   runTrimMs: limit(600_000, 'ms', 'how often runs that are too old are looked for'),

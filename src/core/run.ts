@@ -1,5 +1,6 @@
 // The log of runs: what is kept of a script's run once it is over, and the port of where it is kept.
 // Invariant: a record is never changed; it is dropped when it is too old or one too many.
+import type { EventName, Stage } from './event.ts';
 import type { LogLine } from './observe.ts';
 import type { Action, Message, Operation, Origin, Principal, Result } from './operation.ts';
 import type { Order, Where } from './query.ts';
@@ -96,8 +97,9 @@ export interface Trial {
     readonly allowModification: boolean;
     readonly timeoutMs: number | undefined;
   };
-  /** The event it is tried on, with its stage: `hr._table.todo.get.pre_process`. */
-  readonly event: string;
+  /** The event it is tried on. */
+  readonly event: EventName;
+  readonly stage: Exclude<Stage, 'queued'>;
   /** What the event tells of; its principal is whose authority the script has. */
   readonly operation: Operation;
   /** The answer that a post_process script finds. */

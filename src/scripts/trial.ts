@@ -1,6 +1,5 @@
 // Runs a script once on an event that was made up for it. Invariant: nothing is bound or stored, and what
 // the script leaves is applied to the made-up exchange only; the calls it makes are real.
-import { parseEventName } from '../core/event.ts';
 import type { RunRecord, Trial, TrialEnd } from '../core/run.ts';
 import type { Exchange } from '../core/script.ts';
 import type { Compiler } from './compiler.ts';
@@ -22,27 +21,27 @@ export async function tryScript(
   trial: Trial,
   { compiler, runs, view, lookups }: TrialParts,
 ): Promise<TrialEnd> {
-  const { operation, result, call } = trial;
+  const { event, stage, operation, result, call } = trial;
   const { name, type, content, allowModification, timeoutMs } = trial.script;
   const config = timeoutMs === undefined ? {} : { timeout_ms: timeoutMs };
   validateText({ type, content, config });
   const options = { active: true, allowModification, timeoutMs: timeoutOf(config), lookups };
   const script = new LoadedScript({ script: { name, language: type, content, ...options }, compiler });
   const exchange: Exchange = { operation, request: operation.request, result, headersText: undefined, call };
-  const place = placeOf(trial.event);
-  const apply = place.stage === 'pre_process' ? applyBefore : applyAfter;
+  const place: Place = { event, stage };
+  const apply = stage === 'pre_process' ? applyBefore : applyAfter;
   let finished: Finished = { returned: undefined, changes: {} };
   let record: RunRecord | undefined;
   try {
     await runs.run({
       script,
       exchange,
-      stage: place.stage,
+      stage,
       sections: view.sections(exchange, place),
       wantsChanges: true,
       settle: (ending) => {
         finished = ending;
-        if (place.stage !== '') apply(exchange, ending, { name, allowModification });
+        if (stage !== '') apply(exchange, ending, { name, allowModification });
       },
       told: (kept) => {
         record = kept;
@@ -54,11 +53,4 @@ export async function tryScript(
   }
   if (record === undefined) throw new Error('a run ended without a record');
   return { record, ...finished, request: exchange.request, result: exchange.result };
-}
-
-function placeOf(event: string): Place {
-  const parsed = parseEventName(event);
-  if (parsed === undefined) throw new Error(`'${event}' is no name of an event`);
-  const { event: name, stage } = parsed;
-  return { event: { name, drop: 2 }, stage };
 }

@@ -336,8 +336,8 @@ function endpointsOf({ name, noun, create, update, remove, upserts }: Collection
   ];
 }
 
-// `:user_id` is always bound in filters of system resources (spec §5.6).
-function withUser(options: Parameters, by: number | null): Parameters {
+/** Options with `:user_id`, which is always bound in filters of system resources (spec §5.6). */
+export function withUser(options: Parameters, by: number | null): Parameters {
   const params = isObject(options.params) ? (options.params as Parameters) : {};
   return { ...options, params: { user_id: by, ...params } };
 }

@@ -7,6 +7,7 @@ import type { Order, Where } from '../../core/query.ts';
 import type { KeptRun, RunRecord, RunRepository } from '../../core/run.ts';
 import type { Endpoint } from '../../core/service.ts';
 import { type Batch, runBatch } from './batch.ts';
+import { withUser } from './collection.ts';
 import type { SystemParts } from './parts.ts';
 import {
   countOption,
@@ -75,7 +76,7 @@ export class RunResource implements Resource {
   }
 
   async handle(call: Call): Promise<Result> {
-    const options = readOptions(call.operation);
+    const options = withUser(readOptions(call.operation), call.by);
     if (options.group !== undefined) throw invalidParameter('group', "is not supported by 'system/run'");
     // So that whoever has an answer finds its runs.
     await this.#parts.scripts.recorded();

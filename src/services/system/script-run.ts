@@ -2,7 +2,7 @@
 // log of runs. Invariant: only an administrator may, because the script is whatever the request says it is.
 import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
-import { eventName, parseEventName } from '../../core/event.ts';
+import { type EventName, eventName, parseEventName } from '../../core/event.ts';
 import { limits } from '../../core/limits.ts';
 import {
   type Action,
@@ -20,7 +20,7 @@ import { readObject, type Written } from './request.ts';
 import { answer, type Call, type Resource, recordNotFound } from './resource.ts';
 import { runView } from './run.ts';
 
-type Parts = Pick<SystemParts, 'store' | 'scripts'>;
+type Parts = Pick<SystemParts, 'store' | 'scripts' | 'services'>;
 
 const rule = { max: limits.uriBytes };
 
@@ -36,7 +36,7 @@ export function scriptRunResource(parts: Parts): Resource {
       }
       const written = readObject(call.operation);
       const script = await readScript(parts, written);
-      return answer(report(await parts.scripts.try(trialOf({ call, written, script }))));
+      return answer(report(await parts.scripts.try(trialOf(parts, { call, written, script }))));
     },
   };
 }
@@ -73,7 +73,7 @@ interface Asked {
   readonly script: Trial['script'];
 }
 
-function trialOf({ call, written, script }: Asked): Trial {
+function trialOf(parts: Parts, { call, written, script }: Asked): Trial {
   const event = readMap(written, 'event') ?? {};
   const request = readMap(event, 'request') ?? {};
   const response = event.response === undefined ? undefined : readMap(event, 'response');
@@ -89,13 +89,14 @@ function trialOf({ call, written, script }: Asked): Trial {
     request: message,
     uri: `/api/v2/${[service, ...path].join('/')}${queryOf(message.parameters)}`,
   };
-  const stage = response === undefined ? 'pre_process' : 'post_process';
-  const own = `${eventName(service, path, action)}.${stage}`;
+  const stage = named?.stage ?? (response === undefined ? 'pre_process' : 'post_process');
   return {
     script,
-    event: named === undefined ? own : named.name,
+    event: eventOf(parts, operation, named?.event),
+    stage,
     operation,
-    result: response === undefined ? resultFor(named?.stage) : readResponse(response),
+    // An after script always finds an answer.
+    result: response === undefined && stage === 'pre_process' ? undefined : readResponse(response ?? {}),
     call: (inner, run) => call.context.call(inner, 'script', run),
   };
 }
@@ -105,9 +106,32 @@ function readEvent(written: Written, script: string) {
   const on = readText(written, 'on', { max: limits.eventName });
   const name = on ?? script;
   const parsed = parseEventName(name);
-  if (parsed !== undefined && parsed.stage !== 'queued') return { name, ...parsed };
+  if (parsed !== undefined && parsed.stage !== 'queued') return { ...parsed, stage: parsed.stage };
   if (on === undefined) return undefined;
   throw invalidField('on', "must be an event with its stage, such as 'hr._table.employees.get.post_process'");
+}
+
+// The event as the service fires it, which says what `event.resource` is; the most specific one unless named.
+function eventOf(
+  { services }: Parts,
+  { service, path, action }: Operation,
+  name: string | undefined,
+): EventName {
+  const fired = eventsFired(services, { service, path, action });
+  const own = name ?? fired.at(-1)?.name ?? eventName(service, path, action);
+  return fired.find((event) => event.name === own) ?? { name: own, drop: 1 };
+}
+
+// A service that is not there fires nothing; its event can be tried all the same.
+function eventsFired(
+  services: Parts['services'],
+  { service, path, action }: Pick<Operation, 'service' | 'path' | 'action'>,
+): readonly EventName[] {
+  try {
+    return services.find(service).locate(path, action)?.events ?? [];
+  } catch {
+    return [];
+  }
 }
 
 function readAction(request: Written): Action | undefined {
@@ -179,11 +203,6 @@ function queryOf(parameters: Parameters): string {
     );
   }
   return query.size === 0 ? '' : `?${query}`;
-}
-
-// An after script always finds an answer.
-function resultFor(stage: string | undefined): Result | undefined {
-  return stage === undefined || stage === 'pre_process' ? undefined : readResponse({});
 }
 
 function readResponse(response: Written): Result {
