@@ -25,14 +25,15 @@ final class Fork
     }
 
     /**
-     * The frame that a child makes; null when it died without one. `$work` runs in the child.
+     * The frame that a child makes; null when it died without one, false when there can be no child now. `$work` runs
+     * in the child.
      * @param \Closure(): string $work
      */
-    public static function frameOf(\Closure $work): ?string
+    public static function frameOf(\Closure $work): string|false|null
     {
         $pair = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0);
-        $child = $pair === false ? -1 : pcntl_fork();
-        if ($child === -1) return null;
+        $child = $pair === false ? -1 : @pcntl_fork();
+        if ($child === -1) return false;
         if ($child === 0) {
             fclose($pair[0]);
             self::$way = $pair[1];

@@ -153,15 +153,20 @@ final class Loop
     {
         $this->flush();
         $program = $run->program;
-        $isApart = $program->isPristine && Fork::isPossible();
         if ($program->isPristine && $program->text !== null) $this->loadExtensions($program->text);
-        $frame = $isApart ? Fork::frameOf(fn (): string => $this->performed($run)) : $this->performed($run);
+        $work = fn (): string => $this->performed($run);
+        $frame = $program->isPristine && Fork::isPossible() ? Fork::frameOf($work) : false;
         // The fork died without a word, and says by that how it ended.
         if ($frame === null) exit(71);
-        $isLast = $program->isPristine && !$isApart;
-        if ($isLast) $frame = self::retiring($frame);
-        elseif (!$program->isPristine && ($program->text?->isSuspicious ?? false)) $frame = $this->examined($frame);
+        if ($frame === false) $frame = $this->performedHere($run);
         $this->channel->write($frame);
+    }
+
+    private function performedHere(Run $run): string
+    {
+        $frame = $this->performed($run);
+        if ($run->program->isPristine) return self::retiring($frame);
+        return $run->program->text?->isSuspicious ? $this->examined($frame) : $frame;
     }
 
     private function performed(Run $run): string
@@ -192,9 +197,11 @@ final class Loop
             }
             return $run->answered(json_encode(['isPristine' => $text->isPristine, 'isQuick' => $text->isQuick]));
         };
-        $frame = Fork::isPossible() ? Fork::frameOf($work) : $work();
+        $frame = Fork::isPossible() ? Fork::frameOf($work) : false;
+        if ($frame === null) exit(71);
+        if ($frame === false) $frame = $work();
         Run::$current = null;
-        $this->channel->write($frame ?? exit(71));
+        $this->channel->write($frame);
     }
 
     private function loadExtensions(ScriptText $text): void
