@@ -144,6 +144,21 @@ describe('a script that is a service', () => {
     ]);
   });
 
+  test.each([
+    ['nodejs', "return await platform.api.get('math');"],
+    [
+      'python3',
+      "answer = platform.api.get('math')\n" +
+        "return {'content': json.loads(answer.read()), 'status_code': answer.status}",
+    ],
+    ['php', "return $platform['api']->get('math');"],
+  ])('many chains of calls at once all come to their end: %s', async (type, content) => {
+    await service(content, { type });
+    const chains = Array.from({ length: 12 }, () => server.ask('/api/v2/math'));
+    const statuses = (await Promise.all(chains)).map(({ status }) => status);
+    expect(statuses).toEqual(chains.map(() => 508));
+  });
+
   test('prints into the log, unless log_output says no', async () => {
     await service("console.log('printed'); return 1;");
     for (const [query, log] of [
