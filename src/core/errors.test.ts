@@ -5,7 +5,7 @@ import { limits, limitTable } from './limits.ts';
 describe('error catalogue', () => {
   test('every code has a family and an error status', () => {
     for (const [code, status] of Object.entries(catalog)) {
-      expect(code).toMatch(/^(request|access|script|service|queue|config)\.[a-z_]+$/);
+      expect(code).toMatch(/^(request|access|script|service|queue|config|egress)\.[a-z_]+$/);
       expect(status).toBeGreaterThanOrEqual(400);
       expect(status).toBeLessThan(600);
     }

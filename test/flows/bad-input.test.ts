@@ -206,7 +206,6 @@ describe('configuration', () => {
     ['service', { name: 'fine', type: 'sqlite', config: { database: 5 } }, /database/],
     ['event_script/shop._table.item.get.before', { type: 'nodejs', content: '' }, /before/],
     ['event_script/shop._table.item.get.pre_process', { type: 'ruby', content: '' }, /ruby/],
-    ['event_script/shop._table.item.get.pre_process', { type: 'php', content: '1;', is_active: true }, /php/],
     ['event_script/shop._table.item.get.pre_process', { type: 'nodejs', content: 5 }, /content/],
     ['event_script/shop._table.item.get.pre_process', { content: '1' }, /type/],
     ['event_script/shop._table.item.get.queued', { type: 'nodejs', content: '1', is_active: true }, /queue/],

@@ -49,12 +49,21 @@ export function faultsOf(reply: Reply, { method, path, sent = '' }: Asked, mayFa
 
 // An administrator may read in a service's configuration where its database is.
 function mayTellFolders({ status, text }: Reply, path: string): boolean {
-  return status < 300 && /service/i.test(path) && text.includes('"config":');
+  return status < 300 && /service/i.test(path) && /\bconfig\b/.test(text);
 }
 
 function envelopeFaults({ status, headers, text }: Reply): string[] {
   // As text for who accepts text only; never as something that a browser would render.
   const type = headers.get('content-type') ?? '';
+  // As XML or CSV for who asked for these: an envelope all the same.
+  if (type === 'application/xml' || type === 'text/xml; charset=UTF-8') {
+    const isWhole =
+      /<dfapi>.*<error>.*<code>.*<message>[^<]/s.test(text) && text.includes(`<status_code>${status}<`);
+    return isWhole ? [] : ['an incomplete envelope in XML'];
+  }
+  if (type === 'text/csv; charset=UTF-8') {
+    return /^code,context,message,status_code\b/.test(text) ? [] : ['an incomplete envelope in CSV'];
+  }
   if (!/^(application\/json|text\/plain; charset=UTF-8)$/.test(type)) return [`an error as '${type}'`];
   try {
     const { error } = JSON.parse(text) as { error?: Record<string, unknown> };
