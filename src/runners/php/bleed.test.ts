@@ -1,9 +1,12 @@
 // Nothing that one run leaves is seen by the next: pairs of a script that leaves something and one that looks.
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Observation } from '../../core/observe.ts';
 import type { Program, Runner } from '../../core/runner.ts';
 import { invocationOf, programOf, returnedBy, someSections } from '../suite.ts';
-import { answering, runOf, testPhp } from './php-fixture.ts';
+import { answering, phpPath, runOf, testPhp } from './php-fixture.ts';
 
 // One process, so that the next run meets what the last one left, unless the process was given up.
 let runner: Runner;
@@ -200,5 +203,47 @@ describe('a PHP run', () => {
   it('is told apart in what is observed', () => {
     const reasons = observed.flatMap((seen) => (seen.kind === 'runner.retired' ? [seen.reason] : []));
     expect(new Set(reasons)).toEqual(new Set(['a run may have left traces']));
+  });
+});
+
+describe('a PHP that cannot fork', () => {
+  let folder: string;
+  let alone: Runner;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tenon-test-'));
+    const wrapper = join(folder, 'php');
+    writeFileSync(wrapper, `#!/bin/sh\nexec ${phpPath} -d disable_functions=pcntl_fork "$@"\n`);
+    chmodSync(wrapper, 0o755);
+    alone = testPhp({ phpPath: wrapper, max: 1 });
+  });
+  afterAll(async () => {
+    await alone.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('uses each process once for what may leave something behind', async () => {
+    const pids = new Set<unknown>();
+    for (let i = 0; i < 3; i++) {
+      pids.add(returnedBy(await runOf(alone, 'function f() { return getmypid(); } return f();')));
+    }
+    expect(pids.size).toBe(3);
+  });
+
+  it('stays warm for everything else', async () => {
+    const before = returnedBy(await runOf(alone, 'return getmypid();'));
+    expect(returnedBy(await runOf(alone, 'return getmypid();'))).toBe(before);
+  });
+
+  it('reads texts and tells how runs end all the same', async () => {
+    const read = await alone.prepare?.({ name: 'a', content: 'function f() {}' });
+    expect(read).toEqual({ kind: 'ready', isPristine: true, isQuick: false });
+    expect(await alone.prepare?.({ name: 'a', content: '\n$a = ;' })).toMatchObject({
+      kind: 'flawed',
+      line: 2,
+    });
+    expect(await runOf(alone, 'exit(4);')).toMatchObject({ kind: 'exited', code: 4 });
+    expect(await runOf(alone, 'die("text");')).toMatchObject({ kind: 'exited', code: 0 });
+    const twice = await runOf(alone, 'function a() {}\nfunction a() {}');
+    expect(twice).toMatchObject({ kind: 'threw', error: { line: 2 } });
   });
 });

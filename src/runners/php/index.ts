@@ -61,6 +61,7 @@ function settings(heapMb: number): string[] {
     'zend.exception_ignore_args': 1,
     'zend.assertions': -1,
     'phar.readonly': 1,
+    'ffi.enable': 0,
     'date.timezone': 'UTC',
     default_charset: 'UTF-8',
   };

@@ -8,7 +8,8 @@ import { createPhpRunner, type PhpRunnerOptions } from './index.ts';
 
 const found = findInterpreter({ given: '', names: ['php', 'php8.4', 'php8.3', 'php8.2'] });
 
-const phpPath = 'path' in found ? found.path : '';
+/** The PHP of this machine. */
+export const phpPath = 'path' in found ? found.path : '';
 
 /** A runner with what a case sets. */
 export function testPhp(options: Partial<PhpRunnerOptions> = {}): Runner {

@@ -271,6 +271,7 @@ final class ScriptText
             },
             'resource' => EventView::META,
             '_event' => EventView::INFO,
+            '__tag__' => EventView::EVERYTHING,
             default => 0,
         };
     }

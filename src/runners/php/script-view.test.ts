@@ -75,6 +75,7 @@ describe('the event of a PHP script', () => {
     ['"{$event["request"]["method"]} $event[resource]"', 'GET todo'],
     ['(fn($key) => $event["request"][$key])("service")', 'db'],
     ['isset($event["nope"]) ? "there" : "gone"', 'gone'],
+    ['$event["__tag__"]', 'exposed_event'],
   ])('is found where %s looks', async (expression, seen) => {
     expect(await value(`return [${expression}];`)).toEqual([seen]);
   });
