@@ -1,6 +1,6 @@
 // Folders of servers that were killed before they could clear them away.
-// Invariant: a folder names the process it belongs to, and the view in which that has its number; only those of
-// processes that are gone are removed.
+// Invariant: a folder names the process it belongs to, and the view in which that has its number; only those
+// of processes that are gone are removed.
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';

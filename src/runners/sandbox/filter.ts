@@ -25,8 +25,8 @@ const denied =
   'io_uring_register modify_ldt uselib ustat _sysctl lookup_dcookie nfsservctl ' +
   // The machine itself.
   'kexec_load kexec_file_load init_module finit_module delete_module swapon swapoff reboot personality ' +
-  'acct quotactl quotactl_fd settimeofday clock_settime clock_adjtime adjtimex sethostname setdomainname syslog ' +
-  'vhangup iopl ioperm migrate_pages move_pages ' +
+  'acct quotactl quotactl_fd settimeofday clock_settime clock_adjtime adjtimex sethostname setdomainname ' +
+  'syslog vhangup iopl ioperm migrate_pages move_pages ' +
   // The network, and the sockets of other programs; pairs of streams are made below.
   'socket connect bind listen accept accept4 ' +
   // Memory and messages that no limit counts, or that outlive the process.

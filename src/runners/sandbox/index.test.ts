@@ -110,6 +110,18 @@ describe('an open sandbox', () => {
     await sandbox.close();
   });
 
+  it('of limits alone starts programs with them', async () => {
+    const { enclose } = await openSandbox({ launchers: [] });
+    const script = 'ulimit -n; ulimit -c; echo "$0 $1"';
+    const { command, args } = enclose({
+      command: '/bin/sh',
+      args: ['-c', script, 'a', 'b c'],
+      folder: place,
+      readable: [],
+    });
+    expect(execFileSync(command, [...args], { encoding: 'utf8' })).toBe('256\n0\na b c\n');
+  });
+
   it.runIf(landlock > 0)('takes the next launcher where the first does not work', async () => {
     const broken: Launcher = { language: 'perl', command: '/bin/false', args: [] };
     const sandbox = await openSandbox({ launchers: [broken, ...launchers] });

@@ -19,21 +19,21 @@ const common =
   'removexattrat 466 open_tree_attr 467 file_setattr 469';
 
 const x64 =
-  'mmap 9 ioctl 16 shmget 29 shmat 30 socket 41 connect 42 accept 43 sendto 44 bind 49 listen 50 socketpair 53 ' +
-  'clone 56 kill 62 semget 64 msgget 68 fcntl 72 truncate 76 chmod 90 chown 92 lchown 94 ptrace 101 ' +
-  'syslog 103 setpgid 109 setsid 112 setgroups 116 setresuid 117 setresgid 119 capset 126 ' +
-  'rt_sigqueueinfo 129 utime 132 uselib 134 personality 135 ustat 136 setpriority 141 sched_setparam 142 ' +
-  'sched_setscheduler 144 vhangup 153 modify_ldt 154 pivot_root 155 _sysctl 156 prctl 157 adjtimex 159 ' +
-  'chroot 161 acct 163 settimeofday 164 mount 165 umount2 166 swapon 167 swapoff 168 reboot 169 ' +
-  'sethostname 170 setdomainname 171 iopl 172 ioperm 173 init_module 175 delete_module 176 quotactl 179 ' +
-  'nfsservctl 180 setxattr 188 lsetxattr 189 removexattr 197 lremovexattr 198 tkill 200 ' +
-  'sched_setaffinity 203 lookup_dcookie 212 clock_settime 227 tgkill 234 utimes 235 mq_open 240 ' +
-  'mq_unlink 241 kexec_load 246 add_key 248 request_key 249 keyctl 250 ioprio_set 251 migrate_pages 256 ' +
-  'openat 257 fchownat 260 futimesat 261 fchmodat 268 unshare 272 move_pages 279 utimensat 280 accept4 288 ' +
-  'rt_tgsigqueueinfo 297 perf_event_open 298 fanotify_init 300 fanotify_mark 301 prlimit64 302 ' +
-  'name_to_handle_at 303 open_by_handle_at 304 clock_adjtime 305 setns 308 process_vm_readv 310 ' +
-  'process_vm_writev 311 kcmp 312 finit_module 313 sched_setattr 314 memfd_create 319 kexec_file_load 320 ' +
-  'bpf 321 userfaultfd 323';
+  'mmap 9 ioctl 16 shmget 29 shmat 30 socket 41 connect 42 accept 43 sendto 44 bind 49 listen 50 ' +
+  'socketpair 53 clone 56 kill 62 semget 64 msgget 68 fcntl 72 truncate 76 chmod 90 chown 92 ' +
+  'lchown 94 ptrace 101 syslog 103 setpgid 109 setsid 112 setgroups 116 setresuid 117 setresgid 119 ' +
+  'capset 126 rt_sigqueueinfo 129 utime 132 uselib 134 personality 135 ustat 136 setpriority 141 ' +
+  'sched_setparam 142 sched_setscheduler 144 vhangup 153 modify_ldt 154 pivot_root 155 _sysctl 156 ' +
+  'prctl 157 adjtimex 159 chroot 161 acct 163 settimeofday 164 mount 165 umount2 166 swapon 167 ' +
+  'swapoff 168 reboot 169 sethostname 170 setdomainname 171 iopl 172 ioperm 173 init_module 175 ' +
+  'delete_module 176 quotactl 179 nfsservctl 180 setxattr 188 lsetxattr 189 removexattr 197 ' +
+  'lremovexattr 198 tkill 200 sched_setaffinity 203 lookup_dcookie 212 clock_settime 227 tgkill 234 ' +
+  'utimes 235 mq_open 240 mq_unlink 241 kexec_load 246 add_key 248 request_key 249 keyctl 250 ' +
+  'ioprio_set 251 migrate_pages 256 openat 257 fchownat 260 futimesat 261 fchmodat 268 unshare 272 ' +
+  'move_pages 279 utimensat 280 accept4 288 rt_tgsigqueueinfo 297 perf_event_open 298 ' +
+  'fanotify_init 300 fanotify_mark 301 prlimit64 302 name_to_handle_at 303 open_by_handle_at 304 ' +
+  'clock_adjtime 305 setns 308 process_vm_readv 310 process_vm_writev 311 kcmp 312 finit_module 313 ' +
+  'sched_setattr 314 memfd_create 319 kexec_file_load 320 bpf 321 userfaultfd 323';
 
 const arm64 =
   'setxattr 5 lsetxattr 6 removexattr 14 lremovexattr 15 lookup_dcookie 18 fcntl 25 ioctl 29 ioprio_set 30 ' +
