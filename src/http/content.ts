@@ -42,9 +42,10 @@ export function readContent(request: IncomingMessage, bodyBytes: number): Promis
 }
 
 /**
- * The body that the content is; undefined when it is empty. Throws `request.*` for what is no text we read.
+ * The body that the content is, later only for CSV and XML; undefined when it is empty. Throws `request.*`
+ * for what is no text we read.
  */
-export async function readBody(content: Buffer, headers: IncomingHttpHeaders): Promise<Body | undefined> {
+export function readBody(content: Buffer, headers: IncomingHttpHeaders): Body | undefined | Promise<Body> {
   if (content.length === 0) return undefined;
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
@@ -58,11 +59,12 @@ export async function readBody(content: Buffer, headers: IncomingHttpHeaders): P
   return bodyOf(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text, declared);
 }
 
-async function bodyOf(text: string, declared: string): Promise<Body> {
+function bodyOf(text: string, declared: string): Body | Promise<Body> {
   if (declared === '') return Body.ofText(text, looksLikeJson(text) ? 'application/json' : 'text/plain');
   if (declared === form) return formBody(text);
-  const format = await formatOf(declared);
-  return format === undefined ? Body.ofText(text, declared) : Body.ofReadable(text, format.read, declared);
+  const format = formatOf(declared);
+  if (format === undefined) return Body.ofText(text, declared);
+  return format.then(({ read }) => Body.ofReadable(text, read, declared));
 }
 
 // `curl -d '{…}'` says that its JSON is a form: no form field begins with a bracket.

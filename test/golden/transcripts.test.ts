@@ -41,7 +41,8 @@ describe('recorded REST transcripts', () => {
       const answer = await askAgain(server, entry.request, bindings);
       for (const [name, path] of Object.entries(entry.captures ?? {})) bind(name, path, answer.body);
       const expected = { ...entry.response, ...differences[entry.id]?.ours };
-      const found = answerDifference(unescapedMessages(expected), answer, entry.compare === 'shape');
+      const isShape = entry.compare === 'shape';
+      const found = answerDifference(unescapedMessages(expected), answer, isShape);
       for (const request of entry.cleanup_after ?? []) await askAgain(server, request, bindings);
       expect(found).toBeUndefined();
     });

@@ -80,6 +80,7 @@ class Replay {
       server.observations.length = 0;
       const answer = await askAgain(server, vector.request, this.#bindings);
       const found = [
+        staleDifference(vector, answer),
         answerDifference(expectedOf(vector), answer),
         foreignDifference(vector, foreign),
         logDifference(vector, server),
@@ -226,6 +227,14 @@ class Replay {
 
 function mask(names: readonly string[], bits: readonly string[]): number {
   return names.reduce((sum, name) => sum + 2 ** bits.indexOf(name), 0);
+}
+
+// A difference that is none any more must leave the list.
+function staleDifference({ id, response }: Vector, answer: Answer): string | undefined {
+  const listed = differences[id];
+  if (listed === undefined || listed.foreign !== undefined || listed.log !== undefined) return undefined;
+  const isAsRecorded = answerDifference(unescapedMessages(response), answer) === undefined;
+  return isAsRecorded ? 'listed as a difference, but answered as recorded' : undefined;
 }
 
 function expectedOf({ id, response }: Vector) {

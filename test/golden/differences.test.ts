@@ -1,0 +1,30 @@
+import { describe, expect, test } from 'vitest';
+import { differences, later, standIns } from './differences.ts';
+import { recorded, type Transcript, type Vector } from './records.ts';
+
+const transcripts = recorded<Transcript>('transcripts.json');
+const vectors = ['nodejs', 'python3', 'php'].flatMap((language) =>
+  recorded<Vector>(`vectors-${language}.json`),
+);
+const known = new Set([...transcripts, ...vectors].map(({ id }) => id));
+
+describe('the list of differences', () => {
+  test.each(Object.entries(differences))('%s is a record, with a reason and our answer', (id, difference) => {
+    expect(known).toContain(id);
+    expect(difference.reason.length).toBeGreaterThan(20);
+    const { ours, foreign, log } = difference;
+    expect(Object.keys(ours).length > 0 || foreign !== undefined || log !== undefined).toBe(true);
+  });
+
+  test('stand-ins are for records', () => {
+    for (const id of Object.keys(standIns)) expect(known).toContain(id);
+  });
+
+  test('what is left to later parts are records', () => {
+    for (const { pattern } of later) expect(transcripts.some(({ id }) => pattern.test(id))).toBe(true);
+  });
+
+  test('every id is there once', () => {
+    expect(known.size).toBe(transcripts.length + vectors.length);
+  });
+});
