@@ -408,6 +408,37 @@ describe('what is sent back', () => {
     expect(await changesOf(code, sections)).toEqual(expected);
   });
 
+  // However it is changed: what only looks like reading is not taken for it.
+  it.each([
+    'rows += [2]',
+    'rows.append(2)',
+    'f = rows.append\nf(2)',
+    'list(map(rows.append, [2]))',
+    'import random\nrows.extend([3, 2])\nrandom.shuffle(rows)',
+    'import heapq\nheapq.heappush(rows, 0)',
+    'import operator\noperator.setitem(event.response.content, "x", 1)',
+    'list.append(rows, 2)',
+    'getattr(rows, "append")(2)',
+    'def f(x):\n  x += [2]\nf(rows)',
+    '(lambda x: x.append(2))(rows)',
+    'for rows[0] in [5]: pass',
+    '[0 for rows[0] in [5]]',
+    'event.response.content |= {"x": 1}',
+    'n = 0\nn = rows\nn += [1]',
+    'class A:\n  def __init__(self, x): x[0] = 2\nA(rows)',
+    'dict.update(event.response.content, x=1)',
+    'exec("rows.append(2)")',
+    'rows.insert(0, 0)',
+    'rows[:] = []',
+    'del rows[0]',
+    'next(rows.append(n) for n in [1])',
+  ])('is what %j did', async (code) => {
+    const changes = await changesOf(`rows = event.response.content.rows\n${code}`, {
+      responseContent: '{"rows":[1]}',
+    });
+    expect(Object.keys(changes as object)).toEqual(['responseContent']);
+  });
+
   it('of a content that is only read is nothing, however it is spelled', async () => {
     const responseContent = '{"a": 1.50, "b": "\\u00e9", "c": [1e2, {}]}';
     expect(await changesOf('x = event.response.content.b', { responseContent })).toEqual({});

@@ -78,6 +78,7 @@ class ScriptProgram:
         self.given = [name for name in ('json', 'http') if name in names or name + 'lib' in names]
         self.reading = reading
         self.mutates = reading.mutates
+        self.reads_only = reading.reads_only
         self.has_event = reading.mentions('event')
         self.has_info = reading.mentions('_event')
         self.has_platform = reading.mentions('platform') or reading.mentions('_platform')

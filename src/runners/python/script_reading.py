@@ -49,6 +49,8 @@ _MAKERS = frozenset(
 )
 # Methods that change what they are called on.
 _CHANGING = frozenset('update pop popitem append extend insert remove clear setdefault sort reverse add discard'.split())
+_LOOKING = frozenset('print hasattr getattr type issubclass hash id callable format ascii exit quit dir'.split())
+_LOOKING_MODULES = frozenset('json math datetime re string time decimal statistics hashlib base64 uuid sys os'.split())
 _EVENT = frozenset(('event', '_event', 'platform', '_platform'))
 _QUIET = frozenset(('session', 'config', 'store'))
 _FUNCTIONS = (_ast.FunctionDef, _ast.AsyncFunctionDef)
@@ -80,7 +82,8 @@ class Reading:
 
     `is_pristine`: it could leave something behind. `is_doubtful`: it sets members of something that is not known to
     be its own, so that traces are looked for after each run. `is_quick`: it ends at once and touches nothing but its
-    event. `mutates`: it changes members of anything at all.
+    event. `mutates`: it changes members of anything at all. `reads_only`: it
+    calls nothing either that could change what it is given, so that its event need not be compared with what came.
     """
 
     def __init__(self, tree):
@@ -89,6 +92,8 @@ class Reading:
         self.is_doubtful = False
         self.is_quick = True
         self.mutates = False
+        self.reads_only = True
+        self._first = {}
         self.is_async = _awaits(tree)
         self._foreign = {}
         self._bound = {}
@@ -114,6 +119,7 @@ class Reading:
         if self.is_async or any(isinstance(node, _ast.AsyncFunctionDef) for node in nodes):
             self.is_pristine = True
         self._look_at_platform(nodes)
+        self.reads_only = self.reads_only and not self.mutates and not self.is_pristine
         self.is_quick = self.is_quick and not self.is_pristine
 
     def mentions(self, name):
@@ -169,6 +175,8 @@ class Reading:
         elif isinstance(node, _ast.Assign):
             for target in node.targets:
                 self._bind_target(target, node.value)
+                if isinstance(target, _ast.Name):
+                    self._first.setdefault(target.id, []).append(node.value)
         elif isinstance(node, (_ast.AnnAssign, _ast.NamedExpr, _ast.AugAssign)):
             self._bind_target(node.target, node.value)
         elif isinstance(node, (_ast.For, _ast.AsyncFor, _ast.comprehension)):
@@ -270,6 +278,12 @@ class Reading:
                     self.is_pristine = True
         elif isinstance(node, _ast.Call):
             self._look_at_call(node)
+        elif isinstance(node, _ast.AugAssign):
+            # A list grows where it is; a number or a text that was written down makes a new one.
+            name = node.target.id if isinstance(node.target, _ast.Name) else None
+            first = self._first.get(name)
+            if not first or not all(isinstance(value, _ast.Constant) for value in first):
+                self.reads_only = False
         elif isinstance(node, _FUNCTIONS) and node.name in ('__del__', '__init_subclass__', '__set_name__'):
             self.is_pristine = True
         elif isinstance(node, _ast.ClassDef) and node.keywords:
@@ -287,6 +301,8 @@ class Reading:
                 self._sees_all = True
 
     def _look_at_call(self, node):
+        if not self._only_looks(node.func):
+            self.reads_only = False
         if isinstance(node.func, _ast.Name) and node.func.id == 'getattr':
             name = node.args[1] if len(node.args) > 1 else None
             is_told = isinstance(name, _ast.Constant) and isinstance(name.value, str)
@@ -297,6 +313,19 @@ class Reading:
         for value in given:
             if isinstance(value, _ast.Name) and self._foreign.get(value.id) in _PARTLY:
                 self.is_pristine = True
+
+    def _only_looks(self, function):
+        if isinstance(function, _ast.Name):
+            name = function.id
+            if name in self._bound:
+                # Of the text itself, where it is looked at as well; or who knows what.
+                return all(value is True for value in self._bound[name]) and name not in self._foreign
+            return name in _MAKERS or name in _LOOKING or name.endswith(('Error', 'Exception'))
+        if not isinstance(function, _ast.Attribute):
+            return False
+        root = self._root(function)
+        whole = self._foreign.get(root, root if root in ('json', 'http') else '')
+        return root in self._own or whole in _LOOKING_MODULES or isinstance(function.value, (_ast.Constant, _ast.JoinedStr))
 
     def _look_at_member(self, node):
         name = node.attr

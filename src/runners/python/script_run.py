@@ -105,8 +105,9 @@ class ScriptRun:
         returned = None if value is None else view.write(value)
         if returned in FALSY:
             returned = None
-        changes, stops = (view.changes(self.program.mutates), view.stops()) if self._wants else (UNCHANGED, False)
-        return frames.FINISHED, 0, None, returned, changes, stops
+        if self._wants and not self.program.reads_only:
+            return frames.FINISHED, 0, None, returned, view.changes(self.program.mutates), view.stops()
+        return frames.FINISHED, 0, None, returned, UNCHANGED, False
 
     def _texts(self, error, returned, changes):
         lines = self._host.output_lines()
