@@ -140,6 +140,7 @@ function innerOperation(outer: Operation, call: InnerCall, asking: Asking): Oper
     requestor,
     principal: outer.principal,
     depth: outer.depth + 1,
+    ...(outer.hops === undefined ? undefined : { hops: outer.hops }),
     request: call.request,
     uri: call.uri,
     apiVersion: outer.apiVersion,

@@ -127,6 +127,8 @@ export interface Operation {
   readonly principal: Principal;
   /** 0 for a call from outside; one more for each call from a script inside it. */
   readonly depth: number;
+  /** Calls over the network, from script to script, that led here; none when absent. */
+  readonly hops?: number;
   readonly request: Message;
   /** Path and query as received, e.g. `/api/v2/db/_table/contact?limit=1`. */
   readonly uri: string;

@@ -1,56 +1,78 @@
 // The content of an answer as text: unpacked, decoded, and never more than may be held.
-// Invariant: what is read is counted after unpacking, so that a small answer cannot become a large one.
+// Invariant: both what arrives and what becomes of it are bounded, so that a small answer cannot turn into a
+// large one.
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate, inflateRaw } from 'node:zlib';
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Headers } from '../core/operation.ts';
 
-/** What an answer says of its content, beside the content itself. */
+/** The content of an answer. */
 export interface Content {
   readonly text: string;
-  readonly bytes: number;
   /** Whether it was packed: then its length and encoding are no longer those of the text. */
   readonly wasPacked: boolean;
 }
 
-const unpackers = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-} as const;
+type Unpack = (packed: Buffer) => Promise<Buffer>;
+
+const most = { maxOutputLength: limits.egressBytes };
+const unpackGzip: Unpack = (packed) => promisify(gunzip)(packed, most);
+// With the head that its standard asks for, or without, as some servers send it.
+const unpackDeflate: Unpack = (packed) =>
+  ((packed[0] ?? 0) & 0x0f) === 8 ? promisify(inflate)(packed, most) : promisify(inflateRaw)(packed, most);
+
+const unpackers: Readonly<Record<string, Unpack>> = {
+  gzip: unpackGzip,
+  'x-gzip': unpackGzip,
+  deflate: unpackDeflate,
+  br: (packed) => promisify(brotliDecompress)(packed, most),
+};
 
 /** Encodings that an answer may have. */
 export const acceptedEncodings = 'gzip, deflate, br';
 
-/** Reads all of a body. Throws `egress.failed` when it is too large or not what its headers say. */
-export async function readContent(body: Readable, headers: Headers): Promise<Content> {
-  const announced = Number(headers['content-length'] ?? 0);
+/**
+ * Reads all of the body of an answer to `method`. Throws `egress.failed` when it is too large, and zlib's errors
+ * when it cannot be unpacked.
+ */
+export async function readContent(body: Readable, headers: Headers, method: string): Promise<Content> {
+  // What answers HEAD only tells how much there would be.
+  const announced = method === 'HEAD' ? 0 : Number(headers['content-length'] ?? 0);
+  if (announced > limits.egressBytes) {
+    // What else the body tells of its end is of no interest.
+    body.on('error', () => undefined).destroy();
+    throw tooLarge();
+  }
+  const bytes = await readBytes(body);
   const coding = (headers['content-encoding'] ?? '').trim().toLowerCase();
-  const unpack = Object.hasOwn(unpackers, coding) ? unpackers[coding as keyof typeof unpackers] : undefined;
+  const unpack = Object.hasOwn(unpackers, coding) ? unpackers[coding] : undefined;
+  const type = headers['content-type'] ?? '';
+  if (unpack === undefined || bytes.length === 0) return { text: decode(bytes, type), wasPacked: false };
+  return { text: decode(await bounded(unpack(bytes)), type), wasPacked: true };
+}
+
+async function readBytes(body: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let held = 0;
   try {
-    if (announced > limits.egressBytes) throw tooLarge();
-    const chunks: Buffer[] = [];
-    const bytes = { packed: 0, held: 0 };
-    const count = (kind: 'packed' | 'held') =>
-      async function* (source: AsyncIterable<Buffer>) {
-        for await (const chunk of source) {
-          bytes[kind] += chunk.length;
-          if (bytes[kind] > limits.egressBytes) throw tooLarge();
-          yield chunk;
-        }
-      };
-    const keep = async (source: AsyncIterable<Buffer>) => {
-      for await (const chunk of source) chunks.push(chunk);
-    };
-    if (unpack === undefined) await pipeline(body, count('held'), keep);
-    else await pipeline(body, count('packed'), unpack(), count('held'), keep);
-    const text = decode(Buffer.concat(chunks), headers['content-type'] ?? '');
-    return { text, bytes: bytes.held, wasPacked: unpack !== undefined };
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      held += chunk.length;
+      if (held > limits.egressBytes) throw tooLarge();
+      chunks.push(chunk);
+    }
   } finally {
     body.destroy();
+  }
+  return Buffer.concat(chunks);
+}
+
+async function bounded(unpacking: Promise<Buffer>): Promise<Buffer> {
+  try {
+    return await unpacking;
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge() : error;
   }
 }
 

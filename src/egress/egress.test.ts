@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, createServer as createRawServer } from 'node:net';
-import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
@@ -93,6 +93,27 @@ describe('what is allowed', () => {
     expect(observations).toMatchObject([{ kind: 'egress.finished', method: 'post', status: 201 }]);
   });
 
+  test('the number of calls that led here goes along, and scripts do not write it', async () => {
+    const headers = { 'X-Tenon-Hops': '0' };
+    await allowed().call(own('/', { headers, hops: 4 }));
+    await allowed().call(own('/', { headers }));
+    expect(seen.map((each) => each.headers['x-tenon-hops'])).toEqual(['4', undefined]);
+  });
+
+  test.each(['HEAD', 'GET'])('an answer without content to %s, whatever its head says', async (method) => {
+    const length = { 'content-length': String(limits.egressBytes + 1) };
+    answer = (_request, response) => {
+      const head = { 'content-encoding': 'gzip', ...(method === 'HEAD' ? length : {}) };
+      response.writeHead(method === 'HEAD' ? 200 : 304, head).end();
+    };
+    expect(await allowed().call(own('/', { method }))).toMatchObject({ body: '' });
+  });
+
+  test('packed nothing is nothing', async () => {
+    answer = (_request, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end();
+    expect(await allowed().call(own())).toMatchObject({ status: 200, body: '' });
+  });
+
   test.each([204, 301, 404, 500])('status %i is an answer', async (status) => {
     answer = (_request, response) => response.writeHead(status).end();
     expect(await allowed().call(own())).toMatchObject({ status, body: '' });
@@ -131,6 +152,7 @@ describe('what is allowed', () => {
   test.each([
     ['gzip', gzipSync],
     ['deflate', deflateSync],
+    ['deflate', deflateRawSync],
     ['br', brotliCompressSync],
   ] as const)('%s is unpacked', async (coding, pack) => {
     const content = pack('packed é');
@@ -386,8 +408,8 @@ describe('hosts that misbehave', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(limits.egressBytes * 4);
   });
 
-  test('content that is not what its head says', async () => {
-    answer = (_request, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('plain');
+  test.each(['gzip', 'deflate', 'br'])('content that is no %s, though its head says so', async (coding) => {
+    answer = (_request, response) => response.writeHead(200, { 'content-encoding': coding }).end('plain é');
     expect((await failure(allowed().call(own()))).message).toMatch(/cannot be unpacked/);
   });
 

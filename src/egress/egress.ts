@@ -48,7 +48,7 @@ export class Egress {
     try {
       const checked = check(call);
       told.origin = checked.url.origin;
-      const answer = await this.#follow(checked, { signal, redirects: call.redirects });
+      const answer = await this.#follow(checked, { ...call, signal });
       observe({ kind: 'egress.finished', ...told, ms: performance.now() - start, status: answer.status });
       return answer;
     } catch (thrown) {
@@ -67,12 +67,13 @@ export class Egress {
 
   async #follow(
     first: Checked,
-    { signal, redirects }: { readonly signal: AbortSignal; readonly redirects: number },
+    { signal, redirects, hops }: Pick<OutgoingCall, 'redirects' | 'hops'> & { readonly signal: AbortSignal },
   ): Promise<OutgoingAnswer> {
+    const about = hops === undefined ? { signal } : { signal, hops };
     let checked = first;
     let passed: Headers = {};
     for (let left = Math.min(redirects, limits.egressRedirects); ; left--) {
-      const answer = await this.#once(checked, signal);
+      const answer = await this.#once(checked, about);
       passed = { ...passed, ...answer.headers };
       const next: Checked | undefined = redirects > 0 ? redirected(checked, answer) : undefined;
       if (next === undefined) return { ...answer, headers: passed };
@@ -81,7 +82,10 @@ export class Egress {
     }
   }
 
-  async #once({ url, method, headers, body }: Checked, signal: AbortSignal): Promise<OutgoingAnswer> {
+  async #once(
+    { url, method, headers, body }: Checked,
+    { signal, hops }: { readonly signal: AbortSignal; readonly hops?: number },
+  ): Promise<OutgoingAnswer> {
     this.#agent ??= this.#start();
     const agent = await this.#agent;
     const defaults = { 'user-agent': 'tenon', 'accept-encoding': acceptedEncodings };
@@ -90,14 +94,14 @@ export class Egress {
       path: url.pathname + url.search,
       // Any verb may be sent, also those that undici has no word for.
       method: method as 'GET',
-      headers: { ...defaults, ...headers },
+      headers: { ...defaults, ...headers, ...(hops === undefined ? {} : { 'x-tenon-hops': String(hops) }) },
       body: body ?? null,
       signal,
       headersTimeout: limits.egressMs,
       bodyTimeout: limits.egressMs,
     });
     const received = flat(answer.headers);
-    const { text, wasPacked } = await readContent(answer.body as Readable, received);
+    const { text, wasPacked } = await readContent(answer.body as Readable, received, method);
     if (!wasPacked) return { status: answer.statusCode, headers: received, body: text };
     const { 'content-encoding': _coding, 'content-length': _length, ...rest } = received;
     return { status: answer.statusCode, headers: rest, body: text };

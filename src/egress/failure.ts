@@ -51,6 +51,7 @@ function reasonOf(code: string): string {
   if (known !== undefined) return known;
   if (/CERT|SELF_SIGNED|UNABLE_TO_|ALTNAME/.test(code))
     return `has a certificate that is not valid (${code})`;
+  if (/_ERROR__?FORMAT_|^ERR__/.test(code)) return 'answers with content that cannot be unpacked';
   if (/^HPE_/.test(code)) return 'does not answer as HTTP';
   if (/SSL|TLS|EPROTO/.test(code)) return 'does not speak TLS as we do';
   return 'could not be called';

@@ -12,9 +12,10 @@ export interface OutgoingCall {
   readonly body: string | undefined;
   /** How many redirects are followed; 0: their answer is the answer. */
   readonly redirects: number;
+  /** How many calls from script to script this one makes: a server of ours refuses too many. */
+  readonly hops?: number;
   /** For the whole call, below `limits.egressMs`. */
   readonly timeoutMs?: number;
-  readonly connectMs?: number;
   /** Ends the call when whoever asked for it is gone. */
   readonly signal?: AbortSignal;
 }
@@ -50,6 +51,7 @@ const ours = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
+  'x-tenon-hops',
 ]);
 
 // What another origin may know of a redirected call; anything else may be a credential.

@@ -49,6 +49,7 @@ export class RequestReader {
       requestor: 'api',
       principal,
       depth: 0,
+      ...(headers[hopsHeader] === undefined ? undefined : { hops: readHops(headers[hopsHeader]) }),
       request: { parameters, headers: plainHeaders(request), body },
       uri: redactUri(url),
       apiVersion,
@@ -82,6 +83,23 @@ function readAction(request: IncomingMessage, parameters: Parameters): Action {
     );
   }
   return action === 'POST' ? overriddenAction(request.headers, parameters) : action;
+}
+
+// Written by the way out of the server that a script called from, this one or another. Whoever makes it up only
+// comes nearer to the limit.
+const hopsHeader = 'x-tenon-hops';
+
+function readHops(value: string | readonly string[] | undefined): number {
+  const hops = Number(value);
+  if (!Number.isInteger(hops) || hops < 0) {
+    throw new PlatformError('request.malformed', `The header ${hopsHeader} must be a whole number.`);
+  }
+  if (hops <= limits.callDepth) return hops;
+  throw new PlatformError(
+    'request.recursion',
+    `Scripts call each other over the network for more than ${limits.callDepth} times. Give them a condition ` +
+      'that ends the chain.',
+  );
 }
 
 function checkHeaders(request: IncomingMessage): void {

@@ -28,6 +28,7 @@ const form = 'application/x-www-form-urlencoded';
 export interface Abroad {
   readonly outgoing: Outgoing;
   readonly style: ForeignStyle;
+  readonly hops: number;
 }
 
 /** The bridge of one run. */

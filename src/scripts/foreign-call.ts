@@ -22,6 +22,8 @@ export interface Outgoing {
 export interface ForeignSurroundings {
   readonly outgoing: Outgoing;
   readonly style: ForeignStyle;
+  /** Calls from script to script that this one makes, over the network or inside the server. */
+  readonly hops: number;
   /** Ends the calls with their run. */
   readonly signal: AbortSignal;
   /** Told what had no effect. */
@@ -41,7 +43,8 @@ export async function callForeign(call: BridgeCall, surroundings: ForeignSurroun
     const { outgoing, style, warn } = surroundings;
     const { ignored, ...asked } = outgoingCall(call, style);
     if (ignored.length > 0) warn(`platform.api: without effect here: ${ignored.join(', ')}`);
-    const answer = await outgoing.call({ ...asked, signal: surroundings.signal });
+    const { signal, hops } = surroundings;
+    const answer = await outgoing.call({ ...asked, hops, signal });
     return style === 'curl' && answer.status >= 300 ? refusal(answer) : resultOf(answer);
   } catch (error) {
     return errorResult(error);

@@ -17,7 +17,7 @@ import {
   unloadable,
   withContext,
 } from './failure.ts';
-import type { Outgoing } from './foreign-call.ts';
+import type { ForeignStyle, Outgoing } from './foreign-call.ts';
 import type { RunHistory } from './history.ts';
 import { runRecord } from './run-record.ts';
 import { runnerOf } from './script-types.ts';
@@ -99,14 +99,15 @@ export class ScriptRuns {
   /** Throws `script.*` when the script refuses, fails, or can not be loaded or run. */
   async run(run: Run): Promise<Finished> {
     const { script } = run.script;
-    const start = performance.now();
     const bridge = this.#bridge(run.exchange, script);
-    const about: Running = { run, bridge, start };
+    const about: Running = { run, bridge, start: performance.now() };
     const runner = this.#parts.runners.get(runnerOf(script.language) ?? '');
     if (runner === undefined) throw this.#failed(about, unknownLanguage(script.name, script.language), []);
     const found = run.script.compiled();
     const compiled = found instanceof Promise ? await found : found;
     if (!compiled.ok) throw this.#failed(about, unloadable(script.name, compiled), []);
+    // Once per text: what a run takes is told without it.
+    if (found instanceof Promise) about.start = performance.now();
     const outcome = await runner.run({
       program: compiled.program,
       sections: run.sections,
@@ -125,8 +126,10 @@ export class ScriptRuns {
   #bridge(exchange: Exchange, { language }: Script): CallBridge {
     const { outgoing } = this.#parts;
     // Scripts of v8js were run by PHP.
-    const style = language === 'php' || language === 'v8js' ? 'curl' : 'plain';
-    return new CallBridge(exchange, outgoing === undefined ? undefined : { outgoing, style });
+    const style: ForeignStyle = language === 'php' || language === 'v8js' ? 'curl' : 'plain';
+    const { depth, hops = 0 } = exchange.operation;
+    const abroad = outgoing && { outgoing, style, hops: hops + depth + 1 };
+    return new CallBridge(exchange, abroad);
   }
 
   #finished(about: Running, outcome: Ending, log: readonly LogLine[]): Finished {
@@ -197,7 +200,7 @@ export class ScriptRuns {
 interface Running {
   readonly run: Run;
   readonly bridge: CallBridge;
-  readonly start: number;
+  start: number;
 }
 
 type Ending = Extract<Outcome, { kind: 'finished' | 'exited' }>;

@@ -101,6 +101,31 @@ test('the way to this server goes by its path, on the authority of the caller', 
   expect((await run('nodejs', script)).body.resource[0].email).toBe('admin@example.com');
 });
 
+test('scripts that call each other over the network come to an end', async () => {
+  const looping = await startTestServer({ TENON_EGRESS_ALLOW: '127.0.0.1', TENON_RUNNERS_MAX: '12' });
+  try {
+    const url = `http://${new URL(looping.url).host}/api/v2/loop`;
+    const headers = `{'X-DreamFactory-Session-Token': platform.session.session_token}`;
+    const content = `const r = await platform.api.get('${url}', {headers: ${headers}});
+      const inner = r.json();
+      return inner.error ? {levels: 0, code: inner.error.code} : {...inner, levels: inner.levels + 1};`;
+    const config = { content, timeout_ms: 20_000 };
+    const body = { resource: [{ name: 'loop', label: 'loop', type: 'nodejs', is_active: true, config }] };
+    await looping.ask('/api/v2/system/service', { method: 'POST', body });
+    const answer = await looping.ask('/api/v2/loop');
+    expect(answer.body).toEqual({ levels: 8, code: 508 });
+  } finally {
+    await looping.close();
+  }
+});
+
+test.each(['-1', 'x', '1.5', ''])("'%s' calls that led here are refused", async (hops) => {
+  const answer = await server.ask('/api/v2/system/service', { headers: { 'X-Tenon-Hops': hops } });
+  expect([answer.status, answer.body.error?.message]).toEqual(
+    hops === '' ? [200, undefined] : [400, 'The header x-tenon-hops must be a whole number.'],
+  );
+});
+
 test('a call ends with its run', async () => {
   const content = `await platform.api.get('http://ECHO/slow'); return 1;`;
   const name = 'slow';

@@ -50,7 +50,14 @@ async function textOf(incoming: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-const unrecorded = new Set(['host', 'connection', 'user-agent', 'accept-encoding', 'transfer-encoding']);
+const unrecorded = new Set([
+  'host',
+  'connection',
+  'user-agent',
+  'accept-encoding',
+  'transfer-encoding',
+  'x-tenon-hops',
+]);
 
 function asRecorded(incoming: IncomingMessage, text: string): ForeignRequest {
   const { method = '', url = '' } = incoming;

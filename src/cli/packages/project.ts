@@ -10,6 +10,8 @@ import { CommandError } from '../failure.ts';
 export async function changeProject(folder: string, work: (copy: string) => Promise<void>): Promise<void> {
   const [parent, name] = [dirname(folder), basename(folder)];
   const [copy, before] = [join(parent, `.${name}.new`), join(parent, `.${name}.old`)];
+  // The data folder, where this is the first thing in it.
+  mkdirSync(dirname(parent), { recursive: true, mode: 0o700 });
   mkdirSync(parent, { recursive: true });
   const unlock = lock(join(parent, `.${name}.lock`));
   try {
