@@ -10,6 +10,7 @@ import { type Effort, measure, type Sample, type Scenario } from './scenario.ts'
 import { house } from './scenarios/house.ts';
 import { languages } from './scenarios/languages.ts';
 import { measureRunners } from './scenarios/runners.ts';
+import { runs } from './scenarios/runs.ts';
 import { services } from './scenarios/services.ts';
 import { measureStart } from './scenarios/start.ts';
 
@@ -22,7 +23,7 @@ const { values, positionals } = parseArgs({
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
-const scenarios = [...house, ...languages, ...services];
+const scenarios = [...house, ...languages, ...services, ...runs];
 const effort: Effort = {
   rounds: Number(values.rounds),
   seconds: Number(values.seconds),

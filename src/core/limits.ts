@@ -107,7 +107,7 @@ export const limitTable = {
   ),
   runBufferChars: limit(8_388_608, 'characters', 'memory of recorded runs that wait to be written'),
   runFlushMs: limit(500, 'ms', 'recorded runs are written together, beside the requests'),
-  runFlushRows: limit(50, 'runs', 'written between two turns of the event loop, within some milliseconds'),
+  runFlushRows: limit(25, 'runs', 'written between two turns of the event loop, within some milliseconds'),
   runOutputChars: limit(16_384, 'characters per recorded run', 'the server log has the rest'),
   runErrorChars: limit(8_192, 'characters of a recorded message or stack', 'deep stacks repeat themselves'),
   runPage: limit(100, 'runs', 'the newest ones, unless a limit is given'),

@@ -1,6 +1,7 @@
 // What differs between the engines that can hold the system database. Everything else in this folder is
 // portable: adding an engine is one file here beside sqlite.ts and nothing in the repositories.
 import type { ColumnDataType, ColumnDefinitionBuilder, Dialect } from 'kysely';
+import type { Handle } from './table.ts';
 
 /** An engine of the system database. */
 export interface StoreDialect {
@@ -15,4 +16,9 @@ export interface StoreDialect {
    * reason.
    */
   conflict(error: unknown): string | undefined;
+  /**
+   * Does work in a transaction that need not have reached the disk when it is over: a power cut may undo it
+   * as a whole.
+   */
+  loosely<T>(handle: Handle, work: (handle: Handle) => Promise<T>): Promise<T>;
 }

@@ -4,11 +4,11 @@ import type { LogLine } from '../core/observe.ts';
 import type { Action, Origin, Principal } from '../core/operation.ts';
 import type { Where } from '../core/query.ts';
 import type { KeptRun, RunOutcome, RunQuery, RunRecord, RunRepository } from '../core/run.ts';
+import type { StoreDialect } from './dialect.ts';
 import {
   columnOf,
   flag,
   type Handle,
-  inTransaction,
   integer,
   type Kind,
   type Kinds,
@@ -74,15 +74,17 @@ const briefColumns = columns.filter((column) => column !== 'output' && column !=
 /** The runs of the system database. */
 export class Runs implements RunRepository {
   readonly #handle: Handle;
+  readonly #dialect: StoreDialect;
 
-  constructor(handle: Handle) {
+  constructor({ handle, dialect }: { readonly handle: Handle; readonly dialect: StoreDialect }) {
     this.#handle = handle;
+    this.#dialect = dialect;
   }
 
   async add(runs: readonly RunRecord[]): Promise<void> {
     if (runs.length === 0) return;
     const rows = runs.map((run) => writeRow(kinds, run));
-    await inTransaction(this.#handle, async (handle) => {
+    await this.#dialect.loosely(this.#handle, async (handle) => {
       for (let at = 0; at < rows.length; at += rowsPerStatement) {
         await handle
           .insertInto(table)
@@ -116,8 +118,7 @@ export class Runs implements RunRepository {
 
   async delete(ids: readonly string[]): Promise<number> {
     if (ids.length === 0) return 0;
-    const query = this.#handle.deleteFrom(table).where('id', 'in', [...ids]);
-    return Number((await query.executeTakeFirst()).numDeletedRows);
+    return this.#drop('id', ids);
   }
 
   async trim({ before, keep, atOnce }: Parameters<RunRepository['trim']>[0]): Promise<number> {
@@ -137,8 +138,14 @@ export class Runs implements RunRepository {
       .execute();
     if (rows.length === 0) return 0;
     const positions = rows.map((row) => row.position ?? 0);
-    const dropped = this.#handle.deleteFrom(table).where('position', 'in', positions);
-    return Number((await dropped.executeTakeFirst()).numDeletedRows);
+    return this.#drop('position', positions);
+  }
+
+  #drop(column: string, values: readonly (string | number)[]): Promise<number> {
+    return this.#dialect.loosely(this.#handle, async (handle) => {
+      const query = handle.deleteFrom(table).where(column, 'in', [...values]);
+      return Number((await query.executeTakeFirst()).numDeletedRows);
+    });
   }
 
   #select(names: readonly string[]) {

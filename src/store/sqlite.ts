@@ -2,11 +2,19 @@
 // Invariant: the file and its companions are readable by the owner only.
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
-import { CompiledQuery, type DatabaseConnection, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely';
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  SqliteAdapter,
+  SqliteDialect,
+  SqliteDriver,
+  sql,
+} from 'kysely';
 import { limits } from '../core/limits.ts';
 import type { Store } from '../core/store.ts';
 import type { StoreDialect } from './dialect.ts';
 import { openStore } from './store.ts';
+import type { Handle } from './table.ts';
 
 /**
  * Opens or makes the system database in `file` (absolute path, or `:memory:`) and brings its schema up to
@@ -29,7 +37,22 @@ function sqliteStoreDialect(database: Sqlite.Database): StoreDialect {
     keyType: 'integer',
     generated: (column) => column.primaryKey().autoIncrement(),
     conflict: sqliteConflict,
+    loosely,
   };
+}
+
+// What is kept of the past is no configuration: for it, nobody waits until the disk has turned. The switch is
+// of the connection, which nothing else can use until it is back.
+function loosely<T>(handle: Handle, work: (handle: Handle) => Promise<T>): Promise<T> {
+  if (handle.isTransaction) return work(handle);
+  return handle.connection().execute(async (own) => {
+    await sql`pragma synchronous = normal`.execute(own);
+    try {
+      return await own.transaction().execute(work);
+    } finally {
+      await sql`pragma synchronous = full`.execute(own);
+    }
+  });
 }
 
 function sqliteConflict(error: unknown): string | undefined {

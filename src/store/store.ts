@@ -50,7 +50,7 @@ function storeOn(handle: Handle, dialect: StoreDialect): Store {
     apps: new Records<AppRecord, number>({ handle, dialect, kind: appKind }),
     userRoles: new Details<UserRoleRecord>({ handle, dialect, kind: userRoleKind }),
     lookups: new Details<LookupRecord>({ handle, dialect, kind: lookupKind }),
-    runs: new Runs(handle),
+    runs: new Runs({ handle, dialect }),
     generation: () => readGeneration(handle),
     transaction: (work) => inTransaction(handle, (inside) => work(storeOn(inside, dialect))),
     close: () => (handle.isTransaction ? Promise.resolve() : handle.destroy()),
