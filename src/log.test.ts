@@ -36,6 +36,16 @@ describe('the log', () => {
     expect(written).toMatchObject([{ level: 40, script: 'a', outcome: 'threw', reason: 'boom', run: 'r-1' }]);
   });
 
+  test('a call to another host is told when it fails, with the script that made it', () => {
+    const { observe, written } = lines('info');
+    const about = { method: 'GET', origin: 'http://a', by: 'hr.get.pre_process', ms: 1 };
+    observe({ ...about, kind: 'egress.finished', status: 200 });
+    observe({ ...about, kind: 'egress.failed', error: new PlatformError('egress.refused', 'Not there.') });
+    expect(written).toMatchObject([
+      { level: 40, by: 'hr.get.pre_process', origin: 'http://a', code: 'egress.refused', msg: 'Not there.' },
+    ]);
+  });
+
   test('runs that are missing in their log are a warning with their number', () => {
     const { observe, written } = lines('info');
     observe({ kind: 'runs.dropped', count: 7, reason: 'busy' });

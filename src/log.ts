@@ -64,16 +64,8 @@ function write(logger: Logger, seen: Observation): void {
       for (const note of seen.notes) logger.warn({ level: seen.level }, note);
       return;
     case 'egress.finished':
-      logger.debug(
-        { method: seen.method, origin: seen.origin, ms: seen.ms, status: seen.status },
-        'outgoing call finished',
-      );
-      return;
     case 'egress.failed':
-      logger.warn(
-        { method: seen.method, origin: seen.origin, ms: seen.ms, code: seen.error.kind },
-        seen.error.message,
-      );
+      writeOutgoing(logger, seen);
       return;
     case 'config.changed':
       logger.info({ record: seen.record, by: seen.by }, 'configuration changed');
@@ -102,6 +94,16 @@ function writeFailure(logger: Logger, seen: Extract<Observation, { kind: 'operat
   const about = { service, path, action, origin, code: error.kind, status: error.status };
   if (error.kind === 'request.failed') logger.error({ ...about, err: error.cause ?? error }, error.message);
   else logger.debug(about, error.message);
+}
+
+function writeOutgoing(
+  logger: Logger,
+  seen: Extract<Observation, { kind: 'egress.finished' | 'egress.failed' }>,
+): void {
+  const { method, origin, by, ms } = seen;
+  if (seen.kind === 'egress.failed') {
+    logger.warn({ method, origin, by, ms, code: seen.error.kind }, seen.error.message);
+  } else logger.debug({ method, origin, by, ms, status: seen.status }, 'outgoing call finished');
 }
 
 // As DreamFactory writes it: `Script '<name>' output:` and the text (spec §1.7).

@@ -10,6 +10,14 @@ export interface LogLine {
   readonly text: string;
 }
 
+/** What is known of every outgoing call. */
+interface OutgoingFacts {
+  method: string;
+  origin: string;
+  by: string;
+  ms: number;
+}
+
 /** Something that happened. Durations in milliseconds. */
 export type Observation =
   | {
@@ -45,8 +53,9 @@ export type Observation =
   | { kind: 'runner.started' | 'runner.retired'; language: string; pid: number; reason?: string }
   | { kind: 'runner.failed'; language: string; pid: number; reason: string }
   | { kind: 'sandbox.opened'; level: string; launcher: string; notes: readonly string[] }
-  | { kind: 'egress.finished'; method: string; origin: string; ms: number; status: number }
-  | { kind: 'egress.failed'; method: string; origin: string; ms: number; error: PlatformError }
+  /** An outgoing call; `by` is the script that made it. */
+  | ({ kind: 'egress.finished'; status: number } & OutgoingFacts)
+  | ({ kind: 'egress.failed'; error: PlatformError } & OutgoingFacts)
   | { kind: 'config.changed'; record: string; by: number | null }
   | { kind: 'service.failed'; service: string; reason: string }
   | { kind: 'session.opened' | 'session.closed' | 'session.refused'; email: string; reason?: string };

@@ -81,9 +81,9 @@ export interface Sections {
 }
 
 /**
- * What a script calls the platform with. `path` is as written in the script; JSON texts. PHP's runner hands an
- * array payload to another host (a path with a scheme) as the option `CURLOPT_POSTFIELDS`, not as payload: it
- * is sent as a form there, while a text is sent as it is.
+ * What a script calls the platform with. `path` is as written in the script; JSON texts. PHP's runner hands
+ * an array payload to another host (a path with a scheme) as the option `CURLOPT_POSTFIELDS`, not as
+ * payload: it is sent as a form there, while a text is sent as it is.
  */
 export interface BridgeCall {
   readonly method: string;

@@ -34,8 +34,8 @@ const unpackers: Readonly<Record<string, Unpack>> = {
 export const acceptedEncodings = 'gzip, deflate, br';
 
 /**
- * Reads all of the body of an answer to `method`. Throws `egress.failed` when it is too large, and zlib's errors
- * when it cannot be unpacked.
+ * Reads all of the body of an answer to `method`. Throws `egress.failed` when it is too large, and zlib's
+ * errors when it cannot be unpacked.
  */
 export async function readContent(body: Readable, headers: Headers, method: string): Promise<Content> {
   // What answers HEAD only tells how much there would be.

@@ -59,6 +59,7 @@ function egress(options: Partial<EgressOptions> = {}): Egress {
 const allowed = (options: Partial<EgressOptions> = {}) =>
   egress({ allow: [`127.0.0.1:${port}`], ...options });
 const callOf = (url: string, more: Partial<OutgoingCall> = {}): OutgoingCall => ({
+  by: 'a.script',
   method: 'GET',
   url,
   headers: {},
@@ -90,7 +91,9 @@ describe('what is allowed', () => {
     expect(got.headers).not.toHaveProperty('transfer-encoding');
     expect(seen[0]?.headers).toMatchObject({ host: `127.0.0.1:${port}`, 'user-agent': 'mine' });
     expect(Buffer.from(String(seen[0]?.headers['x-foo']), 'latin1').toString()).toBe('ä');
-    expect(observations).toMatchObject([{ kind: 'egress.finished', method: 'post', status: 201 }]);
+    expect(observations).toMatchObject([
+      { kind: 'egress.finished', method: 'post', by: 'a.script', status: 201 },
+    ]);
   });
 
   test('the number of calls that led here goes along, and scripts do not write it', async () => {

@@ -43,7 +43,7 @@ export class Egress {
     const limit = Math.max(1, Math.min(call.timeoutMs ?? limits.egressMs, limits.egressMs));
     const timeout = AbortSignal.timeout(limit);
     const signal = call.signal === undefined ? timeout : AbortSignal.any([timeout, call.signal]);
-    const told = { method: call.method, origin: '' };
+    const told = { method: call.method, by: call.by, origin: '' };
     const { observe } = this.#options;
     try {
       const checked = check(call);

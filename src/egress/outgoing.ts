@@ -6,6 +6,8 @@ import type { Headers } from '../core/operation.ts';
 
 /** One call to another host. */
 export interface OutgoingCall {
+  /** Who makes it, for the log. */
+  readonly by: string;
   readonly method: string;
   readonly url: string;
   readonly headers: Headers;

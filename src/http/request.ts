@@ -85,8 +85,8 @@ function readAction(request: IncomingMessage, parameters: Parameters): Action {
   return action === 'POST' ? overriddenAction(request.headers, parameters) : action;
 }
 
-// Written by the way out of the server that a script called from, this one or another. Whoever makes it up only
-// comes nearer to the limit.
+// Written by the way out of the server that a script called from, this one or another. Whoever makes it up
+// only comes nearer to the limit.
 const hopsHeader = 'x-tenon-hops';
 
 function readHops(value: string | readonly string[] | undefined): number {
@@ -97,8 +97,8 @@ function readHops(value: string | readonly string[] | undefined): number {
   if (hops <= limits.callDepth) return hops;
   throw new PlatformError(
     'request.recursion',
-    `Scripts call each other over the network for more than ${limits.callDepth} times. Give them a condition ` +
-      'that ends the chain.',
+    `Scripts call each other over the network for more than ${limits.callDepth} times. Give them a ` +
+      'condition that ends the chain.',
   );
 }
 

@@ -74,15 +74,16 @@ export function createRunners(options: RunnersOptions): ReadonlyMap<string, Runn
 
 type Own = Pick<Surroundings, 'environment' | 'packages'>;
 
-// What differs by language. Packages are looked for each time: the first may be installed while the server runs.
+// What differs by language. Packages are looked for each time: the first may be installed while the server
+// runs.
 function ownOf({ environments, packages }: RunnersOptions, language: string): Own {
   const folder = packages?.()[language];
   const environment = environments?.[language] ?? {};
   return folder === undefined ? { environment } : { environment, packages: folder };
 }
 
-// In a built server this file is part of a bundle, with the hosts below dist/runners beside it. They are taken
-// as a whole: from source, they import from each other.
+// In a built server this file is part of a bundle, with the hosts below dist/runners beside it. They are
+// taken as a whole: from source, they import from each other.
 function hostFile(sandbox: Sandbox, language: string, extension = 'js'): string {
   const built = ['./runners', '../runners'].map((place) => fileURLToPath(new URL(place, import.meta.url)));
   const folder = built.find((path) => existsSync(join(path, 'node', 'host.js')));

@@ -1,6 +1,6 @@
-// Calls of a running script: to the platform as inner calls of its exchange, to other hosts through the egress.
-// Invariant: nothing in a call changes on whose authority it is made; every problem comes back as a result, as
-// the API itself would answer it.
+// Calls of a running script: to the platform as inner calls of its exchange, to other hosts through the
+// egress. Invariant: nothing in a call changes on whose authority it is made; every problem comes back as a
+// result, as the API itself would answer it.
 import { Body, writeJson } from '../core/body.ts';
 import { errorResult } from '../core/dispatch.ts';
 import { PlatformError } from '../core/errors.ts';
@@ -26,6 +26,8 @@ const form = 'application/x-www-form-urlencoded';
 
 /** Where calls with a scheme go. */
 export interface Abroad {
+  /** Name of the script. */
+  readonly by: string;
   readonly outgoing: Outgoing;
   readonly style: ForeignStyle;
   readonly hops: number;

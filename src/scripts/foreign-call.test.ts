@@ -143,7 +143,14 @@ describe('callForeign', () => {
       },
     };
     const { signal } = new AbortController();
-    const surroundings = { outgoing, style, hops: 3, signal, warn: (text: string) => warnings.push(text) };
+    const surroundings = {
+      outgoing,
+      style,
+      by: 'a.script',
+      hops: 3,
+      signal,
+      warn: (text: string) => warnings.push(text),
+    };
     return callForeign(call(over), surroundings).then((result) => ({ result, asked, warnings, signal }));
   };
 
@@ -156,7 +163,7 @@ describe('callForeign', () => {
       body: { text: '{not json', mediaType: 'application/json' },
     });
     expect(asked[0]?.signal).toBe(signal);
-    expect(asked[0]?.hops).toBe(3);
+    expect(asked[0]).toMatchObject({ hops: 3, by: 'a.script' });
   });
 
   test('no content is none', async () => {
@@ -181,7 +188,14 @@ describe('callForeign', () => {
       call: () => Promise.reject(new PlatformError('egress.failed', 'http://a is not known.')),
     };
     const { signal } = new AbortController();
-    const result = await callForeign(call(), { outgoing, style: 'plain', hops: 1, signal, warn: () => {} });
+    const result = await callForeign(call(), {
+      outgoing,
+      style: 'plain',
+      by: 'a.script',
+      hops: 1,
+      signal,
+      warn: () => {},
+    });
     expect(result.status).toBe(500);
     expect(result.body?.value).toMatchObject({ error: { code: 500, message: 'http://a is not known.' } });
   });

@@ -20,6 +20,8 @@ export interface Outgoing {
 
 /** What foreign calls of one run have in common. */
 export interface ForeignSurroundings {
+  /** Name of the script. */
+  readonly by: string;
   readonly outgoing: Outgoing;
   readonly style: ForeignStyle;
   /** Calls from script to script that this one makes, over the network or inside the server. */
@@ -43,8 +45,8 @@ export async function callForeign(call: BridgeCall, surroundings: ForeignSurroun
     const { outgoing, style, warn } = surroundings;
     const { ignored, ...asked } = outgoingCall(call, style);
     if (ignored.length > 0) warn(`platform.api: without effect here: ${ignored.join(', ')}`);
-    const { signal, hops } = surroundings;
-    const answer = await outgoing.call({ ...asked, hops, signal });
+    const { by, signal, hops } = surroundings;
+    const answer = await outgoing.call({ ...asked, by, hops, signal });
     return style === 'curl' && answer.status >= 300 ? refusal(answer) : resultOf(answer);
   } catch (error) {
     return errorResult(error);
@@ -60,7 +62,7 @@ export function outgoingCall({ method, path, payload, options }: BridgeCall, sty
   const query = style === 'curl' && isBodiless ? queryOf(payload) : undefined;
   const sent = query === undefined ? contentOf({ curl, payload, verb, style }) : {};
   const defaults = style === 'curl' ? { accept: '*/*', ...sent.headers } : { ...sent.headers };
-  const call: OutgoingCall & { readonly ignored: readonly string[] } = {
+  const call: Omit<OutgoingCall, 'by'> & { readonly ignored: readonly string[] } = {
     method: verb,
     url: withParameters(path.trim(), { ...query, ...(isMap(given.parameters) ? given.parameters : {}) }),
     headers: { ...defaults, ...headersOf(given, style), ...curl.headers },

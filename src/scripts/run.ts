@@ -123,12 +123,12 @@ export class ScriptRuns {
   }
 
   // The calls of the run, made in the way of its language.
-  #bridge(exchange: Exchange, { language }: Script): CallBridge {
+  #bridge(exchange: Exchange, { name, language }: Script): CallBridge {
     const { outgoing } = this.#parts;
     // Scripts of v8js were run by PHP.
     const style: ForeignStyle = language === 'php' || language === 'v8js' ? 'curl' : 'plain';
     const { depth, hops = 0 } = exchange.operation;
-    const abroad = outgoing && { outgoing, style, hops: hops + depth + 1 };
+    const abroad = outgoing && { outgoing, by: name, style, hops: hops + depth + 1 };
     return new CallBridge(exchange, abroad);
   }
 
