@@ -7,6 +7,12 @@ declare(strict_types=1);
 
 namespace Tenon\Runner;
 
+// The rest of it cannot even be read by older ones; the log of the server quotes these words.
+if (PHP_VERSION_ID < 80100) {
+    fwrite(STDERR, 'FATAL ERROR: PHP ' . PHP_VERSION . ' is too old for scripts; 8.1 or later is needed.');
+    exit(78);
+}
+
 require __DIR__ . '/extensions.php';
 require __DIR__ . '/exceptions.php';
 require __DIR__ . '/known-functions.php';

@@ -82,7 +82,7 @@ namespace Tenon\Runner {
         $pad = str_repeat('  ', $depth + 1);
         if (is_string($value)) return '"' . $value . '"';
         if (is_object($value) || is_array($value)) {
-            $name = is_array($value) ? 'array:' . count($value) . ' [' : get_class($value) . ' {';
+            $name = is_array($value) ? 'array:' . count($value) . ' [' : get_debug_type($value) . ' {';
             $end = is_array($value) ? ']' : '}';
             if ($depth > 9) return "$name…$end";
             $members = is_array($value) ? $value : get_object_vars($value);

@@ -46,6 +46,9 @@ final class ScriptText
     private array $names = [];
     private array $literals = [];
     private bool $isCalling = false;
+    private bool $isNaming = false;
+    /** Variables that were looked at. @var array<string, bool> */
+    private array $callees = [];
 
     /** Throws ParseError. */
     public function __construct(string $code, private bool $bindsLookups)
@@ -54,6 +57,8 @@ final class ScriptText
         foreach ($all as $token) if (!$token->isIgnorable()) $this->tokens[] = $token;
         $this->readImports();
         foreach ($this->tokens as $i => $token) $this->look($i, $token);
+        // What is set by name may be called by its own.
+        if ($this->isNaming && $this->callees !== []) $this->isPristine = true;
         $this->judgeLiterals();
         $this->rewrite();
         $all[0]->text = '';
@@ -155,6 +160,7 @@ final class ScriptText
         $this->parts = EventView::EVERYTHING;
         foreach (['api', 'config', 'session', 'store'] as $name) $this->platform[$name] = true;
         $this->isQuick = false;
+        $this->isNaming = true;
     }
 
     private function lookAtVariable(int $i, \PhpToken $token, int $before, string $after): void
@@ -203,6 +209,11 @@ final class ScriptText
 
     // All that is ever assigned to it is a closure, or a function of `platform.api`; and nothing else writes to it.
     private function isHarmlessCallee(string $name): bool
+    {
+        return $this->callees[$name] ??= $this->isOnlyCalled($name);
+    }
+
+    private function isOnlyCalled(string $name): bool
     {
         foreach ($this->tokens as $i => $token) {
             if ($token->id !== T_VARIABLE || $token->text !== $name) continue;
@@ -308,6 +319,8 @@ final class ScriptText
         if ($before === T_OBJECT_OPERATOR || $before === T_NULLSAFE_OBJECT_OPERATOR) {
             // A function of `platform.api` that is replaced could be any.
             if ($after === '=' && isset(self::VERBS[strtolower($token->text)])) $this->isPristine = true;
+            // Methods of lists that call what they are given.
+            if (in_array(strtolower($token->text), ['uasort', 'uksort'], true)) $this->isCalling = $this->isSuspicious = true;
             return;
         }
         $name = ltrim($token->text, '\\');

@@ -50,7 +50,8 @@ final class ThrownValue
         $places = self::places($thrown);
         if ($places !== []) $told['line'] = $places[0];
         $lines = array_map(static fn (int $line): string => "    line $line", array_slice($places, 0, 50));
-        $told['stack'] = implode("\n", [get_class($thrown) . ': ' . substr($thrown->getMessage(), 0, 1_000), ...$lines]);
+        $name = get_debug_type($thrown);
+        $told['stack'] = implode("\n", [self::withoutPaths($name . ': ' . substr($thrown->getMessage(), 0, 1_000)), ...$lines]);
         return $told;
     }
 
