@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { limits } from '../../core/limits.ts';
 import { readCsv, writeCsv } from './csv.ts';
 
 describe('writing', () => {
@@ -51,6 +52,20 @@ describe('reading', () => {
   ])('refuses %s', (_what, text, expected) => {
     expect(() => readCsv(text)).toThrow(
       expect.objectContaining({ status: 400, message: expect.stringMatching(expected) }),
+    );
+  });
+
+  test('refuses what would take long', () => {
+    expect(readCsv(`a\n${'1\n'.repeat(1_000)}`).resource.length).toBe(1_000);
+    for (const text of [`a\n${'1\n'.repeat(limits.csvCells)}`, ','.repeat(limits.csvCells + 1)]) {
+      expect(() => readCsv(text)).toThrow(expect.objectContaining({ kind: 'request.too_large' }));
+    }
+  });
+
+  test('says what is wrong in few words', () => {
+    const name = 'x'.repeat(10_000);
+    expect(() => readCsv(`${name},${name}\n1,2`)).toThrow(
+      expect.objectContaining({ message: expect.stringMatching(/^.{20,300}$/s) }),
     );
   });
 

@@ -4,6 +4,7 @@ import { CsvError, parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
 import { writeJson } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -21,14 +22,29 @@ export function writeCsv(value: unknown): string {
 
 /** The value of CSV with a line of names: `{resource: [rows]}`. Throws `request.malformed`. */
 export function readCsv(text: string): { readonly resource: readonly Row[] } {
+  refuseOversize(text);
   try {
     const rows: Row[] = parse(text, { columns: readNames, bom: true, skip_empty_lines: true });
     return { resource: rows };
   } catch (thrown) {
     if (thrown instanceof PlatformError) throw thrown;
     const reason = thrown instanceof CsvError ? thrown.message : 'it can not be read';
-    throw malformed(reason.replace(/\.$/, ''));
+    throw malformed(reason.replace(/\.$/, '').slice(0, 200));
   }
+}
+
+// Every cell ends with one of these; those inside of quotes are counted as well.
+function refuseOversize(text: string): void {
+  let cells = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 0x2c || code === 0x0a || code === 0x0d) cells++;
+  }
+  if (cells <= limits.csvCells) return;
+  throw new PlatformError(
+    'request.too_large',
+    `A CSV body may have at most ${limits.csvCells} cells. Send fewer records at a time.`,
+  );
 }
 
 function readNames(names: readonly string[]): string[] {
@@ -36,8 +52,11 @@ function readNames(names: readonly string[]): string[] {
   if (trimmed.includes('__proto__')) {
     throw new PlatformError('request.forbidden_key', "A column is named '__proto__', which is not accepted.");
   }
-  const twice = trimmed.find((name, index) => trimmed.indexOf(name) !== index);
-  if (twice !== undefined) throw malformed(`two columns are named '${twice}'`);
+  const seen = new Set<string>();
+  for (const name of trimmed) {
+    if (seen.has(name)) throw malformed(`two columns are named '${name.slice(0, 100)}'`);
+    seen.add(name);
+  }
   return trimmed;
 }
 

@@ -84,12 +84,19 @@ describe('reading', () => {
     expect(() => readXml(nested(limits.jsonDepth + 2))).toThrow(
       expect.objectContaining({ kind: 'request.too_deep' }),
     );
-    expect(() => readXml(nested(100_000))).toThrow(expect.objectContaining({ status: 400 }));
+    expect(() => readXml(nested(20_000))).toThrow(expect.objectContaining({ status: 400 }));
   });
 
-  test('takes no time over a million entities', () => {
-    const start = performance.now();
-    expect(readXml(`<r>${'&amp;'.repeat(200_000)}</r>`)).toBe('&'.repeat(200_000));
-    expect(performance.now() - start).toBeLessThan(30_000);
+  test('refuses what would take long', () => {
+    expect(readXml(`<r>${'&amp;'.repeat(50_000)}</r>`)).toBe('&'.repeat(50_000));
+    expect(() => readXml(`<r>${'x'.repeat(limits.xmlChars)}</r>`)).toThrow(
+      expect.objectContaining({ kind: 'request.too_large' }),
+    );
+  });
+
+  test('says what is wrong in few words', () => {
+    expect(() => readXml('<'.repeat(100_000))).toThrow(
+      expect.objectContaining({ message: expect.stringMatching(/^.{20,300}$/s) }),
+    );
   });
 });

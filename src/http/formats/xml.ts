@@ -17,12 +17,19 @@ export function writeXml(value: unknown): string {
  * says nothing. Throws `request.*` for what is malformed or hostile.
  */
 export function readXml(text: string): unknown {
+  if (text.length > limits.xmlChars) {
+    throw new PlatformError(
+      'request.too_large',
+      `An XML body may have at most ${limits.xmlChars} characters. Send fewer records at a time, or JSON.`,
+    );
+  }
   if (/<!DOCTYPE/i.test(text)) {
     throw malformed('it has a document type declaration (DOCTYPE), which is not accepted');
   }
   const checked = XMLValidator.validate(text);
   if (checked !== true) {
-    throw malformed(`${checked.err.msg.replace(/\.$/, '')} (line ${checked.err.line})`);
+    const { msg, line } = checked.err;
+    throw malformed(`${msg.replace(/\.$/, '').slice(0, 200)} (line ${line})`);
   }
   const roots = Object.values(parse(text));
   if (roots.length !== 1) throw malformed('it must have exactly one root element');
