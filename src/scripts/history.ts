@@ -43,7 +43,11 @@ export class RunHistory {
   /** Whether a run that nobody would look for is kept as a sample; decided anew for each. */
   isSample(): boolean {
     const { sample } = this.#parts;
-    return sample > 0 && this.isKept && (sample >= 1 || Math.random() < sample);
+    if (sample <= 0 || !this.isKept || (sample < 1 && Math.random() >= sample)) return false;
+    if (this.#waiting.length < limits.runBuffer) return true;
+    // Found out before its record is made, which costs more than the run did us.
+    this.#dropped++;
+    return false;
   }
 
   /** Drops what is too old, now and from time to time. */

@@ -122,23 +122,15 @@ export class Runs implements RunRepository {
   }
 
   async trim({ before, keep, atOnce }: Parameters<RunRepository['trim']>[0]): Promise<number> {
-    const kept = this.#handle.selectFrom(table).select('position').orderBy('position', 'desc');
-    const beyond = await kept.limit(1).offset(keep).executeTakeFirst();
-    const rows = await this.#handle
-      .selectFrom(table)
-      .select('position')
-      .where((build) =>
-        build.or([
-          build('started_date', '<', before),
-          ...(beyond === undefined ? [] : [build('position', '<=', beyond.position ?? 0)]),
-        ]),
-      )
-      .orderBy('position')
-      .limit(atOnce)
-      .execute();
-    if (rows.length === 0) return 0;
-    const positions = rows.map((row) => row.position ?? 0);
-    return this.#drop('position', positions);
+    const byPosition = this.#handle.selectFrom(table).select(['position', 'started_date']);
+    const kept = byPosition.orderBy('position', 'desc').limit(1).offset(keep);
+    const beyond = Number((await kept.executeTakeFirst())?.position ?? 0);
+    // Positions grow with time, so that the oldest are the first: neither condition needs an index of its own.
+    const oldest = await byPosition.orderBy('position').limit(atOnce).execute();
+    const dropped = oldest
+      .filter((row) => Number(row.position) <= beyond || String(row.started_date) < before)
+      .map((row) => Number(row.position));
+    return dropped.length === 0 ? 0 : this.#drop('position', dropped);
   }
 
   #drop(column: string, values: readonly (string | number)[]): Promise<number> {

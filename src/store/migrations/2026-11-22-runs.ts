@@ -37,7 +37,6 @@ export function runs(dialect: StoreDialect): Migration {
         .addColumn('error_stack', 'text')
         .execute();
       await db.schema.createIndex('run_script').on('run').column('script').execute();
-      await db.schema.createIndex('run_started_date').on('run').column('started_date').execute();
     },
   };
 }
