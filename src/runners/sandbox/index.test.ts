@@ -30,11 +30,14 @@ beforeAll(() => {
 
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
-const parent = new RuntimeFolder().parent ?? tmpdir();
+const runtime = new RuntimeFolder();
+afterAll(() => runtime.close());
+
+const about = (offer: Offer) => ({ offer, secrets: [secret], parent: runtime.work });
 
 function probe(offer: Offer): ReturnType<typeof testSandbox> {
-  const sandbox = new KernelSandbox({ offer, folder: new RuntimeFolder() });
-  return testSandbox({ offer, secrets: [secret], parent, prepare: (folder) => sandbox.prepare(folder) });
+  const sandbox = new KernelSandbox({ offer, folder: runtime });
+  return testSandbox({ ...about(offer), prepare: (folder) => sandbox.prepare(folder) });
 }
 
 const openOf = (probes: Awaited<ReturnType<typeof probe>>) =>
@@ -57,7 +60,7 @@ describe.runIf(landlock > 0)('the self-test', () => {
 
   it('finds what is open without a sandbox', async () => {
     const [offer] = offers as [Offer];
-    const open = openOf(await testSandbox({ offer, secrets: [secret], parent, prepare: () => '' }));
+    const open = openOf(await testSandbox({ ...about(offer), prepare: () => '' }));
     expect(open).toEqual(
       expect.arrayContaining([
         "the server's command line",
@@ -87,7 +90,7 @@ describe.runIf(landlock > 0)('the self-test', () => {
 
   it('fails where a step of the plan does', async () => {
     const [offer] = offers as [Offer];
-    const broken = testSandbox({ offer, secrets: [], parent, prepare: () => 'call nothing 100000' });
+    const broken = testSandbox({ ...about(offer), prepare: () => 'call nothing 100000' });
     await expect(broken).rejects.toThrow('sandbox: nothing: Function not implemented');
   });
 });

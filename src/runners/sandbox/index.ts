@@ -1,6 +1,5 @@
 // Opens the best sandbox that this machine has, and tells what it is worth.
 // Invariant: the level that is reported is what the self-test found, not what was asked for.
-import { tmpdir } from 'node:os';
 import { PlatformError } from '../../core/errors.ts';
 import { clearLeftovers } from '../leftovers.ts';
 import type { Sandbox, SandboxLevel } from '../sandbox.ts';
@@ -55,7 +54,6 @@ export async function openSandbox(options: SandboxOptions = {}): Promise<OpenSan
 }
 
 async function openBest(options: SandboxOptions): Promise<OpenSandbox> {
-  clearLeftovers(new RuntimeFolder().parent ?? tmpdir()).catch(() => {});
   const problems: string[] = [];
   const launchers = options.launchers ?? findLaunchers();
   for (const launcher of launchers.length > 0 ? launchers : [undefined]) {
@@ -73,26 +71,43 @@ async function openBest(options: SandboxOptions): Promise<OpenSandbox> {
 
 async function openKernelSandbox(given: Offer, options: SandboxOptions): Promise<OpenSandbox> {
   const folder = new RuntimeFolder();
-  const offer = { ...given, ...(folder.parent === undefined ? withoutUser : {}) };
-  const { memoryMb } = options;
-  const sandbox = new KernelSandbox({ offer, folder, ...(memoryMb === undefined ? {} : { memoryMb }) });
+  try {
+    clearLeftovers(folder.parent).catch(() => {});
+    const offer = { ...given, ...(folder.isOpen ? {} : withoutUser) };
+    const { memoryMb } = options;
+    const sandbox = new KernelSandbox({ offer, folder, ...(memoryMb === undefined ? {} : { memoryMb }) });
+    const report = await tested({ sandbox, offer, options });
+    sandbox.level = report.level;
+    return Object.assign(sandbox, { report, close: async () => folder.close() });
+  } catch (error) {
+    folder.close();
+    throw error;
+  }
+}
+
+interface Trial {
+  readonly sandbox: KernelSandbox;
+  readonly offer: Offer;
+  readonly options: SandboxOptions;
+}
+
+async function tested({ sandbox, offer, options }: Trial): Promise<SandboxReport> {
   const probes = await testSandbox({
     offer,
     secrets: options.secrets ?? [],
-    parent: folder.parent ?? tmpdir(),
+    parent: sandbox.folder,
     prepare: (path) => sandbox.prepare(path),
   });
-  const open = Object.keys(probes).filter((name) => probes[name] === 'open');
-  sandbox.level = offer.landlock > 0 && open.length === 0 ? 'L2' : 'L1';
   const { landlock, dropsUser, launcher } = offer;
+  const open = Object.keys(probes).filter((name) => probes[name] === 'open');
   const notes = [
     ...(dropsUser ? [] : [`Runners have the user of the server: ${offer.userProblem}.`]),
     ...(landlock > 0 ? [] : ['Scripts can read what the user of runners can: the kernel has no Landlock.']),
     ...(dropsUser ? closedPaths(options.readPaths ?? []) : []),
     ...(open.length === 0 ? [] : [`A script could reach: ${open.join(', ')}.`]),
   ];
-  const report = { level: sandbox.level, launcher: launcher.language, landlock, dropsUser, probes, notes };
-  return Object.assign(sandbox, { report, close: async () => folder.close() });
+  const level = landlock > 0 && open.length === 0 ? 'L2' : 'L1';
+  return { level, launcher: launcher.language, landlock, dropsUser, probes, notes };
 }
 
 function closedPaths(paths: readonly string[]): string[] {

@@ -40,13 +40,13 @@ export class KernelSandbox implements Sandbox {
 
   constructor({ offer, folder, memoryMb = limits.scriptMemoryMb }: KernelSandboxOptions) {
     this.#offer = offer;
-    this.#planner = new Planner(offer, systemGrants());
+    this.#planner = new Planner(offer, [...systemGrants(), ...readGrants(folder.about)]);
     this.#folder = folder;
     this.#memoryBytes = memoryMb * megabyte;
   }
 
-  get folder(): string | undefined {
-    return this.#offer.dropsUser ? this.#folder.parent : undefined;
+  get folder(): string {
+    return this.#folder.work;
   }
 
   reachable(path: string): string {

@@ -88,14 +88,26 @@ describe('a path', () => {
 describe('a runtime folder', () => {
   it('goes when it is closed', () => {
     const copy = folder.reachable(join(place, 'home', 'programs'));
+    mkdirSync(join(folder.work, 'left'));
     folder.close();
     expect(existsSync(join(copy, '..', '..'))).toBe(false);
   });
 
-  it('has no place where every folder is closed', () => {
+  it('copies nothing where every folder is closed', () => {
     const closed = new RuntimeFolder([join(place, 'home'), join(place, 'nothing')]);
-    expect(closed.parent).toBeUndefined();
+    expect([closed.isOpen, folder.isOpen]).toEqual([false, true]);
     expect(closed.reachable(join(place, 'home', 'programs'))).toBe(join(place, 'home', 'programs'));
+  });
+
+  it('has a place for work folders that can be passed through and not listed', () => {
+    expect(statSync(folder.work).mode & 0o777).toBe(0o711);
+    expect(folder.work.startsWith(`${place}/`)).toBe(true);
+  });
+
+  it('says what modules are in it: programs of ours, and scripts', () => {
+    const texts = folder.about.map((path) => JSON.parse(readFileSync(path, 'utf8')));
+    expect(texts).toEqual([{ type: 'module' }, {}]);
+    expect(folder.about.map((path) => statSync(path).mode & 0o777)).toEqual([0o644, 0o644]);
   });
 });
 

@@ -65,7 +65,8 @@ function copyEntry(entry: Entry): void {
   if (!stats?.isDirectory()) return;
   const real = realpathSync(path);
   if (above.includes(real) || (path !== root && isBelow(target, real))) return;
-  mkdirSync(copy, { mode: 0o755 });
+  mkdirSync(copy);
+  chmodSync(copy, 0o755);
   for (const name of readdirSync(path)) {
     copyEntry({ ...entry, path: join(path, name), copy: join(copy, name), above: [...above, real] });
   }
