@@ -42,8 +42,8 @@ export function createPhpRunner(options: PhpRunnerOptions): Runner {
   });
 }
 
-// PHP tells a script politely that its memory is used up; the kernel, which comes next, does not. What grows in
-// place is moved at times, and is then there twice.
+// PHP tells a script politely that its memory is used up; the kernel, which comes next, does not. What grows
+// in place is moved at times, and is then there twice.
 const spareMb = 64;
 
 // Without the machine's php.ini, whose extensions triple the start: what scripts need of them is loaded.
