@@ -57,6 +57,10 @@ class Host:
                 self._flush()
         except frames.Closed:
             self._leave()
+        except BaseException as problem:
+            # Of our own making, or of a script that got at us: the server keeps the last words of a process.
+            posix.write(2, ('%s: %s\n' % (type(problem).__name__, problem)).encode('utf-8', 'replace'))
+            posix._exit(70)
 
     # What runs need.
 
