@@ -42,6 +42,8 @@ test('databases', async () => {
   expect(outputs).toContain('{"resource":[{"id":1}]}\n{"resource":[{"id":2},{"id":3}]}');
   expect(outputs).toContain('"account":9007199254740993,');
   expect(outputs).toContain('{"item":"Tea","customer_by_customer_id":{"id":1,"email":"ann@example.com"');
+  expect(outputs).toContain('customer_id,item\n1,Tea\n1,Cup\n');
+  expect(outputs).toContain('<dfapi>\n\t<resource>\n\t\t<id>3</id>');
 });
 
 test('administration, and a copy of the data folder', async () => {
