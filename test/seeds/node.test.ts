@@ -1,52 +1,23 @@
 // The Node.js examples of the business-logic chapter that DreamFactory documents, run as written. Repairs,
 // all of them where the chapter's text itself can not run, are named beside the example.
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startTestServer, type TestServer } from '../server.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { Chapter } from './chapter.ts';
 
-const schema = `create table contact (id integer primary key autoincrement, name varchar(40) not null);
-  insert into contact (name) values ('Ann'), ('Bob');
-  create table test (id integer primary key, name varchar(10));
-  insert into test values (1, 'one');
-  create table TransactionHistory (id integer primary key autoincrement, user_name varchar(80), api_key varchar(80),
-    timestamp varchar(80));`;
-
-let server: TestServer;
+let chapter: Chapter;
 
 beforeAll(async () => {
-  server = await startTestServer();
-  await server.addDatabase('db', schema);
+  chapter = await Chapter.open();
 });
 
-afterAll(async () => {
-  await server.close();
-});
-
-beforeEach(async () => {
-  const all = await server.ask('/api/v2/system/event_script?fields=name');
-  for (const { name } of all.body.resource) await server.ask(scriptPath(name), { method: 'DELETE' });
-  server.observations.length = 0;
-});
-
-function scriptPath(name: string): string {
-  return `/api/v2/system/event_script/${encodeURIComponent(name)}`;
-}
-
-async function attach(name: string, content: string, type = 'nodejs'): Promise<void> {
-  const body = { name, type, content, is_active: true, allow_event_modification: true };
-  expect((await server.ask(scriptPath(name), { method: 'POST', body })).status).toBe(201);
-}
-
-function logOf(script: string): string[] {
-  return server.observations.flatMap((seen) =>
-    seen.kind === 'script.finished' && seen.script === script ? seen.log.map((line) => line.text) : [],
-  );
-}
+afterEach(() => chapter.clear());
+afterAll(() => chapter.close());
 
 describe('Node.js Platform API Example', () => {
   test('an inner call prints what the API answers', async () => {
     const name = 'db._table.test.get.post_process';
-    await attach(
+    await chapter.attach(
       name,
+      'nodejs',
       `var url = 'db/_table/contact';
     var options = null;
     platform.api.get(url, options, function(body, response) {
@@ -54,16 +25,17 @@ describe('Node.js Platform API Example', () => {
             console.log(result);
     });`,
     );
-    expect((await server.ask('/api/v2/db/_table/test')).status).toBe(200);
-    expect(logOf(name).join('\n')).toContain("{ id: 1, name: 'Ann' }");
+    expect((await chapter.server.ask('/api/v2/db/_table/test')).status).toBe(200);
+    expect(chapter.logOf(name)).toContain("{ id: 1, name: 'Ann' }");
   });
 });
 
 describe('NodeJS Custom Logging', () => {
   test('the call is written to TransactionHistory and answered with what the API said', async () => {
     const name = 'db._table.contact.get.post_process';
-    await attach(
+    await chapter.attach(
       name,
+      'nodejs',
       `// To enable Node.js scripting, set the path to node in your DreamFactory .env file.
     // This setting is commented out by default.
     //
@@ -85,11 +57,11 @@ describe('NodeJS Custom Logging', () => {
         event.setResponse(JSON.parse(body), response.statusCode, 'applicaton/json');
     });`,
     );
-    const answer = await server.ask('/api/v2/db/_table/contact');
+    const answer = await chapter.server.ask('/api/v2/db/_table/contact');
     expect(answer.status).toBe(200);
     expect(answer.body).toEqual({ resource: [{ id: 1 }] });
-    expect(logOf(name)).toEqual(['200 OK']);
-    const history = await server.ask('/api/v2/db/_table/TransactionHistory');
+    expect(chapter.logOf(name)).toBe('200 OK');
+    const history = await chapter.server.ask('/api/v2/db/_table/TransactionHistory');
     expect(history.body.resource).toMatchObject([{ id: 1, user_name: 'admin@example.com', api_key: null }]);
   });
 });
@@ -114,26 +86,37 @@ describe('Stopping Script Execution', () => {
     event.response.content = {"test": "value"};`;
 
   test('a thrown string is a 500 with that message, as the chapter promises', async () => {
-    await attach('db._table.contact.post.pre_process', example);
+    await chapter.attach('db._table.contact.post.pre_process', 'nodejs', example);
     const body = { resource: [{ name: 'Eve' }] };
-    const answer = await server.ask('/api/v2/db/_table/contact', { method: 'POST', body });
+    const answer = await chapter.server.ask('/api/v2/db/_table/contact', { method: 'POST', body });
     expect(answer.status).toBe(500);
     expect(answer.body.error.message).toBe('Only HTTP GET is allowed on this endpoint.');
-    expect((await server.ask('/api/v2/db/_table/contact?count_only=true')).body).toBe(2);
+    expect((await chapter.server.ask('/api/v2/db/_table/contact?count_only=true')).body).toBe(2);
   });
 
   test('a response made before the call answers it', async () => {
-    await attach('db._table.contact.get.pre_process', example);
-    const answer = await server.ask('/api/v2/db/_table/contact');
+    await chapter.attach('db._table.contact.get.pre_process', 'nodejs', example);
+    const answer = await chapter.server.ask('/api/v2/db/_table/contact');
     expect(answer.status).toBe(400);
     expect(answer.body).toEqual({ error: 'Invalid resource requested.' });
   });
 
   test('a response changed after the call replaces it', async () => {
-    await attach('db._table.test.get.post_process', example);
-    const answer = await server.ask('/api/v2/db/_table/test');
+    await chapter.attach('db._table.test.get.post_process', 'nodejs', example);
+    const answer = await chapter.server.ask('/api/v2/db/_table/test');
     expect(answer.status).toBe(200);
     expect(answer.body).toEqual({ test: 'value' });
+  });
+
+  test.each([
+    ['DELETE', 'only/test', 500, { error: { message: 'Only HTTP GET is allowed on this endpoint.' } }],
+    ['GET', 'only/other', 400, { error: 'Invalid resource requested.' }],
+    ['GET', 'only/test', 200, { test: 'value' }],
+  ])('as a service: %s %s', async (method, path, status, expected) => {
+    await chapter.serve('only', 'nodejs', example);
+    const answer = await chapter.ask(path, method);
+    expect(answer.status).toBe(status);
+    expect(answer.body).toMatchObject(expected);
   });
 });
 
@@ -153,8 +136,8 @@ if (payload.resource?.length) {
     [{ first_name: 'Ann', salary: 1 }, 'Missing hire_date.'],
     [{ first_name: 'Ann', hire_date: '2020-01-01', salary: 0 }, 'Annual salary must be > 0'],
   ])('%j is refused', async (record, message) => {
-    await attach('db._table.contact.post.pre_process', example, 'typescript');
-    const answer = await server.ask('/api/v2/db/_table/contact', {
+    await chapter.attach('db._table.contact.post.pre_process', 'typescript', example);
+    const answer = await chapter.server.ask('/api/v2/db/_table/contact', {
       method: 'POST',
       body: { resource: [record] },
     });
@@ -163,9 +146,9 @@ if (payload.resource?.length) {
   });
 
   test('a good record is stored', async () => {
-    await attach('db._table.contact.post.pre_process', example, 'typescript');
+    await chapter.attach('db._table.contact.post.pre_process', 'typescript', example);
     const record = { first_name: 'Ann', hire_date: '2020-01-01', salary: 5, name: 'Ann' };
-    const answer = await server.ask('/api/v2/db/_table/contact', {
+    const answer = await chapter.server.ask('/api/v2/db/_table/contact', {
       method: 'POST',
       body: { resource: [record] },
     });
@@ -175,15 +158,10 @@ if (payload.resource?.length) {
 
 describe('Transforming a Response', () => {
   test('names are joined and the hire date is left out', async () => {
-    await server.addDatabase(
-      'mysql',
-      `create table employees (emp_no integer primary key, birth_date date, first_name varchar(14),
-        last_name varchar(16), gender char(1), hire_date date);
-       insert into employees values (10001, '1953-09-02', 'Georgi', 'Facello', 'M', '1986-06-26');`,
-    );
     // The chapter gives it in PHP only; here it is line by line in JavaScript.
-    await attach(
-      'mysql._table.employees.get.post_process',
+    await chapter.attach(
+      'db._table.employees.get.post_process',
+      'nodejs',
       `var responseBody = event.response.content;
 responseBody.resource.forEach(function (record, n) {
     record.name = record.first_name + " " + record.last_name;
@@ -194,9 +172,43 @@ responseBody.resource.forEach(function (record, n) {
 });
 event.response.content = responseBody;`,
     );
-    const answer = await server.ask('/api/v2/mysql/_table/employees');
+    const answer = await chapter.server.ask(
+      '/api/v2/db/_table/employees?fields=emp_no,birth_date,first_name,last_name,gender,hire_date',
+    );
     expect(answer.body).toEqual({
       resource: [{ emp_no: 10001, birth_date: '1953-09-02', gender: 'M', name: 'Georgi Facello' }],
     });
+  });
+});
+
+describe('Adding HTTP Headers, Query Parameters, or cURL Options to API Calls', () => {
+  test('a call to another host has headers and parameters', async () => {
+    // Repairs: the chapter forgets the bracket and semicolon that end the call; example.com has no such API,
+    // the call goes to a server of this test.
+    const example = `var url = 'http://example.com/my_api';
+var payload = {"name":"test"};
+var options = {
+    'headers': {
+        'Content-Type': 'application/json'
+    },
+    'parameters': {
+        'api_key': 'my_api_key'
+    },
+};
+platform.api.post(url, payload, options, function(body, response) {
+        var result = JSON.parse(body);
+        console.log(result);
+});`;
+    await chapter.serve('caller', 'nodejs', example.replace('example.com', chapter.foreign.address));
+    expect((await chapter.ask('caller')).status).toBe(200);
+    expect(chapter.foreign.requests).toMatchObject([
+      {
+        method: 'POST',
+        path: '/my_api?api_key=my_api_key',
+        headers: { 'content-type': 'application/json' },
+        body: { name: 'test' },
+      },
+    ]);
+    expect(chapter.logOf('service.caller')).toContain("path: '/my_api?api_key=my_api_key'");
   });
 });
