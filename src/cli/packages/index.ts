@@ -25,18 +25,23 @@ const languages = Object.keys(packageLanguages) as PackageLanguage[];
 
 /** Installs what the lists of the languages name; of all languages when none is given. */
 export async function installPackages(given: readonly string[], options: PackagesOptions): Promise<void> {
-  const config = configOf(options);
+  const { home } = configOf(options);
   const wanted = given.map(languageOf);
-  const fileOf = (language: PackageLanguage) =>
-    join(packageFolder(config.home, language), managerOf(language, { config }).list);
-  const missing = wanted.find((language) => !existsSync(fileOf(language)));
+  const isThere = (language: PackageLanguage) => existsSync(packageFolder(home, language));
+  const missing = wanted.find((language) => !isThere(language));
   if (missing !== undefined) {
-    const remedy = `Make it, or run: tenon packages add ${missing} <package>`;
-    throw new CommandError(`There is no ${fileOf(missing)}.`, remedy);
+    const remedy = `Run: tenon packages add ${missing} <package>`;
+    throw new CommandError(`There is no folder ${packageFolder(home, missing)}.`, remedy);
   }
-  const listed = wanted.length > 0 ? wanted : languages.filter((language) => existsSync(fileOf(language)));
-  if (listed.length === 0) console.log('No packages are listed. `tenon packages add node lodash` lists one.');
-  for (const language of listed) await change(language, options, (manager, copy) => manager.install(copy));
+  const present = wanted.length > 0 ? wanted : languages.filter(isThere);
+  if (present.length === 0)
+    console.log('No packages are listed. `tenon packages add node lodash` lists one.');
+  for (const language of present) await change(language, options, installListed);
+}
+
+// Without a list there may be files that were put there by hand: servers are told of them all the same.
+async function installListed(manager: PackageManager, copy: string): Promise<void> {
+  if (existsSync(join(copy, manager.list))) await manager.install(copy);
 }
 
 /** Lists further packages of a language and installs them. */

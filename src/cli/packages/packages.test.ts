@@ -157,6 +157,14 @@ describe('php', () => {
     expect((await listed()).php).toEqual([]);
   });
 
+  test('libraries that are no packages are kept, and servers are told of them', async () => {
+    mkdirSync(fileOf('php/libraries'), { recursive: true });
+    writeFileSync(fileOf('php/libraries/Filter.php'), '<?php');
+    expect(await packages(['install'])).toMatchObject({ code: 0, output: expect.stringContaining('php: 0') });
+    expect(existsSync(fileOf('php/libraries/Filter.php'))).toBe(true);
+    expect(existsSync(fileOf('php/installed.txt'))).toBe(true);
+  });
+
   test('a folder that is no package is refused', async () => {
     const folder = mkdtempSync(join(root, 'empty-'));
     const failed = await packages(['add', 'php', folder]);
@@ -177,7 +185,7 @@ describe('what is asked wrongly', () => {
   });
 
   test.each<[string[], RegExp]>([
-    [['install', 'node'], /There is no .*package\.json\.\nMake it, or run: tenon packages add node/],
+    [['install', 'node'], /There is no folder .*packages\/node\.\nRun: tenon packages add node/],
     [['install', 'perl'], /'perl' has no packages; the languages are node, python, php/],
     [['add', 'ruby', 'x'], /'ruby' has no packages/],
     [['remove', 'php', 'x/y'], /php has no packages/],
