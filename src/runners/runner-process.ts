@@ -343,9 +343,10 @@ function flagsOf(program: Program, isQuick: boolean): number {
 }
 
 function childEnvironment(home: string): NodeJS.ProcessEnv {
-  const { PATH, TZ, LANG } = process.env;
+  const { TZ, LANG } = process.env;
   return {
-    PATH: PATH ?? '/usr/local/bin:/usr/bin:/bin',
+    // Not the server's, which tells of the machine and holds folders that are closed to scripts.
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     HOME: home,
     // The system's is closed to scripts.
     TMPDIR: home,

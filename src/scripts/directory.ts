@@ -81,11 +81,11 @@ export class EventScripts implements ScriptDirectory {
     for (const loaded of [...this.#scripts.values()].flat()) await loaded.compiled();
   }
 
-  /** Why a script's text can not be loaded, with its place; undefined when it can, or no runner takes it. */
+  /** Why a script's text can not be loaded, with its place, or be run here; undefined when it can. */
   async flaw({ name, type, content }: EventScriptRecord): Promise<string | undefined> {
     if (runnerOf(type) === undefined) return undefined;
     const compiled = await this.#compiler.compile({ name, language: type, content });
-    return compiled.ok || compiled.isUnread ? undefined : problemOf(compiled);
+    return compiled.ok ? undefined : problemOf(compiled);
   }
 
   /** Runs a script once, without binding it to anything. Throws `script.*` for what could never be run. */

@@ -35,11 +35,13 @@ export function unknownLanguage(script: string, language: string): Failure {
 /** A text that cannot be loaded, or that nobody could read. */
 export function unloadable(script: string, compiled: Extract<Compiled, { ok: false }>): Failure {
   const { message, line, column, isUnread } = compiled;
-  const reason = problemOf(compiled);
   if (isUnread) {
-    const error = new PlatformError('script.unavailable', `Script '${script}' can not be run: ${message}`);
-    return { outcome: 'unavailable', error, reason, trace: {} };
+    // Why is for administrators: it may name files of this machine.
+    const said = `Script '${script}' can not be run at the moment.`;
+    const error = new PlatformError('script.unavailable', said, { cause: message });
+    return { outcome: 'unavailable', error, reason: message, trace: {} };
   }
+  const reason = problemOf(compiled);
   const error = new PlatformError('script.not_loaded', `Script '${script}' can not be loaded: ${reason}.`);
   return { outcome: 'not_loaded', error, reason, trace: { line, column } };
 }

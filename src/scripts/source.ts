@@ -64,8 +64,8 @@ export async function compileSource(source: Source): Promise<Compiled> {
 }
 
 /** Why text can not be loaded, and where, as a person reads it. */
-export function problemOf({ message, line, column }: Failure): string {
-  return `${message} (line ${line}, column ${column})`;
+export function problemOf({ message, line, column, isUnread = false }: Failure): string {
+  return isUnread ? message.replace(/\.$/, '') : `${message} (line ${line}, column ${column})`;
 }
 
 /** Names the text of a script: the same for the same language, text and lookups that it names. */

@@ -75,7 +75,7 @@ class ServiceScript implements ScriptHandler {
   async flaw(): Promise<string | undefined> {
     if (runnerOf(this.#source.language) === undefined) return undefined;
     const compiled = await this.#current().compiled();
-    return compiled.ok || compiled.isUnread ? undefined : problemOf(compiled);
+    return compiled.ok ? undefined : problemOf(compiled);
   }
 
   #current(): LoadedScript {
