@@ -151,6 +151,33 @@ describe('what is kept', () => {
     expect(seen).toMatchObject({ outcome });
   });
 
+  test.each<[string, string, string, Record<string, unknown>]>([
+    ['python3', 'threw', "print('said')\nraise Exception('no')", { error_message: 'no', error_line: 2 }],
+    ['python', 'threw', "print 'said'\nraise Exception('no')", { error_message: 'no', error_line: 2 }],
+    ['python3', 'exited', "print('said')\nimport sys\nsys.exit(3)", { status: 500 }],
+    ['python3', 'not_loaded', 'x = 1\ny = (', { error_line: 2, output: [] }],
+    ['php', 'threw', "echo 'said';\nthrow new \\Exception('no');", { error_message: 'no', error_line: 2 }],
+    ['php', 'exited', "echo 'said';\nexit(3);", { status: 500 }],
+    ['php', 'not_loaded', '$a = 1;\n$b = ;', { error_line: 2, output: [] }],
+    ['v8js', 'threw', "console.log('said');\nthrow new Error('no');", { error_message: 'no', error_line: 2 }],
+  ])('of %s that ended as %s: the same', async (type, outcome, content, expected) => {
+    await save(before, content, { type });
+    const answer = await server.ask(todo);
+    expect(answer.status).toBe(500);
+    const [run] = await runs();
+    expect(run).toMatchObject({ type, outcome, output: [{ text: 'said' }], ...expected });
+    expect(context(answer)).toMatchObject({ script: before, run_id: run.id, line: run.error_line });
+  });
+
+  test('what an exception of PHP gives along is what callers read, whoever they are', async () => {
+    const thrown =
+      "throw new \\DreamFactory\\Core\\Exceptions\\BadRequestException('no', null, null, ['a' => 1]);";
+    await save(before, thrown, { type: 'php' });
+    const answer = await server.ask(todo);
+    expect([answer.status, context(answer)]).toEqual([400, { a: 1 }]);
+    expect(await runs()).toMatchObject([{ outcome: 'threw', status: 400, error_line: 1 }]);
+  });
+
   test('of a language that is not here: that it is unavailable', async () => {
     const other = await startTestServer({ DF_PHP_PATH: '/nowhere/php', TENON_LOG_LEVEL: 'silent' });
     try {
