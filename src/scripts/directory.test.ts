@@ -314,14 +314,14 @@ describe('one run', () => {
     expect(seen).toMatchObject([{ kind: 'script.failed', script: name }]);
   });
 
-  test('of text that can not be loaded has its flaw told beforehand, where a runner would take it', async () => {
+  test('of text that can not be loaded has its flaw told beforehand', async () => {
     const { scripts, ran } = end(quietly);
     const broken = record(name, { content: 'const a = ;' });
     expect(await scripts.flaw(broken)).toBe('Expression expected (line 1, column 11)');
     expect(await scripts.flaw({ ...broken, type: 'typescript', content: 'let a: = 1;' })).toBe(
       'Type expected (line 1, column 8)',
     );
-    expect(await scripts.flaw({ ...broken, type: 'php' })).toBeUndefined();
+    expect(await scripts.flaw({ ...broken, type: 'php' })).toBe('this server has no php');
     expect(await scripts.flaw({ ...broken, content: 'const a = 1;' })).toBeUndefined();
     expect(ran()).toEqual([]);
   });

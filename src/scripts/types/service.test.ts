@@ -112,7 +112,7 @@ describe('the script of a service', () => {
       kind: 'script.unavailable',
       status: 503,
     });
-    expect(await php.flaw()).toBeUndefined();
+    expect(await php.flaw()).toBe('this server has no php');
   });
 
   test('that can not be loaded says so, with the place', async () => {
