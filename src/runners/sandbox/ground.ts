@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { limits } from '../../core/limits.ts';
 import type { Ground } from './plan.ts';
 import { machineOf, numberOf } from './syscalls.ts';
+import { hasUsers } from './user-range.ts';
 
 /** A program that does the steps of a plan to itself. */
 export interface Launcher {
@@ -81,6 +82,7 @@ const needed: Readonly<Record<string, number>> = { CHOWN: 0, DAC_OVERRIDE: 1, KI
 
 function whyNoUser(): string {
   if (process.geteuid?.() !== 0) return 'the server was not started as root';
+  if (!hasUsers()) return 'this container has no further users';
   const held = BigInt(`0x${/^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? 0}`);
   const missing = Object.keys(needed).filter((name) => ((held >> BigInt(needed[name] ?? 0)) & 1n) === 0n);
   return missing.length === 0
