@@ -109,8 +109,9 @@ export function runText(run: LoggedRun): string {
   const { output, error_message: message, error_line: line, error_column: column } = run;
   const time = run.started_date.replace('T', ' ').replace('Z', '');
   const place = line === null ? '' : ` (line ${line}${column === null ? '' : `, column ${column}`})`;
+  const duration = `${run.duration_ms.toFixed(1)} ms`.padStart(10);
   return [
-    `${time}  ${run.outcome.padEnd(11)}  ${`${run.duration_ms.toFixed(1)} ms`.padStart(10)}  ${run.script}  ${run.id}`,
+    `${time}  ${run.outcome.padEnd(11)}  ${duration}  ${run.script}  ${run.id}`,
     ...output.map(({ level, text }) => `    ${level.padEnd(5)} ${text.replaceAll('\n', '\n          ')}`),
     ...(run.is_output_cut ? ['    (the rest is in the log of the server)'] : []),
     ...(message === null ? [] : [`    ${message}${message.endsWith(place) ? '' : place}`]),

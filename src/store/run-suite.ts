@@ -5,7 +5,7 @@ import type { KeptRun, RunRecord } from '../core/run.ts';
 import type { Store } from '../core/store.ts';
 
 /** A run that failed in every respect; `over` says otherwise. */
-export function runRecord(id: string, over: Partial<RunRecord> = {}): RunRecord {
+function runRecord(id: string, over: Partial<RunRecord> = {}): RunRecord {
   return {
     id,
     script: 'hr._table.todo.get.pre_process',
@@ -37,9 +37,14 @@ export function runRecord(id: string, over: Partial<RunRecord> = {}): RunRecord 
 
 /** Defines the conformance tests of the log of runs. */
 export function runs(store: () => Store): void {
-  const idsOf = (found: readonly KeptRun[]) => found.map((run) => run.id);
-  const found = async (where: Where) => idsOf(await store().runs.find({ where, limit: 100 })).sort();
+  keeping(store);
+  finding(store);
+  dropping(store);
+}
 
+const idsOf = (found: readonly KeptRun[]) => found.map((run) => run.id);
+
+function keeping(store: () => Store): void {
   it('keeps every field of a run, in order, with a position that grows', async () => {
     const plain = { userId: null, status: null, parentId: 'a', output: [], isOutputCut: true };
     const error = { errorMessage: null, errorLine: null, errorColumn: null, errorStack: null };
@@ -79,6 +84,10 @@ export function runs(store: () => Store): void {
     const [brief] = await store().runs.find({ limit: 1, isBrief: true });
     expect(brief).toMatchObject({ ...runRecord('a'), output: [], errorStack: null });
   });
+}
+
+function finding(store: () => Store): void {
+  const found = async (where: Where) => idsOf(await store().runs.find({ where, limit: 100 })).sort();
 
   it('orders and pages', async () => {
     await store().runs.add([
@@ -127,7 +136,9 @@ export function runs(store: () => Store): void {
     expect(await found({ kind: 'xor', terms })).toEqual(['a', 'b']);
     expect(await store().runs.count(is('status', '=', 500))).toBe(1);
   });
+}
 
+function dropping(store: () => Store): void {
   it('drops by id', async () => {
     await store().runs.add([runRecord('a'), runRecord('b'), runRecord('c')]);
     expect(await store().runs.delete(['a', 'c', 'z'])).toBe(2);
@@ -146,7 +157,7 @@ export function runs(store: () => Store): void {
     expect(idsOf(await store().runs.find({ limit: 10 }))).toEqual(['d']);
   });
 
-  it('drops the oldest beyond a number, whatever gaps there are, and never gives a position twice', async () => {
+  it('drops the oldest beyond a number, whatever gaps there are; no position is given twice', async () => {
     await store().runs.add(['a', 'b', 'c', 'd', 'e'].map((id) => runRecord(id)));
     const last = (await store().runs.get('e'))?.position ?? Infinity;
     await store().runs.delete(['c']);

@@ -125,7 +125,7 @@ export class Runs implements RunRepository {
     const byPosition = this.#handle.selectFrom(table).select(['position', 'started_date']);
     const kept = byPosition.orderBy('position', 'desc').limit(1).offset(keep);
     const beyond = Number((await kept.executeTakeFirst())?.position ?? 0);
-    // Positions grow with time, so that the oldest are the first: neither condition needs an index of its own.
+    // Positions grow with time, so the oldest are the first: neither condition needs an index of its own.
     const oldest = await byPosition.orderBy('position').limit(atOnce).execute();
     const dropped = oldest
       .filter((row) => Number(row.position) <= beyond || String(row.started_date) < before)

@@ -1,5 +1,5 @@
-// Tries a script once: with an event made of what the request says, as whoever asks, stored nowhere but in the
-// log of runs. Invariant: only an administrator may, because the script is whatever the request says it is.
+// Tries a script once: with an event made of what the request says, as whoever asks, stored nowhere but in
+// the log of runs. Invariant: only an administrator may, because the script is whatever the request says.
 import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { type EventName, eventName, parseEventName } from '../../core/event.ts';
