@@ -105,7 +105,7 @@ describe('the script of a service', () => {
     expect(runner.asked[0]?.timeoutMs).toBe(70);
   });
 
-  test('of a language that nobody runs is unavailable', async () => {
+  test('of a language that nobody runs is unavailable, and whoever stores it is told', async () => {
     const { handler } = setUp();
     const php = handler({ language: 'php', content: '<?php return 1;' });
     await expect(php.handle(asked(), call)).rejects.toMatchObject({
