@@ -230,10 +230,15 @@ function prepareTools(root) {
   const packages = missingTools(systemTools).map((tool) => tool.package);
   if (packages.length === 0) return;
   const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
-  const [command = '', ...args] = [...asRoot, 'apt-get', 'install', '-y', '-q', ...packages];
+  const quietly = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q'];
+  const [command = '', ...args] = [...asRoot, ...quietly];
   step(
     `installing ${packages.join(', ')} for the tests`,
-    () => run(command, args, root),
+    () => {
+      // A machine that was just made has no list of packages yet; an old list may still do.
+      run(command, [...args, 'update'], root);
+      return run(command, [...args, 'install', '-y', '--no-install-recommends', ...packages], root);
+    },
     `install ${packages.join(', ')} yourself and try again`,
   );
 }
