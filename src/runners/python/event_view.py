@@ -5,12 +5,11 @@ Invariant: a section that the script did not touch is neither parsed nor sent ba
 from _struct import Struct
 
 from .json_text import EMPTY, json_of, json_of_python2, normal, reader
-from .munch import Bunch, EmptyMap, LazyMunch, Munch
+from .munch import Bunch, EmptyMap, LazyMunch, Munch, members
 from .munch import _set_pending as set_pending
 
 # Places of the texts in a frame, and the order in which changes travel.
 META, PARAMETERS, HEADERS, CONTENT, PAYLOAD, SESSION, RESPONSE, BODY = range(8)
-SECTIONS = range(8)
 # A changed text that is gone; None stands for one that did not change.
 DELETED = object()
 UNCHANGED = (None,) * 7
@@ -21,6 +20,7 @@ has = dict.__contains__
 
 _length = Struct('<I').unpack_from
 _ABSENT = 0xFFFFFFFE
+_NO_RESPONSE = bytes(8)
 
 read_plain = reader()
 _readers = {Munch: reader(Munch), Bunch: reader(Bunch)}
@@ -50,6 +50,7 @@ class _Lazy(LazyMunch):
 
 class Event(_Lazy):
     __slots__ = ()
+    locals().update(members('request', 'response', 'resource'))
 
     def _made(self, key):
         view = self._view
@@ -73,6 +74,7 @@ class Event(_Lazy):
 
 class Request(_Lazy):
     __slots__ = ()
+    locals().update(members(*_REQUEST))
 
     def _made(self, key):
         view = self._view
@@ -94,6 +96,7 @@ class Request(_Lazy):
 
 class Response(_Lazy):
     __slots__ = ()
+    locals().update(members(*_RESPONSE))
 
     def __getattr__(self, name):
         if name in ('format', 'headers') and self._view.is_service():
@@ -101,6 +104,10 @@ class Response(_Lazy):
         return LazyMunch.__getattr__(self, name)
 
     def __missing__(self, key):
+        if key == 'content' and key in self._pending:
+            text = self._view.text(BODY)
+            self['content'] = made = None if text == '' else self._view.read(text)
+            return made
         if key in ('format', 'headers') and self._view.is_service():
             self._trim()
         return LazyMunch.__missing__(self, key)
@@ -129,9 +136,6 @@ class Response(_Lazy):
 
     def _made(self, key):
         view = self._view
-        if key == 'content':
-            text = view.text(BODY)
-            return None if text == '' else view.read(text)
         if key == 'format':
             return 201
         value = view.response_meta().get(key)
@@ -152,38 +156,28 @@ class Info(LazyMunch):
 
 
 class EventView:
-    """One event of one run. `data` holds its texts from `at` on, and nobody writes to it."""
+    """One event of one run. `data` holds its texts from `at` to `end`, and nobody writes to it."""
 
-    __slots__ = ('_data', '_places', '_meta', '_event', 'request', 'response', 'munch', 'read', 'write',
-                 '_mutates')
+    munch = Munch
+    read = staticmethod(_readers[Munch])
+    write = staticmethod(json_of)
+    request = response = _meta = _event = None
+    _mutates = True
 
-    def __init__(self, data, at, munch=Munch):
-        places = []
-        for _ in SECTIONS:
-            length = _length(data, at)[0]
-            at += 4
-            if length >= _ABSENT:
-                length = 0
-            places.append(at)
-            at += length
-            places.append(at)
+    def __init__(self, data, at, end):
         self._data = data
-        self._places = places
-        self._meta = None
-        self._event = None
-        self.request = None
-        self.response = None
-        self.munch = munch
-        self.read = _readers[munch]
-        self.write = json_of if munch is Munch else json_of_python2
+        # Start and end of each text up to the last that was asked for, and where the next begins.
+        self._places = []
+        self._next = at
+        # A response that is absent is empty, as is its content: their lengths end the frame.
+        self.has_response = not data.endswith(_NO_RESPONSE, at, end)
 
     @property
     def event(self):
         """The object that the script gets."""
         made = self._event
         if made is None:
-            has_response = self._places[13] > self._places[12]
-            self._event = made = Event(self, _EVENT_AFTER if has_response else _EVENT)
+            self._event = made = Event(self, _EVENT_AFTER if self.has_response else _EVENT)
         return made
 
     def info(self):
@@ -197,7 +191,13 @@ class EventView:
 
     def text(self, section):
         places = self._places
-        return self._data[places[section * 2] : places[section * 2 + 1]].decode()
+        while len(places) <= section:
+            at = self._next + 4
+            length = _length(self._data, self._next)[0]
+            self._next = end = at if length >= _ABSENT else at + length
+            places.append((at, end))
+        at, end = places[section]
+        return self._data[at:end].decode() if at < end else ''
 
     def meta(self):
         made = self._meta
@@ -264,8 +264,7 @@ class EventView:
             return UNCHANGED
         self._mutates = mutates
         request = self._sent(event) if has(event, 'request') else _UNSENT
-        places = self._places
-        had = places[13] > places[12]
+        had = self.has_response
         if has(event, 'response') or (had and 'response' not in event._pending):
             return request + self._answered(event, had)
         return UNCHANGED if request is _UNSENT else request + (None, None, None)
@@ -342,12 +341,13 @@ class EventView:
         return self.write({name: response[name] for name in names if name != 'content'})
 
     def _content_text(self, response, own):
-        if own and not has(response, 'content') and 'content' in response._pending:
-            return None
         original = self.text(BODY)
-        if 'content' not in response:
+        if has(response, 'content') or (not own and 'content' in response):
+            content = response['content']
+        elif own and 'content' in response._pending:
+            return None
+        else:
             return None if original == '' else DELETED
-        content = response['content']
         if own and content is None and original == '':
             return None
         # An empty list and an empty map are different answers, so nothing is equal here but equal JSON.
@@ -357,6 +357,14 @@ class EventView:
         if self._mutates or original == '':
             return text
         return None if text == normal(original) else text
+
+
+class EventViewOfPython2(EventView):
+    """The same, in Bunches; text that was made bytes is text."""
+
+    munch = Bunch
+    read = staticmethod(_readers[Bunch])
+    write = staticmethod(json_of_python2)
 
 
 class _Keeper:

@@ -24,6 +24,7 @@ _ABSENT = 0xFFFFFFFF
 _DELETED = 0xFFFFFFFE
 _head = Struct('<IB').unpack_from
 _u32 = Struct('<I')
+number = _u32.unpack_from
 _result = Struct('<IB16sBBi').pack
 _call = Struct('<IB16sI').pack
 _no_text = b'\xff\xff\xff\xff'
@@ -91,7 +92,7 @@ class Channel:
         self._rest = b''
 
     def frames(self):
-        """Kind, data and place of each frame of the next read; at least one."""
+        """Kind, data, start and end of each frame of the next read; at least one."""
         found = []
         while not found:
             self._cut(self._rest + self._read(_PART), found)
@@ -133,7 +134,7 @@ class Channel:
                     at, size, end = 0, length + 4, length + 4
                 else:
                     break
-            found.append((kind, data, at + 5))
+            found.append((kind, data, at + 5, end))
             at = end
         self._rest = data[at:] if at < size else b''
 

@@ -2,6 +2,7 @@
 
 Invariant: a Munch is a dict; nothing of it lives beside its items.
 """
+from _operator import itemgetter
 
 
 class Munch(dict):
@@ -100,6 +101,10 @@ _has = dict.__contains__
 _set = dict.__setitem__
 
 
+class Missing(KeyError, AttributeError):
+    """No such member, asked for as an item or as an attribute."""
+
+
 class LazyMunch(Munch):
     """A Munch whose first members are made when they are looked at: `_pending` in their order, by `_made(key)`."""
 
@@ -121,12 +126,10 @@ class LazyMunch(Munch):
 
     def __missing__(self, key):
         if key not in self._pending:
-            raise KeyError(key)
+            raise Missing(key)
         value = self._made(key)
         _set(self, key, value)
         return value
-
-    _has = dict.__contains__
 
     def _complete(self):
         """Makes all members and puts them into their order."""
@@ -190,6 +193,11 @@ class LazyMunch(Munch):
 # Attributes set items, so what is no item is set past that.
 _set_view = LazyMunch._view.__set__
 _set_pending = LazyMunch._pending.__set__
+
+
+def members(*names):
+    """A class's attributes for its usual items: found at once, where others are looked for in vain first."""
+    return {name: property(itemgetter(name)) for name in names}
 
 
 def _completing(name):

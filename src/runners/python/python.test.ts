@@ -1,13 +1,15 @@
-// The conformance suite for Python.
+// The conformance suite for Python, as it is and inside the sandbox of this machine.
+import { afterAll, describe } from 'vitest';
 import { limits } from '../../core/limits.ts';
-import { runnerSuite } from '../suite.ts';
+import { openSandbox } from '../sandbox/index.ts';
+import { type RunnerSuiteOptions, runnerSuite } from '../suite.ts';
 import { createPythonRunner } from './index.ts';
 import { pythonPath } from './python-fixture.ts';
 
 const calls = `r = platform.api.get('db/_table/todo?limit=1')
 return {'status': r.status, 'body': r.read().decode()}`;
 
-runnerSuite({
+const options: RunnerSuiteOptions = {
   language: 'python3',
   forks: true,
   create: (options) => createPythonRunner({ ...options, pythonPath, platformConfig: '{}' }),
@@ -29,4 +31,15 @@ runnerSuite({
     leavesGlobal: "global left\nbefore = 'left' in globals()\nleft = 1\nreturn {'before': before}",
     asynchronous: [],
   },
+};
+
+const sandbox = await openSandbox();
+afterAll(() => sandbox.close());
+
+runnerSuite(options);
+
+describe(`inside the sandbox (${sandbox.level})`, () => {
+  const create: RunnerSuiteOptions['create'] = (given) =>
+    createPythonRunner({ ...given, pythonPath, platformConfig: '{}', sandbox });
+  runnerSuite({ ...options, create });
 });

@@ -73,9 +73,9 @@ class Host:
         wanted = run_id + number.to_bytes(4, 'little')
         while True:
             answer = None
-            for kind, data, at in self._channel.frames():
+            for kind, data, at, end in self._channel.frames():
                 if kind != frames.REPLY:
-                    self._take(kind, data, at)
+                    self._take(kind, data, at, end)
                 elif data[at : at + 20] == wanted:
                     answer = data, at + 20
             if answer is not None:
@@ -122,10 +122,10 @@ class Host:
 
     # Frames.
 
-    def _take(self, kind, data, at):
+    def _take(self, kind, data, at, end):
         if kind == frames.RUN:
-            program = self._programs[int.from_bytes(data[at + 16 : at + 20], 'little')]
-            self._queue.append((data[at : at + 16], program, data, at + 20))
+            program = self._programs[frames.number(data, at + 16)[0]]
+            self._queue.append((data[at : at + 16], program, data, at + 20, end))
         elif kind == frames.LOAD:
             self._load(data, at)
         elif kind == frames.RECALL:
@@ -165,7 +165,7 @@ class Host:
     def _work(self):
         queue = self._queue
         while queue:
-            run_id, program, data, at = queue.popleft()
+            run_id, program, data, at, end = queue.popleft()
             if not program.is_quick:
                 self._flush()
             started = perf_counter()
@@ -173,7 +173,7 @@ class Host:
                 self._programs.pop(program.index, None)
                 self._check(run_id, program)
             else:
-                self._run(ScriptRun(run_id, program, data, at, self))
+                self._run(ScriptRun(run_id, program, data, at, end, self))
             if not program.is_quick:
                 self._flush()
             elif queue and perf_counter() - started > _SLOW:
@@ -188,7 +188,7 @@ class Host:
         if not program.is_ready:
             problem = self._make_ready(program)
             if problem is not None:
-                self._answer(run, frames.THREW, 0, run.thrown(problem), False, 0)
+                self._hold(self._frame(run, frames.THREW, 0, run.thrown(problem), False, 0))
                 self._is_running = False
                 return
         if program.is_pristine:
@@ -198,7 +198,7 @@ class Host:
         self._is_running = False
         self._runs += 1
         is_whole = self._is_whole(program)
-        self._answer(run, ending, code, texts, stops, 0 if is_whole else frames.RETIRE)
+        self._hold(self._frame(run, ending, code, texts, stops, 0 if is_whole else frames.RETIRE))
         if not is_whole:
             self._flush()
             self._queue.clear()
@@ -234,10 +234,6 @@ class Host:
     def _is_whole(self, program):
         is_thorough = program.reading.is_doubtful or not self._runs & _THOROUGH
         return not is_thorough or self._baseline.is_whole()
-
-    def _answer(self, run, ending, code, texts, stops, flags):
-        frame = self._frame(run, ending, code, texts, stops, flags)
-        self._hold(frame)
 
     def _frame(self, run, ending, code, texts, stops, flags):
         flags |= frames.STOPS if stops else 0

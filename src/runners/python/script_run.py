@@ -6,28 +6,25 @@ import _thread
 from types import CoroutineType as Coroutine
 
 from . import frames
-from .event_view import UNCHANGED, EventView, read_plain
+from .event_view import UNCHANGED, EventView, EventViewOfPython2, read_plain
 from .json_text import FALSY, json_of
-from .munch import Bunch, Munch
 from .platform_api import MEMBERS, Platform
 from .script_program import with_lookups
 from .thrown_value import describe
 
 
 class ScriptRun:
-    __slots__ = ('id', 'program', 'view', 'is_python2', '_host', '_wants', '_lock', '_calls', '_is_over', '_session')
+    _lock = _session = None
+    _calls = 0
+    _is_over = False
 
-    def __init__(self, run_id, program, data, at, host):
+    def __init__(self, run_id, program, data, at, end, host):
         self.id = run_id
         self.program = program
         self.is_python2 = program.is_python2
-        self.view = EventView(data, at + 1, Bunch if program.is_python2 else Munch)
+        self.view = (EventViewOfPython2 if program.is_python2 else EventView)(data, at + 1, end)
         self._host = host
         self._wants = data[at] & frames.WANTS_CHANGES
-        self._lock = None
-        self._calls = 0
-        self._is_over = False
-        self._session = None
 
     def result(self, last=None):
         """Runs the script; ending, code and the texts of the result, `stops` among them. `last` is done before the
