@@ -1,8 +1,10 @@
-// The PHP runner against the suite of all languages.
-import { runnerSuite } from '../suite.ts';
+// The PHP runner against the suite of all languages, as it is and inside the sandbox of this machine.
+import { afterAll, describe } from 'vitest';
+import { openSandbox } from '../sandbox/index.ts';
+import { type RunnerSuiteOptions, runnerSuite } from '../suite.ts';
 import { testPhp } from './php-fixture.ts';
 
-runnerSuite({
+const options: RunnerSuiteOptions = {
   language: 'php',
   forks: true,
   create: (options) => testPhp(options),
@@ -27,4 +29,14 @@ runnerSuite({
     leavesGlobal: '$before = isset($GLOBALS["left"]); $GLOBALS["left"] = 1; return ["before" => $before];',
     asynchronous: [],
   },
+};
+
+const sandbox = await openSandbox();
+afterAll(() => sandbox.close());
+
+runnerSuite(options);
+
+describe(`inside the sandbox (${sandbox.level})`, () => {
+  const create: RunnerSuiteOptions['create'] = (given) => testPhp({ ...given, sandbox });
+  runnerSuite({ ...options, create });
 });
