@@ -30,6 +30,12 @@ describe('configuration', () => {
     ['TENON_BODY_BYTES', '10', /TENON_BODY_BYTES/],
     ['TENON_SESSION_TOKEN_IN_QUERY', 'maybe', /true or false/],
     ['TENON_DATABASE_URL', 'postgres://db/x', /PostgreSQL and MySQL follow/],
+    ['TENON_RUN_SAMPLE', '1.5', /TENON_RUN_SAMPLE must be a number from 0 to 1/],
+    ['TENON_RUN_SAMPLE', '-1', /TENON_RUN_SAMPLE/],
+    ['TENON_RUN_SAMPLE', 'some', /TENON_RUN_SAMPLE/],
+    ['TENON_RUN_SAMPLE', '1e-3', /TENON_RUN_SAMPLE/],
+    ['TENON_RUN_RETENTION_DAYS', '0', /TENON_RUN_RETENTION_DAYS must be a whole number from 1/],
+    ['TENON_RUN_RETENTION_COUNT', 'all', /TENON_RUN_RETENTION_COUNT must be a whole number from 0/],
     ['TENON_DATABASE_URL', 'what', /sqlite:/],
     ['TENON_RUNNERS_MIN', '64', /TENON_RUNNERS_MIN must be at most TENON_RUNNERS_MAX/],
   ])('%s=%s is refused by name', (variable, value, message) => {
@@ -43,6 +49,15 @@ describe('configuration', () => {
     );
     expect(readConfig({ DF_PYTHON_PATH: '/usr/bin/python2.7' }).pythonPath).toBe('');
     expect(readConfig({ DF_PYTHON_PATH: '/usr/bin/python2' }).pythonPath).toBe('');
+  });
+
+  test.each([
+    ['0', 0],
+    ['1', 1],
+    ['0.5', 0.5],
+    ['.25', 0.25],
+  ])('a share of %s', (given, share) => {
+    expect(readConfig({ TENON_RUN_SAMPLE: given }).runSample).toBe(share);
   });
 
   test('lists are split and trimmed', () => {

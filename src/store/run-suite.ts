@@ -72,6 +72,21 @@ function keeping(store: () => Store): void {
     expect(idsOf(await store().runs.find({ limit: 2 }))).toEqual(['1500', '1499']);
   });
 
+  it('is undone with the transaction that it is part of, and goes on after one that failed', async () => {
+    await store().runs.add([runRecord('a'), runRecord('b')]);
+    const failing = store().transaction(async (inside) => {
+      await inside.runs.add([runRecord('c')]);
+      expect(await inside.runs.delete(['a'])).toBe(1);
+      expect(idsOf(await inside.runs.find({ limit: 10 }))).toEqual(['c', 'b']);
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    expect(idsOf(await store().runs.find({ limit: 10 }))).toEqual(['b', 'a']);
+    await expect(store().runs.add([runRecord('a')])).rejects.toThrow();
+    await Promise.all([store().runs.add([runRecord('d')]), store().runs.add([runRecord('e')])]);
+    expect(await store().runs.count()).toBe(4);
+  });
+
   it('is no configuration', async () => {
     const before = await store().generation();
     await store().runs.add([runRecord('a')]);
