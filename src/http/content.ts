@@ -6,8 +6,8 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Body } from '../core/body.ts';
 import { PlatformError } from '../core/errors.ts';
+import { readableBody } from '../formats/index.ts';
 import { parseParameters } from '../query/parameters.ts';
-import { formatOf } from './formats/index.ts';
 
 const form = 'application/x-www-form-urlencoded';
 
@@ -62,9 +62,8 @@ export function readBody(content: Buffer, headers: IncomingHttpHeaders): Body | 
 function bodyOf(text: string, declared: string): Body | Promise<Body> {
   if (declared === '') return Body.ofText(text, looksLikeJson(text) ? 'application/json' : 'text/plain');
   if (declared === form) return formBody(text);
-  const format = formatOf(declared);
-  if (format === undefined) return Body.ofText(text, declared);
-  return format.then(({ read }) => Body.ofReadable(text, read, declared));
+  const body = Body.ofText(text, declared);
+  return readableBody(body) ?? body;
 }
 
 // `curl -d '{…}'` says that its JSON is a form: no form field begins with a bracket.

@@ -6,7 +6,7 @@ import type { Body } from '../core/body.ts';
 import { errorResult } from '../core/dispatch.ts';
 import { PlatformError } from '../core/errors.ts';
 import type { Action, Parameters, Result } from '../core/operation.ts';
-import { formatOf, writable } from './formats/index.ts';
+import { contentType, formatOf, writable, writtenBody } from '../formats/index.ts';
 import { type Acceptance, readAccept } from './negotiation.ts';
 
 /** What the client said about the form of its answer. */
@@ -115,10 +115,7 @@ function negotiate(result: Result, wanted: Wanted): Content | Promise<Content> {
 function convert(body: Body, acceptance: Acceptance): Promise<Content> | undefined {
   const type = writable.find((each) => acceptance.accepts(each));
   if (type === undefined) return undefined;
-  return formatOf(type)?.then(({ write }) => ({
-    type,
-    payload: write(body.isJson ? body.exactValue : body.text),
-  }));
+  return formatOf(type)?.then((format) => ({ type, payload: writtenBody(body, format) }));
 }
 
 interface Typed {
@@ -194,7 +191,7 @@ const jsonHeaders: readonly string[] = ['Content-Type', jsonType, ...bareHeaders
 
 function headersOf(type: string): readonly string[] {
   if (type === jsonType) return jsonHeaders;
-  return ['Content-Type', type.startsWith('text/') ? `${type}; charset=UTF-8` : type, ...bareHeaders];
+  return ['Content-Type', contentType(type), ...bareHeaders];
 }
 
 function extraHeaders(result: Result, wanted: Wanted, type: string | undefined): string[] {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Body } from '../core/body.ts';
 import { limits } from '../core/limits.ts';
 import type { InnerCall, Result } from '../core/operation.ts';
 import type { BridgeCall } from '../core/runner.ts';
@@ -165,5 +166,38 @@ describe('CallBridge', () => {
     const answer = await bridge.call(call());
     expect(answer.status).toBe(500);
     expect(answer.body?.text).toMatch(/at most 1000 API calls/);
+  });
+});
+
+describe('XML and CSV', () => {
+  const asked: (string | undefined)[] = [];
+  const bridge = new CallBridge({
+    call: async ({ request }) => {
+      asked.push(JSON.stringify(request.body?.value));
+      return { status: 200, headers: {}, body: Body.ofText('{"resource":[{"id":1}]}') };
+    },
+  });
+
+  test('are given to a call that accepts nothing else', async () => {
+    const answer = await bridge.call(call({ options: { headers: { Accept: 'text/csv' } } }));
+    expect([answer.body?.text, answer.headers]).toEqual([
+      'id\n1\n',
+      { 'content-type': 'text/csv; charset=UTF-8' },
+    ]);
+    const plain = await bridge.call(call({ options: { headers: { Accept: '*/*' } } }));
+    expect(plain.body?.text).toBe('{"resource":[{"id":1}]}');
+  });
+
+  test('are read from a call that says so', async () => {
+    asked.length = 0;
+    const options = { headers: { 'Content-Type': 'text/csv; charset=utf-8' } };
+    await bridge.call(call({ method: 'POST', payload: 'title\nx\n', options }));
+    expect(asked).toEqual(['{"resource":[{"title":"x"}]}']);
+  });
+
+  test('that can not be read are a refusal', async () => {
+    const options = { headers: { 'Content-Type': 'application/xml' } };
+    const answer = await bridge.call(call({ method: 'POST', payload: '<a>', options }));
+    expect(answer.status).toBe(400);
   });
 });

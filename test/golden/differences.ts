@@ -260,10 +260,6 @@ export const differences: Readonly<Record<string, Difference>> = {
     reason: 'a call without callback is made all the same, and its answer is not looked at',
     ours: { status: 200, body: '' },
   },
-  's-node-api-internal-custom-header': {
-    reason: 'inner calls hand over values: only answers to callers from outside are made XML or CSV',
-    ours: { body: { b: '{"resource":[{"id":1}]}', s: 200, ct: 'application/json' } },
-  },
   's-node-api-require-http': {
     reason: 'scripts have no network of their own: calls to other hosts go through platform.api',
     ours: error(500, '{{message}}'),

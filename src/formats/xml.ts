@@ -2,8 +2,8 @@
 // way round. Invariant: no document type, no entities but the five of XML, no nesting beyond the limit; time
 // and memory are linear in the text.
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
-import { PlatformError } from '../../core/errors.ts';
-import { limits } from '../../core/limits.ts';
+import { PlatformError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 
 /** The XML of a JSON value. A list at the root becomes `<resource>` elements. */
 export function writeXml(value: unknown): string {

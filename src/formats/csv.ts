@@ -2,9 +2,9 @@
 // way round. Invariant: every cell is text; what is nested stands in its cell as JSON.
 import { CsvError, parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
-import { writeJson } from '../../core/body.ts';
-import { PlatformError } from '../../core/errors.ts';
-import { limits } from '../../core/limits.ts';
+import { writeJson } from '../core/body.ts';
+import { PlatformError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 

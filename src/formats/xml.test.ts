@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { limits } from '../../core/limits.ts';
+import { limits } from '../core/limits.ts';
 import { readXml, writeXml } from './xml.ts';
 
 const head = '<?xml version="1.0" ?>';

@@ -1,0 +1,53 @@
+// Forms of content beside JSON. Invariant: the libraries of a form are loaded when it is first asked for, so
+// that whoever speaks JSON pays nothing.
+import { Body } from '../core/body.ts';
+import type { Result } from '../core/operation.ts';
+
+/** Reads and writes values in one form. */
+export interface Format {
+  write(value: unknown): string;
+  read(text: string): unknown;
+}
+
+/** Media types that values can be written in, in the order in which they are tried. */
+export const writable = ['application/xml', 'text/csv', 'text/xml'] as const;
+
+/** The form of a media type, if it is one of ours. */
+export function formatOf(type: string): Promise<Format> | undefined {
+  if (type === 'text/csv') {
+    return import('./csv.ts').then((csv) => ({ write: csv.writeCsv, read: csv.readCsv }));
+  }
+  if (type === 'application/xml' || type === 'text/xml') {
+    return import('./xml.ts').then((xml) => ({ write: xml.writeXml, read: xml.readXml }));
+  }
+  return undefined;
+}
+
+/** A body whose value can be read; undefined for one that needs no form of ours. */
+export function readableBody(body: Body): Promise<Body> | undefined {
+  const type = body.mediaType ?? '';
+  return formatOf(type)?.then(({ read }) => Body.ofReadable(body.text, read, type));
+}
+
+/** The text of a body in a form: its value, or its own text as a value. */
+export function writtenBody(body: Body, { write }: Format): string {
+  return write(body.isJson ? body.exactValue : body.text);
+}
+
+/** A result as whoever accepts only `accept` would get it; as it is for all other types. */
+export async function writtenResult(result: Result, accept: string): Promise<Result> {
+  const type = accept.trim().toLowerCase();
+  const { body, headers, mediaType } = result;
+  const format = body?.isJson === true && mediaType === undefined ? await formatOf(type) : undefined;
+  if (body === undefined || format === undefined) return result;
+  return {
+    ...result,
+    body: Body.ofText(writtenBody(body, format), type),
+    headers: { 'content-type': contentType(type), ...headers },
+  };
+}
+
+/** The Content-Type header of a media type. */
+export function contentType(type: string): string {
+  return type.startsWith('text/') ? `${type}; charset=UTF-8` : type;
+}
