@@ -96,14 +96,18 @@ export class CallBridge implements Bridge, RunMark {
 
   // XML and CSV as at the door, for whoever says so in the headers of a call; but what PHP calls hands over
   // values, as it always did.
-  async #callInside(call: InnerCall): Promise<Result> {
-    const { request } = call;
-    const { body, headers } = request;
-    const readable = body?.mediaType === undefined ? undefined : await readableBody(body);
-    const asked = readable === undefined ? call : { ...call, request: { ...request, body: readable } };
-    const result = await this.#exchange.call(asked, this);
+  #callInside(call: InnerCall): Promise<Result> {
+    const { body, headers } = call.request;
+    const reading = body && readableBody(body);
+    const answer =
+      reading === undefined
+        ? this.#exchange.call(call, this)
+        : reading.then((read) =>
+            this.#exchange.call({ ...call, request: { ...call.request, body: read } }, this),
+          );
     const { accept } = headers;
-    return accept === undefined || this.#abroad?.style === 'curl' ? result : writtenResult(result, accept);
+    if (accept === undefined || this.#abroad?.style === 'curl') return answer;
+    return answer.then((result) => writtenResult(result, accept));
   }
 
   #callAbroad(call: BridgeCall): Promise<Result> {
