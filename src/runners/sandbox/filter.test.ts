@@ -128,10 +128,12 @@ describe.each(['x64', 'arm64'])('the filter of %s', (arch) => {
       'rt_sigqueueinfo',
       'pidfd_send_signal',
       'truncate',
+      'fsetxattr',
       'fchmodat',
       'fchownat',
     ];
     expect(denied.map((name) => ask(name, [1], all))).toEqual(denied.map(() => 1));
+    expect(ask('fchmod', [3], all)).toBe(0);
     expect([1, -1, 4_711, 0].map((pid) => ask('kill', [pid, 9], all))).toEqual([1, 1, 1, 'allow']);
     // Duplicating a descriptor, and naming who gets its signals.
     expect([0, 8, 10, 15].map((command) => ask('fcntl', [3, command], all))).toEqual(['allow', 1, 1, 1]);

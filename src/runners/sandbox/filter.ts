@@ -7,7 +7,7 @@ import { type Machine, numberOf } from './syscalls.ts';
 export interface FilterOptions {
   /** Keep signals from other processes. */
   readonly deniesSignals: boolean;
-  /** Keep what needs no open file (mode, owner, times) from files of the server's own user. */
+  /** Keep mode, owner and times from changes, which Landlock leaves to the owner: the server's own user. */
   readonly deniesAttributes: boolean;
   /** Keep path-based cutting of files. */
   readonly deniesTruncate: boolean;
@@ -19,10 +19,12 @@ const denied =
   'ptrace process_vm_readv process_vm_writev process_madvise process_mrelease kcmp pidfd_getfd ' +
   // Another view of the machine, from which the rules on files could be gone round.
   'mount umount2 pivot_root chroot open_tree open_tree_attr move_mount fsopen fsconfig fsmount fspick ' +
-  'mount_setattr unshare setns name_to_handle_at open_by_handle_at fanotify_init fanotify_mark ' +
+  'mount_setattr statmount listmount unshare setns name_to_handle_at open_by_handle_at fanotify_init ' +
+  'fanotify_mark ' +
   // Large parts of the kernel with a long list of flaws.
   'bpf perf_event_open add_key request_key keyctl userfaultfd io_uring_setup io_uring_enter ' +
-  'io_uring_register modify_ldt uselib ustat _sysctl lookup_dcookie nfsservctl ' +
+  'io_uring_register io_setup io_submit vmsplice remap_file_pages modify_ldt uselib ustat _sysctl ' +
+  'lookup_dcookie nfsservctl ' +
   // The machine itself.
   'kexec_load kexec_file_load init_module finit_module delete_module swapon swapoff reboot personality ' +
   'acct quotactl quotactl_fd settimeofday clock_settime clock_adjtime adjtimex sethostname setdomainname ' +
@@ -37,7 +39,8 @@ const denied =
   'setsid setpgid';
 
 const attributes =
-  'chmod fchmodat fchmodat2 chown lchown fchownat setxattr lsetxattr setxattrat removexattr lremovexattr ' +
+  'chmod fchmodat fchmodat2 fchown fsetxattr fremovexattr chown lchown fchownat setxattr ' +
+  'lsetxattr setxattrat removexattr lremovexattr ' +
   'removexattrat utime utimes futimesat utimensat file_setattr';
 
 const signals = 'kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal';
@@ -93,8 +96,10 @@ const toOwnGroup = [argument(0), ifEqual(0, 1), allow, refuse];
 
 type Condition = [name: string, rule: readonly Instruction[]];
 
-function conditions(machine: Machine, { deniesSignals }: FilterOptions): Condition[] {
+function conditions(machine: Machine, { deniesSignals, deniesAttributes }: FilterOptions): Condition[] {
   const always: Condition[] = [
+    // Copying a file ends in it: what is copied keeps the mode it was made with, and that counts as done.
+    ...(deniesAttributes ? [['fchmod', [fail(0)]] satisfies Condition] : []),
     // Memory that no limit of memory counts: stacks that grow, and what is shared with nobody yet.
     ['mmap', [argument(3), ifAny(0x100, 1), refuse, mask(0x21), ifEqual(0x21, 1), refuse, allow]],
     // Threads and children, but no new view of the machine (CLONE_NEW*), and no children for the server

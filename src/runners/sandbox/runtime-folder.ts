@@ -1,5 +1,5 @@
-// The folder of a server for its runners: their work folders, and copies of programs and packages that lie below
-// a private home.
+// The folder of a server for its runners: their work folders, and copies of programs and packages that lie
+// below a private home.
 // Invariant: all but what is in work folders belongs to the server; it goes when the server does.
 import { createHash } from 'node:crypto';
 import {
@@ -49,8 +49,8 @@ export class RuntimeFolder {
   }
 
   /**
-   * Files that say what kind of modules lie beside them. Node asks for them in every folder above a script, up to
-   * the first: it is not to end in what others put into the system's temporary folder.
+   * Files that say what kind of modules lie beside them. Node asks for them in every folder above a script,
+   * up to the first: it is not to end in what others put into the system's temporary folder.
    */
   get about(): readonly string[] {
     return [join(this.#made(), aboutName), join(this.work, aboutName)];
