@@ -5,8 +5,7 @@ Invariant: a section that the script did not touch is neither parsed nor sent ba
 from _struct import Struct
 
 from .json_text import EMPTY, json_of, json_of_python2, normal, reader
-from .munch import Bunch, EmptyMap, LazyMunch, Munch, members
-from .munch import _set_pending as set_pending
+from .munch import Bunch, EmptyMap, LazyMunch, Munch, members, set_pending
 
 # Places of the texts in a frame, and the order in which changes travel.
 META, PARAMETERS, HEADERS, CONTENT, PAYLOAD, SESSION, RESPONSE, BODY = range(8)

@@ -112,7 +112,7 @@ class LazyMunch(Munch):
 
     def __init__(self, view, pending):
         _set_view(self, view)
-        _set_pending(self, pending)
+        set_pending(self, pending)
         _set(self, _HELD, None)
 
     def __getattr__(self, name):
@@ -141,7 +141,7 @@ class LazyMunch(Munch):
         members = {key: self[key] for key in pending}
         for key, value in dict.items(self):
             members.setdefault(key, value)
-        _set_pending(self, ())
+        set_pending(self, ())
         dict.clear(self)
         dict.update(self, members)
 
@@ -151,7 +151,7 @@ class LazyMunch(Munch):
     def __delitem__(self, key):
         if key not in self:
             raise KeyError(key)
-        _set_pending(self, tuple(name for name in self._pending if name != key))
+        set_pending(self, tuple(name for name in self._pending if name != key))
         if dict.__contains__(self, key):
             dict.__delitem__(self, key)
 
@@ -192,7 +192,7 @@ class LazyMunch(Munch):
 
 # Attributes set items, so what is no item is set past that.
 _set_view = LazyMunch._view.__set__
-_set_pending = LazyMunch._pending.__set__
+set_pending = LazyMunch._pending.__set__
 
 
 def members(*names):

@@ -21,7 +21,6 @@ _PARTLY = {
     'os': frozenset('environ getenv path getcwd sep linesep urandom name pathsep extsep curdir'.split()),
     'os.path': frozenset('join basename dirname splitext split exists isfile isdir normpath abspath sep isabs'.split()),
 }
-_MODULES_OF = {'os.path': 'os'}
 # Builtin functions that lead to names that the text does not show.
 _FORBIDDEN = frozenset(
     'exec eval compile open __import__ globals locals vars setattr delattr breakpoint help __builtins__ __loader__ '
@@ -33,8 +32,8 @@ _FRAMES = frozenset(
 )
 # Members that change a module's state, or lead to other modules.
 _LEADING = frozenset(
-    'mro seed setstate getcontext setcontext localcontext DefaultContext BasicContext ExtendedContext register register_dialect '
-    'unregister_dialect field_size_limit register_namespace setfirstweekday setlocale tzset add_type '
+    'mro seed setstate getcontext setcontext localcontext DefaultContext BasicContext ExtendedContext register '
+    'register_dialect unregister_dialect field_size_limit register_namespace setfirstweekday setlocale tzset add_type '
     'FunctionType CodeType ModuleType open open_code TextIOWrapper FileIO purge reset_tzpath codecs sys os builtins '
     'modules __self__ debuglevel'.split()
 )
@@ -48,7 +47,9 @@ _MAKERS = frozenset(
     'munchify unmunchify Munch bunchify unbunchify Bunch'.split()
 )
 # Methods that change what they are called on.
-_CHANGING = frozenset('update pop popitem append extend insert remove clear setdefault sort reverse add discard'.split())
+_CHANGING = frozenset(
+    'update pop popitem append extend insert remove clear setdefault sort reverse add discard'.split()
+)
 _LOOKING = frozenset('print hasattr getattr type issubclass hash id callable format ascii exit quit dir'.split())
 _LOOKING_MODULES = frozenset('json math datetime re string time decimal statistics hashlib base64 uuid sys os'.split())
 _EVENT = frozenset(('event', '_event', 'platform', '_platform'))
@@ -325,11 +326,12 @@ class Reading:
             return False
         root = self._root(function)
         whole = self._foreign.get(root, root if root in ('json', 'http') else '')
-        return root in self._own or whole in _LOOKING_MODULES or isinstance(function.value, (_ast.Constant, _ast.JoinedStr))
+        is_text = isinstance(function.value, (_ast.Constant, _ast.JoinedStr))
+        return is_text or root in self._own or whole in _LOOKING_MODULES
 
     def _look_at_member(self, node):
         name = node.attr
-        if name in _CHANGING:
+        if name in _CHANGING or name == '__init__':
             self.mutates = True
         if name == 'sleep':
             self.is_quick = False
