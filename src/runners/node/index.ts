@@ -1,9 +1,7 @@
 // JavaScript in warm Node processes of their own. What a script sees is in README.md beside this file.
 // Invariant: a process gets nothing of the server's environment but PATH, TZ and LANG.
-import { existsSync } from 'node:fs';
-import { findPackageJSON } from 'node:module';
 import { dirname } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { limits } from '../../core/limits.ts';
 import type { Program, Runner } from '../../core/runner.ts';
 import { RunnerPool } from '../pool.ts';
@@ -30,7 +28,7 @@ export function createNodeRunner(options: NodeRunnerOptions): Runner {
       args: ['--no-warnings', `--max-old-space-size=${heapMb}`, host],
       settings: settingsOf(options),
       folder: options.folder,
-      readable: [...programFiles(host), ...readableOf(options)],
+      readable: [programFolder(host), ...readableOf(options)],
       environment: environmentOf(options.environment ?? {}),
       sandbox,
     },
@@ -43,18 +41,10 @@ export function createNodeRunner(options: NodeRunnerOptions): Runner {
   });
 }
 
-// From source, a host imports the protocol from the folder above its own. Both are modules, and the file that
-// says so is read as well.
-function programFiles(host: string): string[] {
+// From source, a host imports the protocol from the folder above its own.
+function programFolder(host: string): string {
   const folder = dirname(host);
-  const about = existsSync(host) ? findPackageJSON(pathToFileURL(host)) : undefined;
-  return [host.endsWith('.ts') ? dirname(folder) : folder, ...(about === undefined ? [] : [about])];
-}
-
-// The names are given as well: the host takes away whatever else it finds.
-function environmentOf(given: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  const names = Object.keys(given);
-  return names.length === 0 ? given : { ...given, TENON_GIVEN: names.join(',') };
+  return host.endsWith('.ts') ? dirname(folder) : folder;
 }
 
 // What leads out of the event: to other modules, to code made at run time, to anything that comes later.

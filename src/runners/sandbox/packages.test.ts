@@ -9,6 +9,8 @@ import { openSandbox } from './index.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'tenon-test-'));
 const sandbox = await openSandbox();
+// Node asks above the packages as well.
+writeFileSync(join(home, 'package.json'), '{"private":true}', { mode: 0o600 });
 const folders = { nodejs: join(home, 'node'), python3: join(home, 'python'), php: join(home, 'php') };
 
 const files: Readonly<Record<string, string>> = {

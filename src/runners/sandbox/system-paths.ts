@@ -53,9 +53,15 @@ export function programGrants(command: string): Grant[] {
   return [...grantsOf(places, rights.read | rights.execute), ...grantsOf(beside, running)];
 }
 
-/** Files and folders to read. */
+/** Files and folders to read, and what Node asks for in the folders above: one that it may not read ends it. */
 export function readGrants(paths: readonly string[]): Grant[] {
-  return grantsOf(paths, reading);
+  const above = new Set(paths.flatMap((path) => foldersAbove(path)));
+  return grantsOf([...paths, ...[...above].map((folder) => join(folder, 'package.json'))], reading);
+}
+
+function foldersAbove(path: string): string[] {
+  const folder = dirname(path);
+  return folder === path ? [] : [folder, ...foldersAbove(folder)];
 }
 
 /** The work folder: everything but starting programs from it. */
