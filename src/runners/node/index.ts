@@ -47,6 +47,12 @@ function programFolder(host: string): string {
   return host.endsWith('.ts') ? dirname(folder) : folder;
 }
 
+// The names are given as well: the host takes away whatever else it finds.
+function environmentOf(given: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const names = Object.keys(given);
+  return names.length === 0 ? given : { ...given, TENON_GIVEN: names.join(',') };
+}
+
 // What leads out of the event: to other modules, to code made at run time, to anything that comes later.
 const words =
   'require process import global globalThis constructor eval Function arguments with async await Promise ' +
