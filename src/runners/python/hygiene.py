@@ -56,11 +56,12 @@ class Baseline:
 
     def _watch(self, module):
         members = vars(module)
+        is_ours = module.__name__.startswith(__package__)
         self._records.append((members, dict(members)))
         for value in list(members.values()):
             if type(value) in (dict, list, set) and value is not members:
                 self._records.append((value, value.copy()))
-            elif isinstance(value, type) and value.__module__ == module.__name__:
+            elif isinstance(value, type) and (is_ours or value.__module__ == module.__name__):
                 self._records.append((value, dict(vars(value))))
 
 

@@ -67,6 +67,11 @@ class DefaultMunch(Munch):
         return self.get(name)
 
 
+# As those of the packages call themselves.
+Munch.__module__ = DefaultMunch.__module__ = 'munch'
+Bunch.__module__ = 'bunch'
+
+
 def munchify(value):
     """The value with all its maps, in lists and tuples too, as Munch."""
     return _converted(value, Munch)

@@ -40,6 +40,11 @@ describe('the platform', () => {
       'm = Munch(keys=1)\nreturn [m["keys"], callable(m.keys), m.toDict(), Munch.fromDict({"a": {}}).a]',
       [1, true, { keys: 1 }, {}],
     ],
+    [
+      'return [str(type(Munch())), isinstance(event, Munch), isinstance(event.request.parameters, Munch)]',
+      ["<class 'munch.Munch'>", true, true],
+    ],
+    ['import pickle\nreturn pickle.loads(pickle.dumps(event.request)).parameters.limit', '1'],
     ['m = Munch()\nm.items = 5\nreturn m["items"]', 5],
   ])('%j', async (code, expected) => {
     expect(await value(code)).toEqual(expected);
