@@ -96,6 +96,47 @@ describe('records', () => {
   });
 });
 
+describe('people and roles', () => {
+  const csv =
+    'email,first_name,last_name,name,is_active,phone\nann@example.com,Ann,Lee,Ann Lee,true,0123\n' +
+    'bob@example.com,Bob,May,"May, Bob",0,\n';
+
+  test('are brought in and taken out as CSV', async () => {
+    const made = await send('/api/v2/system/user?fields=email', 'text/csv', csv);
+    expect([made.status, made.body.resource.length]).toEqual([201, 2]);
+    const answer = await server.ask(
+      '/api/v2/system/user?file=users.csv&order=email&fields=email,name,is_active,phone',
+    );
+    expect(answer.text).toBe(
+      'email,name,is_active,phone\nann@example.com,Ann Lee,true,0123\nbob@example.com,"May, Bob",false,\n',
+    );
+  });
+
+  test('come in as XML, with what is inside of them', async () => {
+    const access =
+      '<role_service_access_by_role_id><service_id>1</service_id><component>*</component>' +
+      '<verb_mask>1</verb_mask><requestor_mask>3</requestor_mask></role_service_access_by_role_id>';
+    const body = `<roles><resource><name>reader</name><is_active>true</is_active>${access}</resource></roles>`;
+    const made = await send('/api/v2/system/role', 'application/xml', body);
+    expect(made.status).toBe(201);
+    const id = made.body.resource[0].id;
+    const stored = await server.ask(`/api/v2/system/role/${id}?related=role_service_access_by_role_id`);
+    expect(stored.body).toMatchObject({
+      name: 'reader',
+      is_active: true,
+      role_service_access_by_role_id: [{ service_id: 1, component: '*', verb_mask: 1, requestor_mask: 3 }],
+    });
+  });
+
+  test('with a flag that is none are refused by name', async () => {
+    const answer = await send('/api/v2/system/role', 'text/csv', 'name,is_active\nr2,perhaps\n');
+    expect([answer.status, answer.body.error.message]).toEqual([
+      400,
+      "Field 'is_active' must be true or false.",
+    ]);
+  });
+});
+
 describe('errors', () => {
   test.each([
     ['of a service', `${books}/99`, 404],

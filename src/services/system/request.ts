@@ -3,6 +3,7 @@
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Operation, Parameters, ParameterValue } from '../../core/operation.ts';
+import { withoutText } from './text-records.ts';
 
 /** A record as a caller wrote it. */
 export type Written = Readonly<Record<string, unknown>>;
@@ -129,7 +130,7 @@ export function findRecords(operation: Operation): readonly Written[] {
     if (isObject(record)) continue;
     throw new PlatformError('request.invalid_record', `Record ${index} of the request must be an object.`);
   }
-  return list;
+  return operation.request.body?.isJson === false ? list.map(withoutText) : list;
 }
 
 /** Whether a value is an object that is no list. */
