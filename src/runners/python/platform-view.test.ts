@@ -146,6 +146,7 @@ describe('output', () => {
       ],
     ],
     ['import sys\nsys.stdout.buffer.write(b"\\xc3\\xa9\\n")', [['log', '\u00e9']]],
+    ['return 1 is 1 and "\\d" is not 0', []],
     ['print("my request is here {}")', [['log', 'my request is here {}']]],
     ['from pprint import pprint\npprint([1])', [['log', '[1]']]],
     [

@@ -6,6 +6,7 @@ import gc
 import posix
 import sys
 from _collections import deque
+from _warnings import filters as warning_filters
 from time import perf_counter
 
 from . import frames, shims
@@ -98,6 +99,8 @@ class Host:
         sys.argv = ['']
         sys.path = [path for path in sys.path if path and not path.endswith('.zip')]
         sys.dont_write_bytecode = True
+        # What the compiler remarks would only be in the log of the first run.
+        warning_filters.insert(0, ('ignore', None, SyntaxWarning, None, 0))
         posix.set_inheritable(frames.CHANNEL, False)
         shims.install()
         if argv:
