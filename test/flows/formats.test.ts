@@ -53,12 +53,12 @@ describe('records', () => {
     ['text/csv', 'CSV'],
     ['application/xml', 'XML'],
   ])('that were read as %s are written as such', async (type) => {
-    const { text } = await read(`${books}?fields=id,title,sold`, type);
+    const { text } = await read(`${books}?fields=id,title,price,sold`, type);
     const made = await send(copies, type, text);
     expect([made.status, made.body]).toEqual([200, { resource: [{ id: 1 }, { id: 2 }] }]);
     const [before, after] = [
-      await server.ask(`${books}?fields=id,title,sold`),
-      await server.ask(`${copies}?fields=id,title,sold`),
+      await server.ask(`${books}?fields=id,title,price,sold`),
+      await server.ask(`${copies}?fields=id,title,price,sold`),
     ];
     expect(after.body).toEqual(before.body);
     const changed = await send(`${copies}?fields=title`, type, text.replaceAll('Tea', 'Milk'), 'PATCH');
