@@ -53,7 +53,7 @@ export function programGrants(command: string): Grant[] {
   return [...grantsOf(places, rights.read | rights.execute), ...grantsOf(beside, running)];
 }
 
-/** Files and folders to read, and what Node asks for in the folders above: one that it may not read ends it. */
+/** Files and folders to read, and what Node asks for in the folders above: it ends where it is refused. */
 export function readGrants(paths: readonly string[]): Grant[] {
   const above = new Set(paths.flatMap((path) => foldersAbove(path)));
   return grantsOf([...paths, ...[...above].map((folder) => join(folder, 'package.json'))], reading);
