@@ -1,6 +1,7 @@
 // Decides from a script's text whether it could leave something behind in the process that runs it.
 // Invariant: every doubt says yes; the runner then uses a fresh process, which costs time but never
 // isolation.
+import { isBuiltin } from 'node:module';
 import type ts from 'typescript';
 
 const named = (text: string): ReadonlySet<string> => new Set(text.split(' '));
@@ -63,6 +64,10 @@ const forbidden = named(
     '__defineSetter__ __lookupGetter__ __lookupSetter__ caller callee stackTraceLimit ' +
     'prepareStackTrace poolSize buffer',
 );
+
+// Modules of Node whose members do not change and may be handed to a script. Packages are loaded anew for
+// every run, and the process checks what they did.
+const plainModules = named('path url querystring string_decoder crypto zlib');
 
 const constants = named('undefined NaN Infinity __dirname __filename arguments');
 const moduleScope = named('require module exports process global globalThis eval Function');
@@ -203,7 +208,9 @@ class Walk {
     const t = this.#ts;
     const { parent } = node;
     const name = node.text;
-    if (t.isCallExpression(parent) && parent.expression === node) return callable.has(name);
+    if (t.isCallExpression(parent) && parent.expression === node) {
+      return callable.has(name) || (name === 'require' && this.#isHarmlessModule(parent));
+    }
     if (t.isNewExpression(parent) && parent.expression === node) return constructible.has(name);
     if (t.isTypeOfExpression(parent)) return true;
     if (t.isBinaryExpression(parent)) {
@@ -212,6 +219,12 @@ class Walk {
     if (t.isExpressionWithTypeArguments(parent)) return constructible.has(name);
     if (t.isPropertyAccessExpression(parent)) return this.#isSafeMember(name, parent);
     return callable.has(name) && this.#isTaken(node);
+  }
+
+  #isHarmlessModule({ arguments: [name, ...others] }: ts.CallExpression): boolean {
+    if (name === undefined || others.length > 0 || !this.#ts.isStringLiteral(name)) return false;
+    if (isBuiltin(name.text)) return plainModules.has(name.text.replace(/^node:/, ''));
+    return !/^[./]|^node:/.test(name.text);
   }
 
   #isSafeMember(name: string, access: ts.PropertyAccessExpression): boolean {

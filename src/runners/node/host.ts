@@ -18,8 +18,9 @@ import {
 import { type ApiRequest, ApiResponse } from './api-call.ts';
 import { EventView, unchanged } from './event-view.ts';
 import { Baseline } from './hygiene.ts';
+import { Modules } from './modules.ts';
 import { scriptConsole } from './script-console.ts';
-import { ScriptProgram, scriptRequire } from './script-program.ts';
+import { ScriptProgram } from './script-program.ts';
 import { type Ended, ScriptRun } from './script-run.ts';
 
 const channel = 3;
@@ -55,6 +56,7 @@ class Host {
   #held = 0;
   #current: ScriptRun | undefined;
   #baseline: Baseline;
+  #modules: Modules;
   #open = 0;
   #runs = 0;
   #isLeaving = false;
@@ -84,10 +86,11 @@ class Host {
     this.#socket.on('error', leave);
     this.#prepare();
     this.#baseline = new Baseline();
-    this.require = scriptRequire({
+    this.#modules = new Modules({
       folder: () => this.#settings.packages ?? '',
-      onModule: (module) => this.#baseline.watch(module),
+      onBuiltin: (module) => this.#baseline.watchDeep(module),
     });
+    this.require = this.#modules.require;
     this.#open = openThings();
     this.#send(this.#out.begin(kinds.ready));
   }
@@ -304,7 +307,7 @@ class Host {
   #isClean(program: ScriptProgram): boolean {
     // Every 4,096th run is looked at in full whatever its text: the choice by text is a choice, not a proof.
     const isThorough = program.isSuspicious || (this.#runs & 4_095) === 0;
-    if (!this.#baseline.restore(isThorough)) return false;
+    if (!this.#modules.forget() || !this.#baseline.restore(isThorough)) return false;
     return program.isQuick || openThings() <= this.#open;
   }
 

@@ -28,6 +28,7 @@ export class Baseline {
   #visible: number;
   #watched: object[];
   #records: Map<object, Map<PropertyKey, unknown>> = new Map();
+  #settings: { readonly of: object; readonly key: string; readonly value: unknown }[] = [];
   #cwd = process.cwd();
   #listeners: string;
 
@@ -42,6 +43,28 @@ export class Baseline {
   /** Watches an object as it is now, such as a module that a script is about to get. */
   watch(watched: object): void {
     if (!this.#records.has(watched)) this.#records.set(watched, contentOf(watched));
+  }
+
+  /** Watches a module of Node with what it holds: functions, their prototypes, objects and settings. */
+  watchDeep(module: object): void {
+    if (this.#records.has(module)) return;
+    const first = membersOf(module);
+    // One level more: `util.inspect.styles`.
+    const members = [...new Set([...first, ...first.flatMap(membersOf)])];
+    const prototypes = members.map((member) => Object.getOwnPropertyDescriptor(member, 'prototype')?.value);
+    for (const each of [module, ...members, ...prototypes.filter(isObject)]) this.watch(each);
+    // Those of prototypes belong to instances.
+    for (const each of [module, ...members]) this.#watchSettings(each);
+  }
+
+  // What is set by an assignment that only a getter shows, such as `defaultMaxListeners`.
+  #watchSettings(of: object): void {
+    for (const [key, { get, set }] of Object.entries(Object.getOwnPropertyDescriptors(of))) {
+      if (get === undefined || set === undefined || key === '__proto__') continue;
+      const value: unknown = Reflect.get(of, key);
+      if (isObject(value)) this.watch(value);
+      this.#settings.push({ of, key, value });
+    }
   }
 
   /**
@@ -70,8 +93,18 @@ export class Baseline {
         if (!before.has(key) || !Object.is(before.get(key), value)) return false;
       }
     }
+    if (this.#settings.some(({ of, key, value }) => !Object.is(Reflect.get(of, key), value))) return false;
     return process.cwd() === this.#cwd && listenersOf() === this.#listeners;
   }
+}
+
+function membersOf(of: object): object[] {
+  const members = [...contentOf(of)].filter(([key]) => key !== parentKey && key !== 'prototype');
+  return members.map(([, value]) => value).filter(isObject);
+}
+
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
 const emptyMatch = /(?:)/;

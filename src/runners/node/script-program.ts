@@ -1,6 +1,5 @@
 // A script compiled inside the runner: the body of a sloppy function, as DreamFactory runs it (spec §1.7).
 // Invariant: compiled once per process; what the text does not mention is not made for a run.
-import { createRequire } from 'node:module';
 import { compileFunction, constants } from 'node:vm';
 import { isSuspicious } from './hygiene.ts';
 
@@ -112,47 +111,5 @@ export class ScriptProgram {
       columnOffset: this.#isAsync ? -asyncHead.length : 0,
       importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     }) as Body;
-  }
-}
-
-/** How scripts load modules. */
-export interface RequireOptions {
-  /** The folder whose `node_modules` packages come from, '' for none; known when the first script runs. */
-  readonly folder: () => string;
-  /** Sees each module before the script gets it. */
-  readonly onModule: (module: object) => void;
-}
-
-/** `require` for scripts. */
-export function scriptRequire({ folder, onModule }: RequireOptions): NodeJS.Require {
-  // Packages are never looked for from the work folder: the folders above it belong to others.
-  const own = createRequire(`${process.cwd()}/script.js`);
-  let packages: NodeJS.Require | undefined;
-  const from = (name: string) => {
-    if (/^\.{0,2}\//.test(name)) return own;
-    packages ??= createRequire(`${folder()}/script.js`);
-    return packages;
-  };
-  const load = (name: string): unknown => {
-    const module = loaded(from(name), name);
-    if ((typeof module === 'object' && module !== null) || typeof module === 'function') onModule(module);
-    return module;
-  };
-  return Object.freeze(
-    Object.assign(load, {
-      resolve: (name: string) => from(name).resolve(name),
-      cache: Object.freeze({}),
-      main: undefined,
-    }),
-  ) as never;
-}
-
-function loaded(resolve: NodeJS.Require, name: string): unknown {
-  try {
-    return resolve(name);
-  } catch (error) {
-    // Node's own message lists paths of this machine.
-    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
-    throw Object.assign(new Error(`Cannot find module '${name}'.`), { code: 'MODULE_NOT_FOUND' });
   }
 }
