@@ -32,6 +32,10 @@ describe('a Python 2 script', () => {
     ['return map(lambda x: x * 2, [1, 2]) + filter(None, [0, 3])', [2, 4, 3]],
     ['try:\n  raise ValueError, "bad"\nexcept ValueError, e:\n  return str(e)', 'bad'],
     ['return [unicode("x"), u"\\u00e9", `1`, 10L, 0777, 1 <> 2]', ['x', '\u00e9', '1', 10, 511, true]],
+    [
+      'return [unicode("\u00e9", "utf-8"), unicode("a", errors="ignore"), unicode(5), str(6)]',
+      ['\u00e9', 'a', '5', '6'],
+    ],
     ['return [x for x in xrange(3)]', [0, 1, 2]],
     ['return isinstance("x", basestring)', true],
     ['return "x\\xc3\\xa9".decode("utf-8")[:1] + "y".encode("utf-8")', 'xy'],

@@ -26,6 +26,12 @@ def mean(tree, text):
             made = called('_tenon_' + node.func.attr, [node.func.value] + node.args, node)
             made.keywords = node.keywords
             return made
+        # Only `unicode` took an encoding; the translation calls it str.
+        if isinstance(node, _ast.Call) and isinstance(node.func, _ast.Name) and node.func.id == 'str' and (
+                len(node.args) > 1 or node.keywords):
+            made = called('_tenon_decode', node.args, node)
+            made.keywords = node.keywords
+            return made
         return node
 
     replace(tree, meant, lambda node: False)
