@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { differences, later, standIns } from './differences.ts';
 import { recorded, type Transcript, type Vector } from './records.ts';
@@ -22,6 +23,16 @@ describe('the list of differences', () => {
 
   test('what is left to later parts are records', () => {
     for (const { pattern } of later) expect(transcripts.some(({ id }) => pattern.test(id))).toBe(true);
+  });
+
+  test('the table of counts in the README is right', () => {
+    const readme = readFileSync(new URL('./README.md', import.meta.url), 'utf8');
+    const rows = readme.matchAll(/^\| (?:Node\.js|Python 3|PHP) +\| (\d+) .*\| (\d+) +\|$/gm);
+    const counted = ['nodejs', 'python3', 'php'].map((language) => {
+      const own = recorded<Vector>(`vectors-${language}.json`);
+      return [own.length, own.filter(({ id }) => id in differences).length];
+    });
+    expect([...rows].map(([, all, different]) => [Number(all), Number(different)])).toEqual(counted);
   });
 
   test('every id is there once', () => {

@@ -275,7 +275,7 @@ export const differences: Readonly<Record<string, Difference>> = {
 export const later: readonly { readonly pattern: RegExp; readonly brings: string }[] = [
   { pattern: /^0(73)-/, brings: 'nested writes' },
   { pattern: /^(107|108|109|110)-/, brings: 'writing _schema' },
-  { pattern: /^(112|113)-/, brings: 'the whole system API' },
+  { pattern: /^112-/, brings: 'the whole system API' },
   { pattern: /^(010|123)-/, brings: 'OpenAPI' },
   { pattern: /^25[23]-/, brings: 'the queue' },
 ];
