@@ -29,12 +29,26 @@ describe('compileSource', () => {
     expect(run(await programOf('var o = {a: 1}; with (o) { a = 010; } delete o.b; return o.a;'))).toBe(8);
   });
 
+  test.each([
+    ["import * as path from 'path';\nreturn path.join('a', 'b');", false],
+    ["import { chunk } from 'lodash';\nreturn chunk([1], 1);", false],
+    ["import fs from 'fs';\nfs.x = 1;", true],
+    ["import _ from 'lodash';\nglobalThis.x = _;", true],
+    ["import _ from 'lodash';\nvar __importDefault = this; __importDefault.x = _;", true],
+    ["import _ from './file';\nreturn _;", true],
+  ])('what %j imports says whether it could leave something', async (text, isPristine) => {
+    for (const language of ['typescript', 'nodejs']) {
+      expect((await programOf(text, language)).isPristine).toBe(isPristine);
+    }
+  });
+
   test('imports and a top-level return live in one script', async () => {
     const program = await programOf(
       "import _ from 'lodash';\nimport { loaded as name } from 'x';\nreturn [_, name];",
     );
     expect(run(program)).toEqual(['default of lodash', 'x']);
-    expect(program.isPristine).toBe(true);
+    // Packages are loaded anew for each run.
+    expect(program.isPristine).toBe(false);
   });
 
   test('exports do no harm', async () => {

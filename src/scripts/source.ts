@@ -32,7 +32,15 @@ export type Compiled =
 
 type Failure = Extract<Compiled, { ok: false }>;
 type Place = Pick<Failure, 'line' | 'column'>;
-type Emitted = { readonly ok: true; readonly code: string; readonly sourceMap?: string } | Failure;
+type Emitted =
+  | {
+      readonly ok: true;
+      readonly code: string;
+      readonly sourceMap?: string;
+      /** The code without the helpers that the compiler wrote into it, where there are any. */
+      readonly bare?: string;
+    }
+  | Failure;
 
 /** Compiles one script; use `Compiler` where the same text may come again. */
 export async function compileSource(source: Source): Promise<Compiled> {
@@ -55,12 +63,21 @@ export async function compileSource(source: Source): Promise<Compiled> {
       name: source.name,
       code: emitted.code,
       isAsync,
-      isPristine: !isReadable || leavesTraces(compiler, parsed),
+      // Our compiler's own functions leave nothing, though their text looks like it.
+      isPristine: !isReadable || leavesTraces(compiler, bareOf(compiler, emitted, parsed)),
       ...(dialect === undefined ? {} : { dialect }),
       ...(bound.length === 0 ? {} : { bindsLookups: true }),
       ...(emitted.sourceMap === undefined ? {} : { sourceMap: emitted.sourceMap }),
     },
   };
+}
+
+function bareOf(
+  compiler: typeof ts,
+  { bare }: Extract<Emitted, { ok: true }>,
+  parsed: ts.SourceFile,
+): ts.SourceFile {
+  return bare === undefined ? parsed : parse(compiler, bare, 'script.js');
 }
 
 /** Why text can not be loaded, and where, as a person reads it. */
@@ -87,23 +104,24 @@ function emit(compiler: typeof ts, content: string, isTypeScript: boolean): Emit
     if (syntaxErrors(parsed).length > 0 || !usesModules(compiler, parsed)) return { ok: true, code: content };
   }
   const fileName = isTypeScript ? 'script.ts' : 'script.js';
-  const output = compiler.transpileModule(content, {
-    fileName,
-    reportDiagnostics: true,
-    compilerOptions: {
-      target: compiler.ScriptTarget.ES2023,
-      module: compiler.ModuleKind.CommonJS,
-      moduleDetection: compiler.ModuleDetectionKind.Force,
-      allowJs: true,
-      esModuleInterop: true,
-      experimentalDecorators: true,
-      sourceMap: true,
-      removeComments: false,
-    },
-  });
+  const compilerOptions = {
+    target: compiler.ScriptTarget.ES2023,
+    module: compiler.ModuleKind.CommonJS,
+    moduleDetection: compiler.ModuleDetectionKind.Force,
+    allowJs: true,
+    esModuleInterop: true,
+    experimentalDecorators: true,
+    sourceMap: true,
+    removeComments: false,
+  };
+  const output = compiler.transpileModule(content, { fileName, reportDiagnostics: true, compilerOptions });
   const [diagnostic] = output.diagnostics?.filter(({ file }) => file !== undefined) ?? [];
   if (diagnostic !== undefined) return described(compiler, diagnostic, content);
-  return { ok: true, code: asFunctionBody(output.outputText), sourceMap: output.sourceMapText ?? '' };
+  const made = { code: asFunctionBody(output.outputText), sourceMap: output.sourceMapText ?? '' };
+  if (!/\b__import/.test(made.code)) return { ok: true, ...made };
+  const withoutHelpers = { fileName, compilerOptions: { ...compilerOptions, noEmitHelpers: true } };
+  const bare = asFunctionBody(compiler.transpileModule(content, withoutHelpers).outputText);
+  return { ok: true, ...made, bare };
 }
 
 // The compiler's prologue of a module makes no sense in a function body. Lines stay where they are, for the
