@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { readCsv, writeCsv } from './csv.ts';
 
@@ -76,4 +78,28 @@ describe('reading', () => {
     ];
     expect(readCsv(writeCsv(rows))).toEqual({ resource: rows });
   });
+});
+
+test('texts come back as they were', () => {
+  const text = fc.string({ unit: 'binary' });
+  const rows = fc.array(fc.record({ a: text, b: text }), { minLength: 1 });
+  fc.assert(
+    fc.property(rows, (resource) => {
+      expect(readCsv(writeCsv({ resource }))).toEqual({ resource });
+    }),
+  );
+});
+
+test('no text makes reading throw anything but a refusal', () => {
+  const part = fc.constantFrom(',', '"', '\n', '\r\n', 'a', '""', ' ', '\ufeff', '__proto__');
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 40 }), (parts) => {
+      try {
+        expect(Array.isArray(readCsv(parts.join('')).resource)).toBe(true);
+      } catch (thrown) {
+        expect(thrown).toBeInstanceOf(PlatformError);
+      }
+    }),
+    { numRuns: 2_000 },
+  );
 });

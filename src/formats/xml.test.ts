@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { readXml, writeXml } from './xml.ts';
 
@@ -44,6 +46,55 @@ describe('writing', () => {
   });
 });
 
+test('texts come back as they were', () => {
+  // What XML itself takes for one line feed, or can not write at all.
+  const text = fc
+    .string({ unit: 'binary' })
+    .map((given) => given.replace(/[\p{Cc}\p{Cs}\ufffe\uffff]/gu, ''));
+  const rows = fc.array(fc.record({ a: text, b: text }), { minLength: 2 });
+  fc.assert(
+    fc.property(rows, (resource) => {
+      expect(readXml(writeXml({ resource }))).toEqual({ resource });
+    }),
+  );
+});
+
+test('no text makes reading throw anything but a refusal', () => {
+  const part = fc.constantFrom(
+    '<',
+    '>',
+    '/',
+    '<a>',
+    '</a>',
+    '<a/>',
+    '&',
+    '&lt;',
+    '<!--',
+    '-->',
+    '<![CDATA[',
+    ']]>',
+    '<?',
+    '"',
+    'x',
+  );
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 40 }), (parts) => {
+      const refusal = refusalOf(() => readXml(parts.join('')));
+      expect(refusal).toMatch(/^$|^The body /);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+function refusalOf(read: () => unknown): string {
+  try {
+    read();
+    return '';
+  } catch (thrown) {
+    return thrown instanceof PlatformError ? thrown.message : `not a refusal: ${String(thrown)}`;
+  }
+}
+
 describe('reading', () => {
   test.each<[string, unknown]>([
     ['<r><resource><title>t</title></resource></r>', { resource: { title: 't' } }],
@@ -52,6 +103,7 @@ describe('reading', () => {
     ['<r><a>&lt;b&gt; &amp; &#65;&#x42; &quot;&apos;</a></r>', { a: '<b> & AB "\'' }],
     ['<r><a><![CDATA[<b> &amp;]]></a></r>', { a: '<b> &amp;' }],
     ['<r><a/></r>', { a: '' }],
+    ['<r>\n\t<a>  x </a>\n\t<b> </b>\n</r>', { a: '  x ', b: ' ' }],
     ['<r>text</r>', 'text'],
     ['<r/>', ''],
     ['<r><length>1</length></r>', { length: '1' }],

@@ -42,6 +42,10 @@ function parse(text: string): Record<string, unknown> {
     ignoreDeclaration: true,
     ignorePiTags: true,
     parseTagValue: false,
+    // Space around elements is layout, inside of one without children it is content.
+    trimValues: false,
+    tagValueProcessor: (_name, text, _path, _hasAttributes, isLeaf) =>
+      isLeaf || text.trim() !== '' ? text : '',
     transformTagName: checkName,
     onDangerousProperty: (name) => name,
     // One more than values may nest: the root element is no level of the value.
