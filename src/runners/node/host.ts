@@ -85,12 +85,12 @@ class Host {
     this.#socket.on('close', leave);
     this.#socket.on('error', leave);
     this.#prepare();
-    this.#baseline = new Baseline();
     this.#modules = new Modules({
       folder: () => this.#settings.packages ?? '',
       onBuiltin: (module) => this.#baseline.watchDeep(module),
     });
     this.require = this.#modules.require;
+    this.#baseline = new Baseline();
     this.#open = openThings();
     this.#send(this.#out.begin(kinds.ready));
   }

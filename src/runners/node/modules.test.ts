@@ -16,6 +16,8 @@ beforeAll(() => {
     'counter/index.js':
       'let count = 0; exports.next = () => ++count; exports.box = {}; exports.deep = require("./deep");',
     'counter/deep.js': 'exports.list = [];',
+    'reader/index.js':
+      'const fs = require("fs"); exports.read = () => fs.readFileSync(__filename, "utf8").length > 10;',
     'polite/index.js':
       'const path = require("path"); const util = require("node:util"); exports.join = (a) => path.join("x", a) + util.format("%d", 1);',
     'modern/package.json': '{"type": "module", "main": "index.js"}',
@@ -49,6 +51,7 @@ afterAll(async () => {
 /** Packages that change what they can reach, each with a look at what it changes. */
 const meddlers: Record<string, string> = {
   'patch-fs': 'require("fs").existsSync = () => "evil";',
+  'patch-builtin': 'process.getBuiltinModule("fs").existsSync = () => "evil";',
   'patch-path': 'require("path").posix.evil = 1;',
   'patch-emitter': 'require("events").prototype.evil = 1;',
   'patch-stream': 'require("stream").Readable.prototype.evil = 1;',
@@ -64,15 +67,22 @@ const meddlers: Record<string, string> = {
   'patch-hooks': 'require("async_hooks").createHook({ init() {} }).enable();',
   'patch-channel': 'require("diagnostics_channel").subscribe("evil", () => {});',
   'patch-timer': 'setInterval(() => {}, 100_000).unref();',
+  'leave-file': 'require("fs").writeFileSync("left.txt", "secret");',
+  'leave-folder': 'require("fs/promises"); require("fs").mkdirSync("left");',
+  'leave-open': 'const fs = require("fs"); fs.openSync("/", "r");',
+  'leave-second':
+    'const fs = require("fs"); const a = fs.openSync("/", "r"); fs.openSync("/", "r"); fs.closeSync(a);',
   'patch-environment': 'process.env.EVIL = "1";',
 };
 
 const looks = `
+  const opened = (n) => { try { return process.getBuiltinModule('fs').fstatSync(n).isDirectory(); } catch { return false; } };
   const modules = ['fs', 'path', 'events', 'stream', 'util', 'http', 'module', 'diagnostics_channel'];
   const [fs, path, events, stream, util, http, loader, channels] = modules.map((name) => process.getBuiltinModule(name));
   return [String(fs.existsSync('/nowhere')), path.posix.evil, events.prototype.evil, stream.Readable.prototype.evil,
     events.defaultMaxListeners, util.inspect.defaultOptions.depth, util.inspect.styles.string, http.globalAgent.evil,
     String(http.globalAgent.maxSockets), [].evil, globalThis.evil, process.listenerCount('exit'),
+    fs.readdirSync('.').join(), [...Array(64).keys()].filter((n) => n > 2 && opened(n)).length,
     loader._extensions['.evil'], channels.hasSubscribers('evil'), process.env.EVIL].map(String);`;
 
 const run = async (code: string) => returnedBy(await runner.run(invocationOf(programOf(code))));
@@ -88,6 +98,7 @@ describe('a package', () => {
       [true, 1, 2],
     ],
     ['return require("polite").join("a");', 'x/a1'],
+    ['return require("reader").read();', true],
   ])('%s gives the same every time, in one process', async (code, expected) => {
     const pid = await run('return process.pid;');
     for (let i = 0; i < 3; i++) expect(await run(code)).toEqual(expected);

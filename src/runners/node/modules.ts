@@ -1,6 +1,6 @@
 // Modules for scripts. Invariant: a package is loaded anew for every run, so nothing in it is kept from one
 // to the next; what it may reach beside itself is watched, and what cannot be watched ends the process.
-import { readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import Module, { createRequire, isBuiltin } from 'node:module';
 import { dirname, join } from 'node:path';
 
@@ -38,7 +38,10 @@ export class Modules {
   readonly #own = createRequire(`${process.cwd()}/script.js`);
   readonly #lasting = new Map<string, boolean>();
   #packages: NodeJS.Require | undefined;
+  // Of the run: whether something was loaded that leaves no trace to look for, or works on files.
   #isOpaque = false;
+  #hasFiles = false;
+  readonly #nextFile = nextFile();
 
   constructor(options: ModulesOptions) {
     this.#options = options;
@@ -53,8 +56,12 @@ export class Modules {
   /** Forgets what a run loaded; false: something of it may remain. */
   forget(): boolean {
     const files = Object.keys(loader._cache);
-    if (files.length === 0 && !this.#isOpaque) return true;
-    const isWhole = !this.#isOpaque && !files.some((file) => this.#isLasting(file));
+    if (files.length === 0 && !this.#isOpaque && !this.#hasFiles) return true;
+    const isWhole =
+      !this.#isOpaque &&
+      !files.some((file) => this.#isLasting(file)) &&
+      !(this.#hasFiles && this.#leavesFiles());
+    this.#hasFiles = false;
     for (const file of files) delete loader._cache[file];
     // It keeps a list of all that was loaded through it.
     this.#packages = undefined;
@@ -77,6 +84,12 @@ export class Modules {
       if (typeof name === 'string' && isBuiltin(name)) this.#gives(name.replace(/^node:/, ''), module);
       return module;
     };
+    const builtin = process.getBuiltinModule.bind(process);
+    process.getBuiltinModule = ((name: string) => {
+      const module: unknown = builtin(name);
+      if (module !== undefined) this.#gives(name.replace(/^node:/, ''), module);
+      return module;
+    }) as typeof process.getBuiltinModule;
     const native = loader._extensions['.node'];
     loader._extensions['.node'] = (...given) => {
       this.#isOpaque = true;
@@ -86,7 +99,17 @@ export class Modules {
 
   #gives(name: string, module: unknown): void {
     if (!transparent.has(name)) this.#isOpaque = true;
+    if (name === 'fs' || name === 'fs/promises') this.#hasFiles = true;
     if (isObject(module)) this.#options.onBuiltin(module);
+  }
+
+  #leavesFiles(): boolean {
+    if (nextFile() !== this.#nextFile || readdirSync('.').length > 0) return true;
+    // One behind a number that is free again.
+    for (let number = this.#nextFile + 1; number < this.#nextFile + 16; number++) {
+      if (isOpen(number)) return true;
+    }
+    return false;
   }
 
   // ES modules are loaded once and for all; asking for one again gives the same.
@@ -97,6 +120,22 @@ export class Modules {
       this.#lasting.set(file, isLasting);
     }
     return isLasting || isNamespace(loader._cache[file]?.exports);
+  }
+}
+
+// The number that the next file gets: the lowest that is free.
+function nextFile(): number {
+  const number = openSync('.', 'r');
+  closeSync(number);
+  return number;
+}
+
+function isOpen(number: number): boolean {
+  try {
+    fstatSync(number);
+    return true;
+  } catch {
+    return false;
   }
 }
 
