@@ -52,9 +52,9 @@ export class Baseline {
     // One level more: `util.inspect.styles`.
     const members = [...new Set([...first, ...first.flatMap(membersOf)])];
     const prototypes = members.map((member) => Object.getOwnPropertyDescriptor(member, 'prototype')?.value);
-    for (const each of [module, ...members, ...prototypes.filter(isObject)]) this.watch(each);
-    // Those of prototypes belong to instances.
+    // Those of prototypes belong to instances. Read first: some put a value in their place.
     for (const each of [module, ...members]) this.#watchSettings(each);
+    for (const each of [module, ...members, ...prototypes.filter(isObject)]) this.watch(each);
   }
 
   // What is set by an assignment that only a getter shows, such as `defaultMaxListeners`.

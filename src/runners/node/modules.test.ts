@@ -16,6 +16,8 @@ beforeAll(() => {
     'counter/index.js':
       'let count = 0; exports.next = () => ++count; exports.box = {}; exports.deep = require("./deep");',
     'counter/deep.js': 'exports.list = [];',
+    'every/index.js':
+      'for (const n of ["assert", "buffer", "crypto", "events", "fs", "http", "http2", "https", "net", "os", "stream", "tls", "tty", "url", "util", "zlib"]) exports[n] = require(n);',
     'reader/index.js':
       'const fs = require("fs"); exports.read = () => fs.readFileSync(__filename, "utf8").length > 10;',
     'polite/index.js':
@@ -99,6 +101,7 @@ describe('a package', () => {
     ],
     ['return require("polite").join("a");', 'x/a1'],
     ['return require("reader").read();', true],
+    ['return typeof require("every").crypto.prng;', 'function'],
   ])('%s gives the same every time, in one process', async (code, expected) => {
     const pid = await run('return process.pid;');
     for (let i = 0; i < 3; i++) expect(await run(code)).toEqual(expected);

@@ -16,7 +16,7 @@ export interface ModulesOptions {
 // that nobody sees from outside.
 const transparent = new Set(
   (
-    'assert assert/strict buffer constants crypto events fs fs/promises http https net os path ' +
+    'assert assert/strict buffer constants crypto events fs fs/promises http http2 https net os path ' +
     'path/posix path/win32 punycode querystring stream stream/promises stream/web string_decoder ' +
     'timers timers/promises tls tty url util util/types zlib'
   ).split(' '),
