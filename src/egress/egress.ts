@@ -109,7 +109,8 @@ export class Egress {
 
   // Loaded with the first call: a server that calls nobody starts quicker without.
   async #start(): Promise<Agent> {
-    const { Agent, buildConnector } = await import('undici');
+    // Its parts by name are not there in a bundle.
+    const { Agent, buildConnector } = (await import('undici')).default;
     const { resolve } = this.#options;
     const parts = { allowances: this.#allowances, build: buildConnector };
     const dialer = new Dialer(resolve === undefined ? parts : { ...parts, resolve });
