@@ -143,7 +143,9 @@ export class RunnerProcess {
     if (this.#isClosed || !this.handed.includes(handed)) return;
     const out = this.#out.begin(kinds.reply).runId(handed.id).u32(number).u16(answer.status);
     out.text(answer.headers).text(answer.body).end();
-    this.#flushLater();
+    // A script that has made one call waits for this and nothing else.
+    if (handed.task.isLastCall) this.#flush();
+    else this.#flushLater();
   }
 
   /** Ends the process and all that it started; `gone` follows. */

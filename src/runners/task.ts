@@ -39,6 +39,11 @@ export class Task {
     this.#resolve = resolve;
   }
 
+  /** Whether the run has no call under way but the one that is being answered. */
+  get isLastCall(): boolean {
+    return this.#open <= 1 && this.#waiting.length === 0;
+  }
+
   /** The first outcome counts. */
   settle(outcome: Outcome): void {
     if (this.isSettled) return;
