@@ -57,7 +57,7 @@ async function byWrk({ url, method, headers, body, connections, seconds }: Load)
   const request = `wrk.method = '${method}'\n${body === undefined ? '' : `wrk.body = [==[${body}]==]\n`}`;
   writeFileSync(script, request + summary);
   const named = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
-  const sizes = ['-t1', `-c${connections}`, `-d${Math.max(1, Math.round(seconds))}s`];
+  const sizes = ['-t1', '--timeout', '60s', `-c${connections}`, `-d${Math.max(1, Math.round(seconds))}s`];
   const output = await outputOf('wrk', [...sizes, '-s', script, ...named, url]);
   rmSync(folder, { recursive: true });
   const [requests = 0, refused = 0, us = 1, p50 = 0, p99 = 0] =
