@@ -43,6 +43,16 @@ function probe(offer: Offer): ReturnType<typeof testSandbox> {
 const openOf = (probes: Awaited<ReturnType<typeof probe>>) =>
   Object.keys(probes).filter((name) => probes[name] === 'open');
 
+// Most tests of this folder need L2 and are left out without it: in CI that must not go unseen.
+it.runIf(process.platform === 'linux' && (landlock > 0 || process.env.CI === 'true'))(
+  'scripts are contained at L2 here, so that no test of it was left out',
+  async () => {
+    const sandbox = await openSandbox();
+    await sandbox.close();
+    expect(sandbox.level).toBe('L2');
+  },
+);
+
 describe.runIf(landlock > 0)('the self-test', () => {
   it.each(offers)('finds nothing open behind the launcher in $launcher.language', async (offer) => {
     const probes = await probe(offer);
