@@ -60,6 +60,18 @@ export const systemTools = [
   { tool: 'mbstring for PHP', package: 'php-mbstring', probe: ['php', '-r', 'mb_strlen("");'] },
   { tool: 'xml for PHP', package: 'php-xml', probe: ['php', '-r', 'new DOMDocument();'] },
   { tool: 'Composer', package: 'composer', probe: ['composer', '--version'] },
+  // Debian may start a server of the system after installing these; tests never use it (tools/databases.mjs).
+  {
+    tool: 'PostgreSQL',
+    package: 'postgresql',
+    probe: ['sh', '-c', 'ls /usr/lib/postgresql/*/bin/postgres /usr/lib/postgresql/*/bin/initdb'],
+  },
+  {
+    tool: 'MariaDB',
+    package: 'mariadb-server',
+    probe: ['sh', '-c', 'command -v mariadb-install-db && /usr/sbin/mariadbd --no-defaults --version'],
+  },
+  { tool: 'Chromium', package: 'chromium', probe: ['sh', '-c', 'command -v chromium'] },
 ];
 
 /**

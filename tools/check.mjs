@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { describeServers, startServers, stopServers } from './databases.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -21,12 +22,17 @@ const checks = [
 const began = performance.now();
 rmSync(report, { force: true });
 const seconds = (/** @type {number} */ since) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
+const databases = await startServers();
+console.log(describeServers(databases.servers).join('\n'));
 const lines = checks.map(({ name, args }) => {
   const start = performance.now();
   console.log(`check: ${name} …`);
   const isGood = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status === 0;
   return { isGood, text: `${isGood ? 'ok  ' : 'FAIL'}  ${name}  ${seconds(start)}` };
 });
+// Servers that ran before are somebody's who works with them.
+const running = Object.values(databases.servers).filter((server) => 'pid' in server);
+if (databases.started.length === running.length) await stopServers();
 console.log(['', ...lines.map((line) => line.text)].join('\n'));
 const isGood = lines.every((line) => line.isGood);
 console.log(`${isGood ? 'All checks passed' : 'Some checks failed'} in ${seconds(began)}`);
