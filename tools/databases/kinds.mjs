@@ -23,8 +23,8 @@ export const host = '127.0.0.1';
 
 /**
  * What differs between the kinds. `prepare` fills an empty data folder, `serve` is the server's command,
- * `secret` the text of a file that either of them reads, `hello` and `isWelcome` tell by the first bytes of the
- * protocol that it takes logins.
+ * `secret` the text of a file that either of them reads, `hello` and `isWelcome` tell by the first bytes of
+ * the protocol that it takes logins.
  * @type {{ [kind in Kind]: {
  *   account: string,
  *   locate: () => string | Missing,

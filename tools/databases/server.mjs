@@ -20,7 +20,7 @@ import { waitUntil } from './waiting.mjs';
 
 /** @import { Kind, Missing, Plan } from './kinds.mjs' */
 /** @typedef {{ host: string, port: number, user: string, password: string }} Login */
-/** @typedef {Login & { pid: number, folder: string }} Server Where a running server is, and who may log in. */
+/** @typedef {Login & { pid: number, folder: string }} Server Where a running one is, and who may log in. */
 /** @typedef {{ uid?: number, gid?: number }} Identity */
 
 const startTimeoutMs = 60_000;
