@@ -79,13 +79,16 @@ export class Body {
     return this.#hasValue;
   }
 
-  /** Like `value`, but integers beyond 2^53 become bigint, so that a database stores them exactly. */
+  /**
+   * Like `value`, but integers beyond 2^53 become bigint and other numbers that a double would round become
+   * exact numbers, so that a database stores them as they are.
+   */
   get exactValue(): unknown {
-    if (this.#numbersAsText || this.#text === undefined || !this.isJson || !/\d{16}/.test(this.#text)) {
+    if (this.#numbersAsText || this.#text === undefined || !this.isJson || !/\d[\d.]{15}/.test(this.#text)) {
       return this.value;
     }
     void this.value;
-    return JSON.parse(this.#text, keepBigIntegers);
+    return JSON.parse(this.#text, keepDigits);
   }
 }
 
@@ -156,12 +159,49 @@ function refusePrototype(key: string, value: unknown): unknown {
   return value;
 }
 
-function keepBigIntegers(_key: string, value: unknown, context?: { source: string }): unknown {
+function keepDigits(_key: string, value: unknown, context?: { source: string }): unknown {
   if (typeof value !== 'number' || Number.isSafeInteger(value) || context === undefined) return value;
-  return /^-?\d+$/.test(context.source) ? BigInt(context.source) : value;
+  return /^-?\d+$/.test(context.source) ? BigInt(context.source) : exactNumber(context.source);
+}
+
+/** A number of JSON that keeps its digits where a double would round them; JSON.stringify writes these. */
+export interface ExactNumber {
+  readonly rawJSON: string;
+}
+
+/** The value of decimal digits as JSON writes them: a number where that has the same digits, else exact. */
+export function exactNumber(text: string): number | ExactNumber {
+  const number = Number(text);
+  return significant(text) === significant(String(number)) ? number : rawNumber(text);
+}
+
+/** The digits of a number that a double would round; undefined for every other value. */
+export function exactDigits(value: unknown): string | undefined {
+  return typeof value === 'object' && value !== null && rawJson.isRawJSON(value) ? value.rawJSON : undefined;
+}
+
+// In newer versions of the language than TypeScript's library knows.
+const rawJson = JSON as unknown as {
+  rawJSON(text: string): ExactNumber;
+  isRawJSON(value: unknown): value is ExactNumber;
+};
+
+function rawNumber(text: string): ExactNumber {
+  const [, sign = '', whole = '', rest = ''] = /^([+-]?)0*(\d*)(.*)$/.exec(text) ?? [];
+  return rawJson.rawJSON(`${sign.replace('+', '')}${whole === '' ? '0' : whole}${rest}`);
+}
+
+// Digits and exponent without what says nothing: signs of plus, zeros before and after.
+function significant(text: string): string {
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
+    /^([+-]?)(\d*)\.?(\d*)(?:e([+-]?\d+))?$/i.exec(text) ?? [];
+  const digits = `${whole}${fraction}`.replace(/^0+/, '');
+  const trimmed = digits.replace(/0+$/, '');
+  const power = trimmed === '' ? 0 : Number(exponent) - fraction.length + digits.length - trimmed.length;
+  return `${sign === '-' && trimmed !== '' ? '-' : ''}${trimmed}e${power}`;
 }
 
 function writeBigInteger(_key: string, value: unknown): unknown {
   if (typeof value !== 'bigint') return value;
-  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(value.toString());
+  return rawJson.rawJSON(value.toString());
 }

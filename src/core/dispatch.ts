@@ -8,6 +8,7 @@ import { asPlatformError, envelope, PlatformError } from './errors.ts';
 import { limits } from './limits.ts';
 import type { Observe } from './observe.ts';
 import type { InnerCall, Operation, Result, RunMark } from './operation.ts';
+import type { StreamForm } from './record-stream.ts';
 import type { Exchange, ScriptDirectory, ScriptPlan } from './script.ts';
 import type { CallContext, Location, Service, ServiceDirectory } from './service.ts';
 
@@ -35,23 +36,29 @@ export class Dispatcher {
     this.#parts = parts;
   }
 
-  /** Does an operation. Refusals and failures come back as results with DreamFactory's error envelope. */
-  async dispatch(operation: Operation): Promise<Result> {
+  /**
+   * Does an operation. Refusals and failures come back as results with DreamFactory's error envelope. A door
+   * that takes streams says what they are to hand out; scripts that run after the service need a whole answer.
+   */
+  async dispatch(operation: Operation, streams?: StreamForm): Promise<Result> {
     try {
       if (operation.depth > limits.callDepth) throw recursion(operation);
       const service = this.#parts.services.find(operation.service);
+      const waiting = service.ready?.(operation.path);
+      if (waiting !== undefined) await waiting;
       const location = service.locate(operation.path, operation.action);
       if (location === undefined) throw notFound(service, operation);
       this.#parts.access.check(operation, location);
       const plan = this.#plan(location);
-      if (plan === 'none') return await service.handle(operation, location, this.#context(operation));
-      return await this.#withScripts({ operation, service, location, plan });
+      if (plan === 'none')
+        return await service.handle(operation, location, this.#context(operation, streams));
+      return await this.#withScripts({ operation, service, location, plan, streams });
     } catch (thrown) {
       return this.#failed(operation, thrown);
     }
   }
 
-  async #withScripts({ operation, service, location, plan }: Step): Promise<Result> {
+  async #withScripts({ operation, service, location, plan, streams }: Step): Promise<Result> {
     const exchange: Exchange = {
       operation,
       request: operation.request,
@@ -64,7 +71,8 @@ export class Dispatcher {
       if (exchange.result === undefined) {
         const { request } = exchange;
         const asked = request === operation.request ? operation : { ...operation, request };
-        const result = service.handle(asked, location, this.#context(asked));
+        const context = this.#context(asked, plan.hasAfter ? undefined : streams);
+        const result = service.handle(asked, location, context);
         // An embedded database answers at once; waiting for it would cost a turn of the microtask queue.
         exchange.result = result instanceof Promise ? await result : result;
       }
@@ -79,9 +87,10 @@ export class Dispatcher {
     return exchange.result;
   }
 
-  #context(operation: Operation): CallContext {
+  #context(operation: Operation, streams: StreamForm | undefined): CallContext {
     const { requestor: own, run: outer } = operation;
     return {
+      streams,
       call: (call, requestor = own, run = outer) =>
         this.dispatch(innerOperation(operation, call, { requestor, run })),
     };
@@ -121,6 +130,7 @@ interface Step {
   readonly service: Service;
   readonly location: Location;
   readonly plan: ScriptPlan;
+  readonly streams: StreamForm | undefined;
 }
 
 /** Who asks for an inner operation. */

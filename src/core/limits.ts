@@ -70,6 +70,28 @@ export const limitTable = {
     'records per relation and request',
     'the most that DreamFactory returns at once; they are held in memory to be sorted to their parents',
   ),
+  schemaLookMs: limit(
+    1_000,
+    'ms',
+    'how long an unknown table is unknown before the schema of a server is looked at again',
+  ),
+  decimalDigits: limit(1_000, 'characters', 'the longest decimal that PostgreSQL keeps has as many'),
+  streamPortion: limit(1_000, 'rows', 'rows of a streamed answer that are in memory at a time'),
+  streamPortionChars: limit(262_144, 'characters', 'a portion of long rows ends earlier; some 1 ms of work'),
+  streamFrom: limit(
+    2_000,
+    'records per page',
+    'lists that may be longer are read in portions; shorter ones are quicker as a whole',
+  ),
+  streams: limit(4, 'reads in portions per database', 'each has a connection of its own; more wait in line'),
+  streamIdleMs: limit(60_000, 'ms', 'a read in portions that nobody goes on with gives its connection back'),
+  streamSliceBytes: limit(262_144, 'bytes', 'a client that takes less than this within streamWaitMs is dropped'),
+  streamWaitMs: limit(15_000, 'ms', 'slow readers hold a connection of the database no longer'),
+  answerChars: limit(
+    33_554_432,
+    'characters',
+    'a list that can not be streamed is held in memory; scripts are given no more anyway',
+  ),
   databaseWaitMs: limit(
     5_000,
     'ms',

@@ -1,7 +1,9 @@
 // The port of service types: what a data source, file store or our own system API is to the path.
 // Invariant: services never know scripts, HTTP or each other; they reach others by `context.call` only.
+import type { DescriptionReader, PathDetails } from './description.ts';
 import type { EventName } from './event.ts';
 import type { Action, InnerCall, Operation, Requestor, Result, RunMark } from './operation.ts';
+import type { StreamForm } from './record-stream.ts';
 
 /**
  * A path pattern of a service and what may be done there; feeds events, OpenAPI, the role editor and the
@@ -14,6 +16,8 @@ export interface Endpoint {
   readonly summary: string;
   /** Known values of placeholders, e.g. `{ table_name: ['contact'] }`. */
   readonly parameters?: Readonly<Record<string, readonly string[]>>;
+  /** The paths that descriptions show in its place; absent: the pattern itself with what is said above. */
+  readonly details?: (reader: DescriptionReader) => readonly PathDetails[];
 }
 
 /**
@@ -29,10 +33,14 @@ export interface Location {
   readonly isPublic?: boolean;
   /** Open to every user who is logged in, whatever the role (own profile and password). */
   readonly isForUsers?: boolean;
+  /** Open to every caller whose role is in force, because it shows no more than what the role grants. */
+  readonly isForRoles?: boolean;
 }
 
 /** What a service may do while it handles an operation. */
 export interface CallContext {
+  /** Set when a long list may be answered as a stream: what it is to hand out. */
+  readonly streams?: StreamForm | undefined;
   /**
    * Asks another operation with the same principal, one level deeper; errors come as results. `requestor` is
    * given where it is a script that asks, which roles may treat otherwise; `run` is then its run.
@@ -44,10 +52,16 @@ export interface CallContext {
 export interface Service {
   readonly name: string;
   readonly type: string;
+  /**
+   * Gets what `locate` needs for a path, such as the schema of a database on a server; undefined when it is
+   * there already. Awaited before `locate`; never fails, because `handle` says what is wrong.
+   */
+  ready?(path: readonly string[]): Promise<void> | undefined;
   /** The location of a path, or undefined when the service has no such resource (404, no events). */
   locate(path: readonly string[], action: Action): Location | undefined;
   /** Does it. Throws PlatformError for refusals. */
   handle(operation: Operation, location: Location, context: CallContext): Promise<Result> | Result;
+  /** The same list as long as it says the same: whoever makes something of it knows it by that. */
   describe(): Promise<readonly Endpoint[]> | readonly Endpoint[];
   /** Refuses clearly when the source cannot be used; used by "test connection". */
   test?(): Promise<void> | void;

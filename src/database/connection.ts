@@ -37,10 +37,21 @@ export interface Session {
   run(statement: Statement, values: readonly Bindable[]): MaybePromise<WriteOutcome>;
 }
 
+/** A session inside an open transaction. */
+export interface Transaction extends Session {
+  /** Does work so that it is undone alone when it throws. One at a time; work may hold further ones. */
+  savepoint<T>(work: () => MaybePromise<T>): MaybePromise<T>;
+}
+
 /** An open database. `rows` and `column` read the last committed state; `run` is a transaction of its own. */
 export interface Database extends Session {
+  /**
+   * Rows in portions, of one consistent read on a connection of its own; memory is bounded by a portion.
+   * Ending the loop early ends the read.
+   */
+  stream(statement: Statement, values: readonly Bindable[]): AsyncIterable<readonly Row[]>;
   /** Commits when `work` ends, rolls back when it throws. Writers wait in line, in the order of asking. */
-  transaction<T>(work: (session: Session) => MaybePromise<T>): Promise<T>;
+  transaction<T>(work: (transaction: Transaction) => MaybePromise<T>): Promise<T>;
   close(): MaybePromise<void>;
 }
 

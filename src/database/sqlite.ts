@@ -11,8 +11,8 @@ import {
   type DatabaseFailure,
   type MaybePromise,
   type Row,
-  type Session,
   type Statement,
+  type Transaction,
   type WriteOutcome,
 } from './connection.ts';
 
@@ -27,7 +27,7 @@ export interface SqliteOptions {
 }
 
 /** A session that answers at once. */
-export interface SqliteSession extends Session {
+export interface SqliteSession extends Transaction {
   rows(statement: Statement, values: readonly Bindable[]): Row[];
   column(statement: Statement, values: readonly Bindable[]): unknown[];
   run(statement: Statement, values: readonly Bindable[]): WriteOutcome;
@@ -41,15 +41,42 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
       writer.pragma(`busy_timeout = ${BUSY_MS}`);
       prepareWriter(writer, options);
       if (writer.memory) return new SqliteDatabase(writer, writer);
-      const reader = new Sqlite(options.path, { fileMustExist: true });
-      reader.pragma(`busy_timeout = ${limits.databaseReadWaitMs}`);
-      reader.pragma('query_only = ON');
-      return new SqliteDatabase(writer, reader);
+      return new SqliteDatabase(writer, openReader(options.path));
     } catch (error) {
       writer.close();
       throw error;
     }
   });
+}
+
+function openReader(path: string): Sqlite.Database {
+  const reader = new Sqlite(path, { fileMustExist: true });
+  reader.pragma(`busy_timeout = ${limits.databaseReadWaitMs}`);
+  reader.pragma('query_only = ON');
+  return reader;
+}
+
+// The event loop gets a turn between portions.
+async function* portions(
+  connection: Sqlite.Database,
+  statement: Statement,
+  values: readonly Bindable[],
+): AsyncGenerator<readonly Row[]> {
+  let portion: Row[] = [];
+  const rows = attempt(() => connection.prepare(statement.sql).safeIntegers().iterate(values));
+  try {
+    for (;;) {
+      const next = attempt(() => rows.next());
+      if (next.done === true) break;
+      portion.push(withSafeNumbers(next.value as Row));
+      if (portion.length < limits.streamPortion) continue;
+      yield portion;
+      portion = [];
+    }
+    if (portion.length > 0) yield portion;
+  } finally {
+    rows.return?.();
+  }
 }
 
 // A busy database blocks the event loop while SQLite itself waits; so it waits little, and we wait in
@@ -100,6 +127,17 @@ export class SqliteDatabase implements Database {
     } catch (error) {
       if (!isBusy(error)) throw error;
       return this.transaction((session) => session.run(statement, values));
+    }
+  }
+
+  /** Rows in portions, read by a connection of its own, so that writers and other readers go on. */
+  async *stream(statement: Statement, values: readonly Bindable[]): AsyncGenerator<readonly Row[]> {
+    const isShared = this.#reader === this.#writer;
+    const connection = isShared ? this.#reader : attempt(() => openReader(this.#reader.name));
+    try {
+      yield* portions(connection, statement, values);
+    } finally {
+      if (!isShared) connection.close();
     }
   }
 
@@ -180,6 +218,7 @@ class Connection implements SqliteSession {
   readonly #connection: Sqlite.Database;
   readonly #prepared = new WeakMap<Statement, Prepared>();
   #lastId: Sqlite.Statement | undefined;
+  #savepoints = 0;
 
   constructor(connection: Sqlite.Database) {
     this.#connection = connection;
@@ -222,6 +261,26 @@ class Connection implements SqliteSession {
     }
   }
 
+  savepoint<T>(work: () => MaybePromise<T>): MaybePromise<T> {
+    const name = `tenon_${++this.#savepoints}`;
+    attempt(() => this.#connection.exec(`SAVEPOINT ${name}`));
+    const keep = (value: T): T => {
+      attempt(() => this.#connection.exec(`RELEASE ${name}`));
+      return value;
+    };
+    // A refusal may have ended the whole transaction already.
+    const undo = (error: unknown): never => {
+      if (this.#connection.inTransaction) this.#connection.exec(`ROLLBACK TO ${name}; RELEASE ${name}`);
+      throw error;
+    };
+    try {
+      const value = work();
+      return value instanceof Promise ? value.then(keep, undo) : keep(value);
+    } catch (error) {
+      return undo(error);
+    }
+  }
+
   #prepare(statement: Statement): Prepared {
     let prepared = this.#prepared.get(statement);
     if (prepared === undefined) {
@@ -238,11 +297,7 @@ class Connection implements SqliteSession {
   #exactRows(prepared: Prepared, statement: Statement, values: readonly Bindable[]): Row[] {
     prepared.exact ??= this.#connection.prepare(statement.sql).safeIntegers();
     const rows = prepared.exact.all(values) as Row[];
-    for (const row of rows) {
-      for (const [name, value] of Object.entries(row)) {
-        if (typeof value === 'bigint' && Number.isSafeInteger(Number(value))) row[name] = Number(value);
-      }
-    }
+    for (const row of rows) withSafeNumbers(row);
     return rows;
   }
 
@@ -250,6 +305,13 @@ class Connection implements SqliteSession {
     this.#lastId ??= this.#connection.prepare('SELECT last_insert_rowid()').safeIntegers().pluck();
     return this.#lastId.get() as bigint;
   }
+}
+
+function withSafeNumbers(row: Row): Row {
+  for (const [name, value] of Object.entries(row)) {
+    if (typeof value === 'bigint' && Number.isSafeInteger(Number(value))) row[name] = Number(value);
+  }
+  return row;
 }
 
 function isRounded(row: Row): boolean {

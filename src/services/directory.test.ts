@@ -252,7 +252,7 @@ describe('replacing', () => {
     services.reload([record('hr', { label: 'new' })]);
     expect((await ask(old)).body?.value).toBe('new');
     services.reload([]);
-    expect(() => ask(old)).toThrow(expect.objectContaining({ kind: 'service.not_found' }));
+    await expect(ask(old)).rejects.toThrow(expect.objectContaining({ kind: 'service.not_found' }));
   });
 
   it('closes everything in the end', async () => {

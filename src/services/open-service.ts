@@ -23,6 +23,10 @@ export class OpenService implements Service {
     this.#successor = successor;
   }
 
+  ready(path: readonly string[]): Promise<void> | undefined {
+    return this.#service.ready?.(path);
+  }
+
   locate(path: readonly string[], action: Action): Location | undefined {
     return this.#service.locate(path, action);
   }
@@ -68,8 +72,9 @@ export class OpenService implements Service {
     if (this.#running === 0) this.#onIdle?.();
   }
 
-  #pass(operation: Operation, context: CallContext): Promise<Result> | Result {
+  async #pass(operation: Operation, context: CallContext): Promise<Result> {
     const successor = this.#successor();
+    await successor.ready?.(operation.path);
     const location = successor === this ? undefined : successor.locate(operation.path, operation.action);
     if (location === undefined) {
       throw new PlatformError(

@@ -1,7 +1,7 @@
 // Doing the records of one request in turn, and the answer when some of them fail (spec §5.7).
 // Invariant: an entry stands at the index of its record, done or refused; nothing else is told about a batch.
 import { envelope, PlatformError } from '../../core/errors.ts';
-import type { MaybePromise, Session } from '../../database/connection.ts';
+import type { MaybePromise, Session, Transaction } from '../../database/connection.ts';
 import { concernsRecord } from './refusals.ts';
 
 /**
@@ -16,6 +16,8 @@ export type Step<Entry> = (session: Session) => MaybePromise<Entry>;
 /** How to run a batch: `refuse` makes a thrown refusal one that callers may read. */
 export interface BatchRules {
   readonly onFailure: OnFailure;
+  /** Whether each record needs a savepoint, because a refusal would break the whole transaction. */
+  readonly inSavepoints: boolean;
   refuse(thrown: unknown): unknown;
 }
 
@@ -29,13 +31,13 @@ export type BatchOutcome<Entry> = readonly (Entry | PlatformError)[];
  */
 export async function runBatch<Entry>(
   steps: readonly Step<Entry>[],
-  session: Session,
+  session: Transaction,
   rules: BatchRules,
 ): Promise<BatchOutcome<Entry>> {
   const outcome: (Entry | PlatformError)[] = [];
   for (const step of steps) {
     try {
-      const entry = step(session);
+      const entry = rules.inSavepoints ? session.savepoint(() => step(session)) : step(session);
       outcome.push(entry instanceof Promise ? await entry : entry);
     } catch (thrown) {
       const refusal = rules.refuse(thrown);

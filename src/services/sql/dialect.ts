@@ -1,19 +1,59 @@
-// The port of SQL engines: what differs between them. One folder each in dialects/.
+// The port of SQL engines: what differs between them. One folder each in dialects/, one conformance suite for
+// all (suite.ts). Invariant: shared code never asks which engine it is, only for the clause or fact it needs.
 import type { Kysely, RawBuilder } from 'kysely';
-import type { Literal } from '../../core/query.ts';
+import type { Literal, Order } from '../../core/query.ts';
 import type { Bindable, Database, MaybePromise } from '../../database/connection.ts';
-import type { Field, Table } from './schema.ts';
+import type { Catalog, Field, Table } from './schema.ts';
 
 /**
  * Tables are only known at run time, so the builder is untyped by table; identifiers are always quoted by it.
  */
 export type AnySchema = Record<string, Record<string, unknown>>;
 
+/** A row to insert: the fields that are bound, in order, and those that are to be answered. */
+export interface InsertShape {
+  readonly table: Table;
+  readonly fields: readonly Field[];
+  readonly returning: readonly Field[];
+}
+
+/** The clauses that engines spell differently. Pieces of SQL with a mark for each value. */
+export interface Grammar {
+  /** The end of a list that binds `pageValues`; `isOrdered`: an ORDER BY stands before it. */
+  page(isOrdered: boolean): RawBuilder<unknown>;
+  /** What `page` binds, in its order. */
+  pageValues(limit: number, offset: number): readonly Bindable[];
+  /** One term of ORDER BY. Nulls come first in ascending order unless the caller says otherwise. */
+  order(column: RawBuilder<unknown>, order: Pick<Order, 'descending' | 'nulls'>): RawBuilder<unknown>;
+  /**
+   * Whether a column is like a bound pattern, upper and lower case alike. `escaped`: the pattern's own `%`,
+   * `_` and `\` stand after a backslash; without it there is no escape character.
+   */
+  like(column: RawBuilder<unknown>, escaped: boolean): RawBuilder<unknown>;
+  /** Whether exactly one of two conditions holds. */
+  xor(left: RawBuilder<unknown>, right: RawBuilder<unknown>): RawBuilder<unknown>;
+  /** The mark of a value that a field is compared with. */
+  mark(field: Field): RawBuilder<unknown>;
+  /** The mark of a value that a field is set to. */
+  setMark(field: Field): RawBuilder<unknown>;
+  /** An INSERT of one row; without fields, of defaults only. */
+  insert(shape: InsertShape): RawBuilder<unknown>;
+  /** How an insert tells a key that the database made: by the driver's `lastId`, or as a row. */
+  readonly generatedKey: 'last_id' | 'returning';
+  /** Whether an insert that answers a row may run outside a transaction, as one statement. */
+  readonly returnsAlone: boolean;
+  /** Whether a refused statement leaves its transaction unusable, so that each needs a savepoint. */
+  readonly breaksTransactions: boolean;
+  /** Whether text longer than its column is stored all the same. */
+  readonly keepsLongText: boolean;
+}
+
 /** The language of a SQL engine as the service needs it. */
 export interface Dialect {
   readonly name: string;
   /** Builds and compiles SQL text; never runs it. */
   readonly builder: Kysely<AnySchema>;
+  readonly grammar: Grammar;
   /** What is bound for a JSON value of a field. Throws `request.invalid_record` naming the field. */
   encode(field: Field, value: unknown): Bindable;
   /**
@@ -23,7 +63,8 @@ export interface Dialect {
   /** The JSON value of what the driver read. */
   decode(field: Field, value: unknown): unknown;
   /**
-   * An expression that makes the JSON text of a record in the engine, or undefined when a field forbids it.
+   * An expression that makes the JSON text of a record in the engine, or undefined when a field forbids it or
+   * rows are quicker there.
    */
   jsonRecord(fields: readonly Field[]): RawBuilder<string> | undefined;
   /** An aggregate that makes a JSON list of such records. */
@@ -32,14 +73,14 @@ export interface Dialect {
   jsonJoined(text: RawBuilder<string>): RawBuilder<string>;
 }
 
-/** One database behind an engine's driver. Embedded engines only so far: its schema is read at once. */
+/** One database behind an engine's driver. */
 export interface Engine {
   readonly dialect: Dialect;
-  /** Opens on first use; throws DatabaseError `unavailable`. */
+  /** Opens on first use, or makes a pool that connects on first use; throws DatabaseError `unavailable`. */
   database(): Database;
-  /** Reads all tables and views with keys and relations. */
-  introspect(): readonly Table[];
+  /** Reads all tables and views with their keys. Embedded engines answer at once. */
+  introspect(): MaybePromise<Catalog>;
   /** Differs from an earlier answer when the schema was changed in between, by whomever. */
-  schemaVersion(): unknown;
+  schemaVersion(): MaybePromise<unknown>;
   close(): MaybePromise<void>;
 }

@@ -7,8 +7,9 @@ import { limits } from '../../core/limits.ts';
 import type { Parameters } from '../../core/operation.ts';
 import type { Order, Where } from '../../core/query.ts';
 import type { Bindable, Statement } from '../../database/connection.ts';
-import type { Dialect } from './dialect.ts';
+import type { Dialect, Grammar } from './dialect.ts';
 import type { ReadRequest } from './parameters.ts';
+import { columns, selected } from './pieces.ts';
 import type { Field, Table } from './schema.ts';
 import { bindWhere, whereSql } from './where.ts';
 
@@ -97,11 +98,11 @@ export class ReadPlans {
     const bound = this.#bind({ table, where });
     const key = `${this.#number(table)}c|${bound.shape}|${namesOf(group)}`;
     const plan = kept(this.#counts, key, () => {
-      const matching = sql`FROM ${sql.id(table.name)}${condition(where)}`;
+      const matching = sql`FROM ${sql.id(...table.path)}${this.#condition({ table, where })}`;
       return this.#compile(
         group.length === 0
           ? sql`SELECT count(*) ${matching}`
-          : sql`SELECT count(*) FROM (SELECT 1 ${matching} GROUP BY ${names(group)})`,
+          : sql`SELECT count(*) FROM (SELECT 1 ${one} ${matching} GROUP BY ${columns(group)}) ${page}`,
       );
     });
     return { plan, values: bound.values };
@@ -113,10 +114,11 @@ export class ReadPlans {
     const key = `${this.#number(table)}k${namesOf(fields)}|${namesOf(keys)}|${count}`;
     return kept(this.#keyed, key, () => {
       const record = this.#dialect.jsonRecord(fields);
-      const matching = sql`FROM ${sql.id(table.name)} WHERE ${isOneOf(keys, count)}`;
+      const isWanted = isOneOf(this.#dialect.grammar, { keys, count });
+      const matching = sql`FROM ${sql.id(...table.path)} WHERE ${isWanted}`;
       return {
         json: record && this.#compile(sql`SELECT ${record} ${matching}`),
-        rows: this.#compile(sql`SELECT ${names(fields)} ${matching}`),
+        rows: this.#compile(sql`SELECT ${selected(fields)} ${matching}`),
       };
     });
   }
@@ -129,16 +131,40 @@ export class ReadPlans {
   // for rows beyond the page; so where rows have to be sorted they are cut to the page first.
   #compileList(shape: ListShape): ListPlan {
     const record = this.#dialect.jsonRecord(shape.fields);
-    const rows = this.#compile(pageOf(shape, names(shape.fields)));
+    const rows = this.#compile(this.#page(shape, selected(shape.fields)));
     if (record === undefined) return { json: undefined, counted: undefined, rows };
     const isSorted = comesInOrder(shape);
-    const page = pageOf(shape, isSorted ? sql`${record} AS ${sql.id(recordName)}` : names(shape.fields));
+    const inner = isSorted ? sql`${record} AS ${sql.id(recordName)}` : columns(shape.fields);
+    const found = this.#page(shape, inner);
     const list = isSorted
       ? this.#dialect.jsonJoined(sql<string>`${sql.id(recordName)}`)
       : this.#dialect.jsonList(record);
-    const json = this.#compile(sql`SELECT ${list} FROM (${page})`);
-    const counted = this.#compile(sql`SELECT ${list} AS "text", count(*) AS "count" FROM (${page})`);
+    const json = this.#compile(sql`SELECT ${list} FROM (${found}) ${page}`);
+    const both = sql`${list} AS ${sql.id('text')}, count(*) AS ${sql.id('count')}`;
+    const counted = this.#compile(sql`SELECT ${both} FROM (${found}) ${page}`);
     return { json, counted, rows };
+  }
+
+  #page(shape: ListShape, list: RawBuilder<unknown>): RawBuilder<unknown> {
+    const { table, fields, order, group, perValue } = shape;
+    const { grammar } = this.#dialect;
+    const from = sql`FROM ${sql.id(...table.path)}${this.#condition(shape)}`;
+    const grouping = group.length === 0 ? sql`` : sql` GROUP BY ${columns(group)}`;
+    const terms = order.map((term) => grammar.order(sql.id(columnOf(table, term.field)), term));
+    const sorting = terms.length === 0 ? sql`` : sql` ORDER BY ${sql.join(terms)}`;
+    const end = grammar.page(terms.length > 0);
+    if (perValue === undefined) return sql`SELECT ${list} ${from}${grouping}${sorting} ${end}`;
+    const value = sql.id(perValue.field.column);
+    const rank = sql`row_number() OVER (PARTITION BY ${value}${sorting}) AS ${sql.id(rankName)}`;
+    const needed = new Set([...fields.map((f) => f.column), ...order.map((o) => columnOf(table, o.field))]);
+    const all = sql.join([...needed].map((name) => sql.id(name)));
+    return sql`SELECT ${list} FROM (SELECT ${all}, ${rank} ${from}) ${page}
+      WHERE ${sql.id(rankName)} <= ${0}${sorting} ${end}`;
+  }
+
+  #condition({ table, where }: Pick<ListShape, 'table' | 'where'>): RawBuilder<unknown> {
+    if (where === undefined) return sql``;
+    return sql` WHERE ${whereSql(where, { table, grammar: this.#dialect.grammar })}`;
   }
 
   #compile(query: RawBuilder<unknown>): Statement {
@@ -174,6 +200,10 @@ export interface KeyShape {
 }
 
 const recordName = 'tenon json';
+const rankName = 'tenon rank';
+// Most engines want a name for a SELECT inside another.
+const page = sql`AS ${sql.id('tenon page')}`;
+const one = sql`AS ${sql.id('tenon one')}`;
 
 // Whether the engine finds the records in the order that is asked for: that of their key, or any.
 function comesInOrder({ table, order, group, perValue }: ListShape): boolean {
@@ -186,58 +216,28 @@ function comesInOrder({ table, order, group, perValue }: ListShape): boolean {
   return isKey && first.nulls === undefined;
 }
 
-function pageOf(
-  { table, fields, where, order, group, perValue }: ListShape,
-  selected: RawBuilder<unknown>,
-): RawBuilder<unknown> {
-  const from = sql`FROM ${sql.id(table.name)}${condition(where)}`;
-  const grouping = group.length === 0 ? sql`` : sql` GROUP BY ${names(group)}`;
-  const sorting = order.length === 0 ? sql`` : sql` ORDER BY ${sql.join(order.map(orderSql))}`;
-  if (perValue === undefined) {
-    return sql`SELECT ${selected} ${from}${grouping}${sorting} LIMIT ${0} OFFSET ${0}`;
-  }
-  const rank = sql`row_number() OVER (PARTITION BY ${sql.id(perValue.field.name)}${sorting}) AS "tenon rank"`;
-  const all = sql.join(
-    [...new Set([...fields.map((f) => f.name), ...order.map((o) => o.field)])].map((n) => sql.id(n)),
-  );
-  return sql`SELECT ${selected} FROM (SELECT ${all}, ${rank} ${from})
-    WHERE "tenon rank" <= ${0}${sorting} LIMIT ${0} OFFSET ${0}`;
+function columnOf(table: Table, name: string): string {
+  return table.field(name)?.column ?? name;
 }
 
-function condition(where: Where | undefined): RawBuilder<unknown> {
-  return where === undefined ? sql`` : sql` WHERE ${whereSql(where)}`;
-}
-
-function isOneOf(keys: readonly Field[], count: number): RawBuilder<unknown> {
+function isOneOf(grammar: Grammar, { keys, count }: Pick<KeyShape, 'keys' | 'count'>): RawBuilder<unknown> {
   const [only, second] = keys;
-  const marks = new Array<number>(count).fill(0);
+  const times = new Array<number>(count).fill(0);
   if (only !== undefined && second === undefined) {
-    if (count === 1) return sql`${sql.id(only.name)} = ${0}`;
-    return sql`${sql.id(only.name)} IN (${sql.join(marks)})`;
+    const column = sql.id(only.column);
+    if (count === 1) return sql`${column} = ${grammar.mark(only)}`;
+    return sql`${column} IN (${sql.join(times.map(() => grammar.mark(only)))})`;
   }
-  const isKey = sql`(${sql.join(
-    keys.map((key) => sql`${sql.id(key.name)} = ${0}`),
-    sql` AND `,
-  )})`;
+  const parts = keys.map((key) => sql`${sql.id(key.column)} = ${grammar.mark(key)}`);
+  const isKey = sql`(${sql.join(parts, sql` AND `)})`;
   return sql.join(
-    marks.map(() => isKey),
+    times.map(() => isKey),
     sql` OR `,
   );
 }
 
-function orderSql({ field, descending, nulls }: Order): RawBuilder<unknown> {
-  const direction = descending ? sql` DESC` : sql` ASC`;
-  const place = nulls === undefined ? sql`` : nulls === 'first' ? sql` NULLS FIRST` : sql` NULLS LAST`;
-  return sql`${sql.id(field)}${direction}${place}`;
-}
-
 function orderShape({ field, descending, nulls }: Order): string {
   return `${JSON.stringify(field)}${descending ? '-' : '+'}${nulls ?? ''}`;
-}
-
-// `sql.id` quotes a name as a whole; the builder's own methods would read dots and ` as ` in it.
-function names(fields: readonly Field[]): RawBuilder<unknown> {
-  return sql.join(fields.map((field) => sql.id(field.name)));
 }
 
 function namesOf(fields: readonly Field[]): string {

@@ -93,7 +93,8 @@ export class ReadBack {
     });
     const order = keys.map(({ name }) => ({ field: name, descending: false }));
     const { plan, values } = this.#source.plans.list({ table, fields: keys, where, order, group: [] });
-    return whenDone(session.rows(plan.rows, [...values, maxRecords + 1, 0]), (rows) => {
+    const page = this.#source.dialect.grammar.pageValues(maxRecords + 1, 0);
+    return whenDone(session.rows(plan.rows, [...values, ...page]), (rows) => {
       if (rows.length <= maxRecords) return rows.map((row) => keys.map(({ name }) => row[name] as Bindable));
       throw new PlatformError(
         'request.invalid_record',

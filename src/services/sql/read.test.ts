@@ -420,6 +420,6 @@ describe('a database that changes or is not there', () => {
     const { status, body } = await house.ask('GET', `${t}/todo`);
     expect(status).toBe(503);
     expect(body.error.message).toBe("The database of service 'hr' is not available.");
-    expect(() => house.service.test()).toThrow(/not available/);
+    await expect(house.service.test()).rejects.toThrow(/not available/);
   });
 });

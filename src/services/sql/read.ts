@@ -65,7 +65,8 @@ function readText(read: Read): MaybePromise<Result> {
   const { plan, values } = prepared.list;
   const { json, counted } = plan;
   if (json === undefined || counted === undefined) return readRows(read);
-  const bind = [...values, pageSize(read), request.offset];
+  const page = source.dialect.grammar.pageValues(pageSize(read), request.offset);
+  const bind = [...values, ...page];
   const database = source.database();
   const asText = (): MaybePromise<Result> => {
     if (!hasMeta(read)) {
@@ -86,7 +87,8 @@ function readRows(read: Read): MaybePromise<Result> {
   const fields = selectedFields(read);
   const { plan, values } = source.plans.list(shapeOf(read, fields));
   const perValue = keyed?.perValue === undefined ? [] : [keyed.perValue.limit];
-  const bind = [...values, ...perValue, pageSize(read), request.offset];
+  const page = source.dialect.grammar.pageValues(pageSize(read), request.offset);
+  const bind = [...values, ...perValue, ...page];
   return whenDone(source.database().rows(plan.rows, bind), (rows) => {
     const records = rows.map((row) => decodeRow(source.dialect, fields, row));
     return whenDone(attached(read, records), (whole) =>

@@ -111,11 +111,12 @@ function bindValue(source: SqlSource, field: Field, value: unknown): Bindable {
   if (value === null && !(field.allowNull && !field.isPrimaryKey))
     throw invalid(`Field '${field.name}' can not be NULL.`);
   const bound = source.dialect.encode(field, value);
-  if (source.settings.strictFields) refuseTooLong(field, bound);
+  if (source.settings.strictFields || !source.dialect.grammar.keepsLongText) refuseTooLong(field, bound);
   return bound;
 }
 
-// SQLite keeps text of any length in a varchar(n), and so did DreamFactory: only strict services refuse it.
+// SQLite keeps text of any length in a varchar(n), and so did DreamFactory: only strict services refuse it
+// there.
 function refuseTooLong(field: Field, bound: Bindable): void {
   if (field.type !== 'string' || field.length === null || typeof bound !== 'string') return;
   if (bound.length > field.length && [...bound].length > field.length) {

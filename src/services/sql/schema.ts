@@ -1,32 +1,44 @@
-// What a SQL service knows of its tables, in the words of spec §5.8; read by introspection, kept until
-// refreshed. Names are the database's own; look-ups by name ignore case where the engine does.
+// What a SQL service knows of its tables, in the words of spec §5.8: assembled from what introspection found,
+// kept until refreshed. Invariant: `name` is what callers say, `column` and `path` are what SQL says; look-ups
+// by name ignore case where it is unambiguous.
 
 /** Field types that SQL engines' columns become (spec §5.8). */
 export type FieldType =
   | 'id'
+  | 'smallint'
   | 'integer'
   | 'bigint'
   | 'boolean'
   | 'string'
   | 'text'
   | 'decimal'
+  | 'money'
   | 'double'
   | 'float'
   | 'date'
   | 'time'
+  | 'timetz'
   | 'datetime'
+  | 'datetimetz'
   | 'timestamp'
+  | 'timestamptz'
   | 'json'
   | 'binary'
   | 'uuid'
+  | 'array'
   | 'reference';
 
-/** A column. */
-export interface Field {
+/** The least and the greatest whole number that a column holds. */
+export interface IntegerRange {
+  readonly min: bigint;
+  readonly max: bigint;
+}
+
+/** What introspection knows of a column, in the database's own names. */
+export interface ColumnFacts {
   readonly name: string;
-  readonly label: string;
   readonly type: FieldType;
-  /** As declared, e.g. `varchar(80)`. */
+  /** As declared, e.g. `varchar(80)`; arrays end in `[]`. */
   readonly dbType: string;
   readonly length: number | null;
   readonly precision: number | null;
@@ -36,12 +48,64 @@ export interface Field {
   readonly required: boolean;
   readonly allowNull: boolean;
   readonly fixedLength: boolean;
+  readonly supportsMultibyte: boolean;
   readonly autoIncrement: boolean;
   /** Computed by the database: never written. */
   readonly isGenerated: boolean;
-  readonly isPrimaryKey: boolean;
+  /** Unique by a constraint or index over this column alone; a primary key says so itself. */
   readonly isUnique: boolean;
   readonly isIndex: boolean;
+  /** Whether stored values always have the declared type (not so in SQLite's loose tables). */
+  readonly isExact: boolean;
+  /** The column's comment. */
+  readonly description: string | null;
+  /** The values of an enumeration. */
+  readonly picklist: readonly string[] | null;
+  /** Undefined range of an integer type: that of 64 bits. */
+  readonly range: IntegerRange | null;
+}
+
+/** What introspection knows of a table or view. */
+export interface TableFacts {
+  /** What callers say unless it has an alias: the name, with its schema before it where that is not the default. */
+  readonly name: string;
+  /** Identifiers for SQL, outermost first: `['public', 'contact']` or `['contact']`. */
+  readonly path: readonly string[];
+  readonly isView: boolean;
+  readonly description: string | null;
+  /** Column names; empty when there is none. */
+  readonly primaryKey: readonly string[];
+  /** In column order. */
+  readonly columns: readonly ColumnFacts[];
+}
+
+/** A foreign key of one or more columns, between tables by the names of their facts. */
+export interface ForeignKeyFacts {
+  readonly table: string;
+  readonly columns: readonly string[];
+  /** Whether the columns are unique, so that there is at most one record for each one they refer to. */
+  readonly isUnique: boolean;
+  readonly refTable: string;
+  readonly refColumns: readonly string[];
+  /** In capitals: `NO ACTION`, `CASCADE` … */
+  readonly onUpdate: string;
+  readonly onDelete: string;
+}
+
+/** All that introspection finds. */
+export interface Catalog {
+  readonly tables: readonly TableFacts[];
+  readonly foreignKeys: readonly ForeignKeyFacts[];
+}
+
+/** A field of records. */
+export interface Field extends ColumnFacts {
+  /** What callers say. */
+  readonly name: string;
+  /** The column's own name. */
+  readonly column: string;
+  readonly label: string;
+  readonly isPrimaryKey: boolean;
   readonly refTable: string | null;
   readonly refField: string | null;
   readonly refOnUpdate: string | null;
@@ -63,11 +127,15 @@ export interface Relation {
 
 /** A table or view. */
 export interface Table {
+  /** What callers say. */
   readonly name: string;
+  /** Identifiers for SQL, outermost first. */
+  readonly path: readonly string[];
   readonly label: string;
   readonly plural: string;
+  readonly description: string | null;
   readonly isView: boolean;
-  /** Empty when there is none. */
+  /** Names of fields; empty when there is none. */
   readonly primaryKey: readonly string[];
   /** In column order, by name. */
   readonly fields: ReadonlyMap<string, Field>;

@@ -99,12 +99,13 @@ describe('locations', () => {
 describe('descriptions', () => {
   test('give the recorded list of events, in its order', async () => {
     const { service } = open();
-    const names = service
-      .describe()
-      .flatMap(({ pattern, actions: allowed }) => allowed.map((action) => eventName('hr', pattern, action)));
+    const described = await service.describe();
+    const names = described.flatMap(({ pattern, actions: allowed }) =>
+      allowed.map((action) => eventName('hr', pattern, action)),
+    );
     const listed = recorded().find(({ id }) => id.startsWith('116'));
     expect({ resource: names }).toEqual(listed?.response.body);
-    expect(service.describe().at(-1)?.parameters?.table_name).toEqual([
+    expect(described.at(-1)?.parameters?.table_name).toEqual([
       'departments',
       'dept_emp',
       'employees',

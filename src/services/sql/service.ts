@@ -4,7 +4,7 @@ import type { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import type { Action, Operation, Result } from '../../core/operation.ts';
 import type { CallContext, Endpoint, Location, Service } from '../../core/service.ts';
-import { DatabaseError, type MaybePromise } from '../../database/connection.ts';
+import { DatabaseError, type MaybePromise, whenDone } from '../../database/connection.ts';
 import { describeEndpoints } from './describe.ts';
 import type { Engine } from './dialect.ts';
 import { describeTable, listRoot, listTables, wantsRefresh } from './listing.ts';
@@ -36,6 +36,10 @@ export class SqlService implements Service {
     this.#locations = new Locations({ service: this.name, tableName: (name) => this.#spelling(name) });
   }
 
+  ready([root, name]: readonly string[]): Promise<void> | undefined {
+    return root === undefined || name === undefined ? this.#source.ready() : this.#source.lookAgain(name);
+  }
+
   locate(path: readonly string[], action: Action): Location | undefined {
     return this.#locations.find(path, action);
   }
@@ -50,12 +54,14 @@ export class SqlService implements Service {
     }
   }
 
-  describe(): readonly Endpoint[] {
+  async describe(): Promise<readonly Endpoint[]> {
+    await this.#source.ready();
     return describeEndpoints(this.#source.tables().map((table) => table.name));
   }
 
-  test(): void {
+  async test(): Promise<void> {
     this.refresh();
+    await this.#source.ready();
     this.#source.tables();
   }
 
@@ -77,12 +83,13 @@ export class SqlService implements Service {
       return this.#writer.write(operation, { table, id, context });
     }
     if (action !== 'GET') throw this.#unsupported(operation);
-    return { status: 200, headers: {}, body: this.#list(operation) };
+    if (wantsRefresh(operation.request)) this.refresh();
+    const listed = () => ({ status: 200, headers: {}, body: this.#list(operation) });
+    return whenDone(this.#source.ready(), listed);
   }
 
   #list({ path, request }: Operation): Body {
     const [root, name, ...rest] = path;
-    if (wantsRefresh(request)) this.refresh();
     if (root === undefined) return listRoot(this.#source, request);
     if (name === undefined) return listTables(this.#source, request);
     return describeTable(this.#source, request, { table: this.#source.table(name), rest });
@@ -104,12 +111,17 @@ export class SqlService implements Service {
   #afterFailure(error: unknown, operation: Operation, context: CallContext): MaybePromise<Result> {
     if (!(error instanceof DatabaseError)) throw error;
     if (error.failure !== 'other') throw unavailable(this.name, error);
-    if (operation.action === 'GET' && this.#source.refreshIfChanged()) {
+    if (operation.action !== 'GET') throw this.#notDone(error);
+    return whenDone(this.#source.refreshIfChanged(), (isChanged) => {
+      if (!isChanged) throw this.#notDone(error);
       this.#locations.clear();
-      return this.#do(operation, context);
-    }
-    throw new PlatformError('request.failed', `The database of service '${this.name}' could not do this.`, {
-      cause: error,
+      return whenDone(this.#source.ready(), () => this.#do(operation, context));
+    });
+  }
+
+  #notDone(cause: DatabaseError): PlatformError {
+    return new PlatformError('request.failed', `The database of service '${this.name}' could not do this.`, {
+      cause,
     });
   }
 

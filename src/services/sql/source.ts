@@ -2,7 +2,9 @@
 // describing. Invariant: tables are read once and kept until refreshed; a name that is not found is looked
 // for in a changed schema.
 import { PlatformError } from '../../core/errors.ts';
-import { type Database, DatabaseError, type MaybePromise } from '../../database/connection.ts';
+import { limits } from '../../core/limits.ts';
+import { type Database, DatabaseError, type MaybePromise, whenDone } from '../../database/connection.ts';
+import { assemble } from './assembly.ts';
 import type { Dialect, Engine } from './dialect.ts';
 import { ReadPlans } from './plan.ts';
 import type { Table } from './schema.ts';
@@ -50,6 +52,9 @@ export class EngineSource implements SqlSource {
   readonly plans: ReadPlans;
   readonly #engine: Engine;
   #schema: Schema | undefined;
+  #loading: Promise<void> | undefined;
+  #failure: PlatformError | undefined;
+  #lookedAt = Number.NEGATIVE_INFINITY;
 
   constructor({ settings, engine }: { readonly settings: SqlSettings; readonly engine: Engine }) {
     this.settings = settings;
@@ -59,7 +64,35 @@ export class EngineSource implements SqlSource {
   }
 
   database(): Database {
-    return this.#asking(() => this.#engine.database());
+    try {
+      return this.#engine.database();
+    } catch (error) {
+      throw this.#explained(error);
+    }
+  }
+
+  /** Reads the schema unless it is there; resolves also when that fails, which `tables` then says. */
+  ready(): Promise<void> | undefined {
+    if (this.#schema !== undefined) return undefined;
+    this.#loading ??= this.#load()?.finally(() => (this.#loading = undefined));
+    return this.#loading;
+  }
+
+  /**
+   * Looks whether the schema was changed, because a table is asked for that it does not have, and reads it
+   * anew then. Not more often than once a moment on servers, where each look is a call.
+   */
+  lookAgain(name: string): Promise<void> | undefined {
+    if (this.#schema === undefined || this.#known(name) !== undefined) return this.ready();
+    const now = performance.now();
+    if (now - this.#lookedAt < limits.schemaLookMs) return undefined;
+    const changed = this.refreshIfChanged();
+    if (!(changed instanceof Promise)) return this.ready();
+    this.#lookedAt = now;
+    return changed.then(
+      () => this.ready(),
+      () => undefined,
+    );
   }
 
   table(name: string): Table {
@@ -74,10 +107,8 @@ export class EngineSource implements SqlSource {
 
   /** Like `table`, but undefined when there is none. */
   findTable(name: string): Table | undefined {
-    const schema = this.#loaded();
-    const table = schema.byName.get(name) ?? schema.byName.get(name.toLowerCase());
-    if (table !== undefined || !this.refreshIfChanged()) return table;
-    return this.#loaded().byName.get(name.toLowerCase());
+    this.#loaded();
+    return this.#known(name);
   }
 
   /** Reads the schema anew when it next is needed. */
@@ -86,39 +117,84 @@ export class EngineSource implements SqlSource {
   }
 
   /** Forgets the schema if somebody changed it since it was read; says whether that is so. */
-  refreshIfChanged(): boolean {
-    const version = this.#asking(() => this.#engine.schemaVersion());
-    if (this.#schema?.version === version) return false;
-    this.refresh();
-    return true;
+  refreshIfChanged(): MaybePromise<boolean> {
+    const compare = (version: unknown) => {
+      if (this.#schema?.version === version) return false;
+      this.refresh();
+      return true;
+    };
+    try {
+      const version = this.#engine.schemaVersion();
+      return version instanceof Promise
+        ? version.then(compare, (error) => Promise.reject(this.#explained(error)))
+        : compare(version);
+    } catch (error) {
+      throw this.#explained(error);
+    }
   }
 
   close(): MaybePromise<void> {
     return this.#engine.close();
   }
 
-  #loaded(): Schema {
-    this.#schema ??= this.#asking(() => readSchema(this.#engine));
-    return this.#schema;
+  #known(name: string): Table | undefined {
+    return this.#schema?.byName.get(name) ?? this.#schema?.byName.get(name.toLowerCase());
   }
 
-  #asking<T>(question: () => T): T {
+  #loaded(): Schema {
+    if (this.#schema !== undefined) return this.#schema;
+    // Embedded engines answer at once; a server's answer was awaited in `ready`.
+    const loading = this.ready();
+    if (this.#schema !== undefined) return this.#schema;
+    if (loading !== undefined && this.#failure === undefined) throw notReadYet(this.settings.service);
+    throw this.#failure ?? notReadYet(this.settings.service);
+  }
+
+  #load(): Promise<void> | undefined {
+    const keep = (schema: Schema) => {
+      this.#schema = schema;
+      this.#failure = undefined;
+    };
+    const explain = (error: unknown) => {
+      this.#failure = this.#explained(error);
+    };
     try {
-      return question();
+      const schema = readSchema(this.#engine);
+      if (schema instanceof Promise) return schema.then(keep, explain);
+      keep(schema);
     } catch (error) {
-      if (error instanceof DatabaseError) throw unavailable(this.settings.service, error);
-      throw error;
+      explain(error);
     }
+    return undefined;
+  }
+
+  #explained(error: unknown): PlatformError {
+    if (error instanceof PlatformError) return error;
+    if (error instanceof DatabaseError) return unavailable(this.settings.service, error);
+    return new PlatformError(
+      'request.failed',
+      `The schema of service '${this.settings.service}' is unclear.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
-function readSchema(engine: Engine): Schema {
-  const version = engine.schemaVersion();
-  const tables = engine.introspect().toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  const byName = new Map<string, Table>();
-  for (const table of tables) byName.set(table.name.toLowerCase(), table);
-  for (const table of tables) byName.set(table.name, table);
-  return { tables, byName, version };
+function readSchema(engine: Engine): MaybePromise<Schema> {
+  return whenDone(engine.schemaVersion(), (version) =>
+    whenDone(engine.introspect(), (catalog) => {
+      const tables = assemble(catalog).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      const byName = new Map<string, Table>();
+      for (const table of tables) byName.set(table.name.toLowerCase(), table);
+      for (const table of tables) byName.set(table.name, table);
+      return { tables, byName, version };
+    }),
+  );
+}
+
+function notReadYet(service: string): PlatformError {
+  return new PlatformError('service.unavailable', `The schema of service '${service}' is being read.`);
 }
 
 /** What the caller reads when a database cannot be used right now. */

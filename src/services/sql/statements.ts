@@ -4,50 +4,48 @@ import { type RawBuilder, sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
 import { limits } from '../../core/limits.ts';
 import type { Statement } from '../../database/connection.ts';
-import type { Dialect } from './dialect.ts';
+import type { Dialect, Grammar } from './dialect.ts';
 import type { Field, Table } from './schema.ts';
 
 /** Makes and keeps the statements that write records of one source. */
 export class WriteStatements {
-  readonly #builder: Dialect['builder'];
+  readonly #dialect: Dialect;
   readonly #known = new LRUCache<string, Statement>({ max: limits.preparedStatements });
 
-  constructor(builder: Dialect['builder']) {
-    this.#builder = builder;
+  constructor(dialect: Dialect) {
+    this.#dialect = dialect;
   }
 
   /** Inserts a row; answers the `returning` fields where some are named. Binds the fields' values. */
   insert(table: Table, fields: readonly Field[], returning: readonly Field[]): Statement {
-    return this.#statement(shape('insert', table, [fields, returning]), () => {
-      const columns =
-        fields.length === 0
-          ? sql`default values`
-          : sql`(${names(fields)}) values (${sql.join(fields.map(mark))})`;
-      const answer = returning.length === 0 ? sql`` : sql` returning ${names(returning)}`;
-      return sql`insert into ${sql.id(table.name)} ${columns}${answer}`;
-    });
+    return this.#statement(shape('insert', table, [fields, returning]), () =>
+      this.#dialect.grammar.insert({ table, fields, returning }),
+    );
   }
 
   /** Changes the rows of a key. Binds the fields' values, then the key's. */
   update(table: Table, fields: readonly Field[], keys: readonly Field[]): Statement {
     return this.#statement(shape('update', table, [fields, keys]), () => {
-      const changes = sql.join(fields.map((field) => sql`${sql.id(field.name)} = ${0}`));
-      return sql`update ${sql.id(table.name)} set ${changes} where ${isKey(keys)}`;
+      const { grammar } = this.#dialect;
+      const changes = sql.join(
+        fields.map((field) => sql`${sql.id(field.column)} = ${grammar.setMark(field)}`),
+      );
+      return sql`update ${sql.id(...table.path)} set ${changes} where ${isKey(grammar, keys)}`;
     });
   }
 
   /** Deletes the rows of a key. Binds the key's values; without key fields it deletes every row. */
   remove(table: Table, keys: readonly Field[]): Statement {
     return this.#statement(shape('delete', table, [keys]), () => {
-      const where = keys.length === 0 ? sql`` : sql` where ${isKey(keys)}`;
-      return sql`delete from ${sql.id(table.name)}${where}`;
+      const where = keys.length === 0 ? sql`` : sql` where ${isKey(this.#dialect.grammar, keys)}`;
+      return sql`delete from ${sql.id(...table.path)}${where}`;
     });
   }
 
   #statement(key: string, make: () => RawBuilder<unknown>): Statement {
     let statement = this.#known.get(key);
     if (statement === undefined) {
-      statement = { sql: make().compile(this.#builder).sql };
+      statement = { sql: make().compile(this.#dialect.builder).sql };
       this.#known.set(key, statement);
     }
     return statement;
@@ -56,7 +54,7 @@ export class WriteStatements {
 
 // Names may hold any character but NUL, which therefore separates them.
 function shape(verb: string, table: Table, fieldLists: readonly (readonly Field[])[]): string {
-  let key = `${verb}\0${table.name}`;
+  let key = `${verb}\0${table.path.join('\0')}`;
   for (const fields of fieldLists) {
     key += '\0';
     for (const field of fields) key += `\0${field.name}`;
@@ -64,18 +62,9 @@ function shape(verb: string, table: Table, fieldLists: readonly (readonly Field[
   return key;
 }
 
-// `sql.id` quotes a name as a whole; the builder's own methods would read dots and ` as ` in it.
-function names(fields: readonly Field[]): RawBuilder<unknown> {
-  return sql.join(fields.map((field) => sql.id(field.name)));
-}
-
-function mark(): RawBuilder<unknown> {
-  return sql`${0}`;
-}
-
-function isKey(keys: readonly Field[]): RawBuilder<unknown> {
+function isKey(grammar: Grammar, keys: readonly Field[]): RawBuilder<unknown> {
   return sql.join(
-    keys.map((field) => sql`${sql.id(field.name)} = ${0}`),
+    keys.map((field) => sql`${sql.id(field.column)} = ${grammar.mark(field)}`),
     sql` and `,
   );
 }

@@ -46,7 +46,9 @@ export class RowSteps {
    * around it.
    */
   get insertsAlone(): boolean {
-    return this.#keys.every((key) => key.autoIncrement || (key.default === null && !key.isGenerated));
+    const { grammar } = this.#source.dialect;
+    if (grammar.returnsAlone) return true;
+    return this.#keys.every((key) => this.#isLastId(key) || (key.default === null && !key.isGenerated));
   }
 
   /** Inserts a record. */
@@ -102,7 +104,7 @@ export class RowSteps {
   #insert(session: Session, row: RowValues): MaybePromise<KeyValues> {
     const missing = this.#keys.filter((key) => !row.fields.includes(key));
     const [generated] = missing;
-    if (generated === undefined || (missing.length === 1 && generated.autoIncrement)) {
+    if (generated === undefined || (missing.length === 1 && this.#isLastId(generated))) {
       const statement = this.#statements.insert(this.#table, row.fields, []);
       return whenDone(session.run(statement, row.values), ({ lastId }) =>
         this.#keyOfRow(row, () => lastId ?? null),
@@ -110,8 +112,12 @@ export class RowSteps {
     }
     const statement = this.#statements.insert(this.#table, row.fields, missing);
     return whenDone(session.rows(statement, row.values), ([made]) =>
-      this.#keyOfRow(row, (key) => (made?.[key.name] ?? null) as Bindable),
+      this.#keyOfRow(row, (key) => (made?.[key.column] ?? null) as Bindable),
     );
+  }
+
+  #isLastId(key: Field): boolean {
+    return key.autoIncrement && this.#source.dialect.grammar.generatedKey === 'last_id';
   }
 
   #keyOfRow(row: RowValues, generated: (key: Field) => Bindable): KeyValues {

@@ -8,6 +8,12 @@ import { coerceLiteral, coerceValue, readTruth } from './values.ts';
 function field(type: FieldType, dbType: string = type): Field {
   return {
     name: 'f',
+    column: 'f',
+    supportsMultibyte: false,
+    isExact: false,
+    description: null,
+    picklist: null,
+    range: null,
     label: 'F',
     type,
     dbType,

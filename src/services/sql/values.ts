@@ -1,8 +1,9 @@
 // From the JSON values of requests to what a column of a type can hold, and the refusals when it can not.
 // Invariant: nothing is guessed and nothing is cut; a value is stored as it means, or refused by the field's
 // name.
-import { writeJson } from '../../core/body.ts';
+import { exactDigits, writeJson } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
 import type { Literal } from '../../core/query.ts';
 import { readDate, readDateTime, readTime } from './moments.ts';
 import type { Field, FieldType } from './schema.ts';
@@ -21,7 +22,12 @@ const integerMin = -(2n ** 63n);
 
 const integer: Kind = { read: readInteger, expected: 'must be a valid integer.' };
 const double: Kind = { read: readDouble, expected: 'must be a valid number.' };
+const decimal: Kind = {
+  read: readDecimal,
+  expected: 'must be a valid number, as text of at most 15 significant digits or as a JSON number.',
+};
 const text: Kind = { read: readText, expected: 'must be text of valid Unicode, not an object or a list.' };
+const time: Kind = { read: readTime, expected: 'must be a valid time: HH:MM:SS.' };
 const datetime: Kind = {
   read: readDateTime,
   expected: 'must be a valid date and time, such as 2026-01-31 09:30:00 or 2026-01-31T09:30:00Z.',
@@ -29,22 +35,25 @@ const datetime: Kind = {
 
 const kinds: Readonly<Record<FieldType, Kind>> = {
   id: integer,
+  smallint: integer,
   integer,
   bigint: integer,
   reference: integer,
   boolean: { read: readBoolean, expected: 'must be a valid boolean: true or false.' },
   string: text,
   text,
-  decimal: {
-    read: readDecimal,
-    expected: 'must be a valid number, as text of at most 15 significant digits or as a JSON number.',
-  },
+  decimal,
+  money: decimal,
   double,
   float: double,
   date: { read: readDate, expected: 'must be a valid date: YYYY-MM-DD.' },
-  time: { read: readTime, expected: 'must be a valid time: HH:MM:SS.' },
+  time,
+  timetz: time,
   datetime,
+  datetimetz: datetime,
   timestamp: datetime,
+  timestamptz: datetime,
+  array: { read: readJsonValue, expected: 'must be a list.' },
   json: { read: readJsonValue, expected: 'must be a JSON value that the database can keep exactly.' },
   binary: { read: readBinary, expected: 'must be binary content as base64 text.' },
   uuid: {
@@ -60,7 +69,7 @@ const kinds: Readonly<Record<FieldType, Kind>> = {
 export function coerceValue(field: Field, value: unknown): Coerced {
   if (value === null) return null;
   const kind = kinds[field.type];
-  const read = kind.read(value);
+  const read = readAs(kind, field, value);
   if (read === undefined) throw new PlatformError('request.invalid_record', refusal(field, kind, value));
   return read;
 }
@@ -73,12 +82,25 @@ export function coerceLiteral(field: Field, value: Literal): Literal {
   if (value === null) return null;
   const kind = kinds[field.type];
   const read = kind.read(value);
-  if (read === undefined) throw new PlatformError('request.invalid_filter', refusal(field, kind, value));
+  if (read === undefined) {
+    throw new PlatformError('request.invalid_filter', refusal({ ...field, range: null }, kind, value));
+  }
   if (!(read instanceof Uint8Array)) return read;
   throw new PlatformError(
     'request.invalid_filter',
     `Field '${field.name}' is binary and can not be compared in a filter.`,
   );
+}
+
+/**
+ * The digits of a decimal as an engine with exact decimals takes them; undefined for what is no number.
+ */
+export function readExactDecimal(value: unknown): string | undefined {
+  const text = exactDigits(value) ?? (typeof value === 'number' ? String(value) : value);
+  if (typeof text === 'bigint') return text.toString();
+  return typeof text === 'string' && text.length <= limits.decimalDigits && isNumeric(text)
+    ? text
+    : undefined;
 }
 
 /** True and false of texts such as `yes`, `0` or `off`; undefined for any other text. */
@@ -88,13 +110,22 @@ export function readTruth(value: string): boolean | undefined {
   return /^(?:false|0|off|no|n|f)$/.test(word) ? false : undefined;
 }
 
+// A double is what an exact number comes nearest to where the column has no more digits.
+function readAs(kind: Kind, { range }: Field, value: unknown): Coerced | undefined {
+  const digits = exactDigits(value);
+  const read = kind.read(digits === undefined || kind.read === readJsonValue ? value : Number(digits));
+  if (range === null || (typeof read !== 'number' && typeof read !== 'bigint')) return read;
+  return read >= range.min && read <= range.max ? read : undefined;
+}
+
 function refusal(field: Field, kind: Kind, value: unknown): string {
   const isWholeNumber =
     typeof value === 'bigint' ||
     Number.isInteger(value) ||
     (typeof value === 'string' && /^[+-]?\d+(?:\.0+)?$/.test(value));
   if (kind === integer && isWholeNumber) {
-    return `Field '${field.name}' must be an integer between ${integerMin} and ${integerMax}.`;
+    const { min, max } = field.range ?? { min: integerMin, max: integerMax };
+    return `Field '${field.name}' must be an integer between ${min} and ${max}.`;
   }
   return `Field '${field.name}' ${kind.expected}`;
 }

@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { parseFilter } from '../../query/filter.ts';
 import { arbitraryFilter } from '../../query/filter-fixture.ts';
 import { compileWhere } from '../../query/match.ts';
+import { assemble } from './assembly.ts';
 import { SqliteEngine } from './dialects/sqlite/engine.ts';
 import { ReadPlans } from './plan.ts';
 import type { Table } from './schema.ts';
@@ -27,7 +28,7 @@ async function fill(): Promise<void> {
       await db.run(insert, [name, n, (i + j) % 3 === 0 ? null : (i + j) / 2, (i + j) % 2]);
     }
   }
-  const [only] = engine.introspect();
+  const [only] = assemble(engine.introspect());
   if (only !== undefined) table = only;
 }
 await fill();

@@ -5,7 +5,7 @@ import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Comparison, Literal, Where } from '../../core/query.ts';
 import type { Bindable } from '../../database/connection.ts';
-import type { Dialect } from './dialect.ts';
+import type { Dialect, Grammar } from './dialect.ts';
 import type { Field, Table } from './schema.ts';
 
 /** A condition's shape (its text without the values) and its values, ready to bind. */
@@ -51,27 +51,45 @@ export function bindWhere(where: Where, table: Table, dialect: Dialect): BoundWh
   return { shape: shape(where), values };
 }
 
+/** What a condition is about, and how its engine spells it. */
+export interface WhereContext {
+  readonly table: Table;
+  readonly grammar: Grammar;
+}
+
 /** The SQL of a condition, with a mark for each value. */
-export function whereSql(where: Where): RawBuilder<unknown> {
-  const column = 'field' in where ? sql.id(where.field) : sql``;
+export function whereSql(where: Where, context: WhereContext): RawBuilder<unknown> {
+  const { table, grammar } = context;
+  const inner = (term: Where) => sql`(${whereSql(term, context)})`;
+  if ('field' in where) return comparison(where, fieldOf(table, where.field), grammar);
   switch (where.kind) {
-    case 'compare':
-      if (where.op === 'like') return sql`${column} LIKE ${0}`;
-      if (isTextual(where.op)) return sql`${column} LIKE ${0} ESCAPE '\\'`;
-      return sql`${column} ${operators[where.op]} ${0}`;
-    case 'in':
-      return sql`${column} IN (${sql.join(padded(where.values).map(() => sql`${0}`))})`;
-    case 'between':
-      return sql`${column} BETWEEN ${0} AND ${0}`;
-    case 'null':
-      return sql`${column} IS NULL`;
     case 'not':
-      return sql`NOT (${whereSql(where.term)})`;
+      return sql`NOT ${inner(where.term)}`;
     case 'and':
     case 'or':
-      return sql.join(where.terms.map(inParentheses), where.kind === 'and' ? sql` AND ` : sql` OR `);
+      return sql.join(where.terms.map(inner), where.kind === 'and' ? sql` AND ` : sql` OR `);
     case 'xor':
-      return where.terms.map(inParentheses).reduce((left, right) => sql`(${left} <> ${right})`);
+      return where.terms.map(inner).reduce((left, right) => grammar.xor(left, right));
+  }
+}
+
+function comparison(
+  where: Extract<Where, { field: string }>,
+  field: Field,
+  grammar: Grammar,
+): RawBuilder<unknown> {
+  const column = sql.id(field.column);
+  const mark = () => grammar.mark(field);
+  switch (where.kind) {
+    case 'compare':
+      if (isTextual(where.op)) return grammar.like(column, where.op !== 'like');
+      return sql`${column} ${operators[where.op]} ${mark()}`;
+    case 'in':
+      return sql`${column} IN (${sql.join(padded(where.values).map(mark))})`;
+    case 'between':
+      return sql`${column} BETWEEN ${mark()} AND ${mark()}`;
+    case 'null':
+      return sql`${column} IS NULL`;
   }
 }
 
@@ -83,10 +101,6 @@ const operators: Readonly<Record<string, RawBuilder<unknown>>> = {
   '<': sql`<`,
   '<=': sql`<=`,
 };
-
-function inParentheses(where: Where): RawBuilder<unknown> {
-  return sql`(${whereSql(where)})`;
-}
 
 // Lists of 1, 2, 4, 8 … values: a list's length must not make a statement of its own. Repeating a value
 // changes nothing.

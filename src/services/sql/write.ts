@@ -4,7 +4,7 @@
 import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import type { Action, Operation, Result } from '../../core/operation.ts';
-import type { MaybePromise, Session } from '../../database/connection.ts';
+import type { MaybePromise, Session, Transaction } from '../../database/connection.ts';
 import { type BatchOutcome, type BatchRules, batchError, hasFailed, runBatch, type Step } from './batch.ts';
 import type { SqlRecord } from './fetch.ts';
 import { ReadBack } from './read-back.ts';
@@ -51,7 +51,7 @@ export class RecordWriter {
 
   constructor({ source }: { readonly source: SqlSource }) {
     this.#source = source;
-    this.#statements = new WriteStatements(source.dialect.builder);
+    this.#statements = new WriteStatements(source.dialect);
   }
 
   /** Does a POST, PUT, PATCH or DELETE on a table. Throws `request.*` with the recorded messages. */
@@ -123,7 +123,11 @@ export class RecordWriter {
     return { keyed, before: await readBack.records(session, knownKeys(steps, keyed)) };
   }
 
-  async #inSession(work: Work, { keyed, before }: Ahead, session: Session): Promise<BatchOutcome<unknown>> {
+  async #inSession(
+    work: Work,
+    { keyed, before }: Ahead,
+    session: Transaction,
+  ): Promise<BatchOutcome<unknown>> {
     const outcome = await runBatch(this.#steps(work, keyed), session, work.rules);
     const written = outcome.map((entry) => (entry instanceof PlatformError ? undefined : entry));
     const records = before ?? (await work.readBack.records(session, written));
@@ -165,7 +169,12 @@ export class RecordWriter {
   #rules({ table, operation, onFailure }: WriteRequest): BatchRules {
     const isDelete = operation.action === 'DELETE';
     const { settings } = this.#source;
-    return { onFailure, refuse: (thrown) => refusedWrite(thrown, { settings, table, isDelete }) };
+    const inSavepoints = this.#source.dialect.grammar.breaksTransactions;
+    return {
+      onFailure,
+      inSavepoints,
+      refuse: (thrown) => refusedWrite(thrown, { settings, table, isDelete }),
+    };
   }
 }
 

@@ -3,8 +3,9 @@
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
 import { openSqlite, type SqliteDatabase, type SqliteOptions } from '../../../../database/sqlite.ts';
 import type { AnySchema, Dialect, Engine } from '../../dialect.ts';
-import type { Field, Table } from '../../schema.ts';
+import type { Catalog, Field } from '../../schema.ts';
 import { coerceLiteral } from '../../values.ts';
+import { sqliteGrammar } from './grammar.ts';
 import { introspectSqlite } from './introspection.ts';
 import { jsonJoined, jsonList, jsonRecord } from './json-text.ts';
 import { decode, encode } from './values.ts';
@@ -16,17 +17,17 @@ export class SqliteEngine implements Engine {
   readonly dialect: Dialect;
   readonly #options: SqliteOptions;
   #database: SqliteDatabase | undefined;
-  #exact: ReadonlySet<Field> = new Set();
 
   constructor(options: SqliteOptions) {
     this.#options = options;
     this.dialect = {
       name: 'sqlite',
       builder: compiler(),
+      grammar: sqliteGrammar,
       encode,
       encodeLiteral,
       decode: decodeAny,
-      jsonRecord: (fields) => jsonRecord(fields, this.#exact),
+      jsonRecord,
       jsonList,
       jsonJoined,
     };
@@ -37,10 +38,8 @@ export class SqliteEngine implements Engine {
     return this.#database;
   }
 
-  introspect(): readonly Table[] {
-    const { tables, exact } = introspectSqlite(this.database());
-    this.#exact = exact;
-    return tables;
+  introspect(): Catalog {
+    return introspectSqlite(this.database());
   }
 
   schemaVersion(): unknown {

@@ -1,8 +1,8 @@
 // The service type `sqlite`: its settings and how a service is made of them.
 import { isAbsolute, resolve } from 'node:path';
 import { PlatformError } from '../../../../core/errors.ts';
-import { limits } from '../../../../core/limits.ts';
 import type { ConfigField, ServiceSettings, ServiceType } from '../../../../core/service.ts';
+import { commonConfig, sqlSettings } from '../../configuration.ts';
 import { SqlService } from '../../service.ts';
 import { SqliteEngine } from './engine.ts';
 
@@ -56,47 +56,7 @@ const config: readonly ConfigField[] = [
     default: 'FULL',
     values: ['FULL', 'NORMAL'],
   },
-  {
-    name: 'allow_upsert',
-    label: 'Allow upsert',
-    type: 'boolean',
-    description: 'Whether PUT of an unknown identifier creates the record.',
-    required: false,
-    default: false,
-  },
-  {
-    name: 'max_records',
-    label: 'Maximum records',
-    type: 'integer',
-    description: 'The most records that one request reads or writes.',
-    required: false,
-    default: limits.records,
-  },
-  {
-    name: 'strict_fields',
-    label: 'Strict fields',
-    type: 'boolean',
-    description:
-      'Refuse unknown fields in written records and text longer than its column, instead of taking them.',
-    required: false,
-    default: false,
-  },
-  {
-    name: 'cache_enabled',
-    label: 'Cache results',
-    type: 'boolean',
-    description: 'Accepted for compatibility, without effect: reads are always current.',
-    required: false,
-    default: false,
-  },
-  {
-    name: 'cache_ttl',
-    label: 'Cache lifetime',
-    type: 'integer',
-    description: 'Accepted for compatibility, without effect.',
-    required: false,
-    default: 0,
-  },
+  ...commonConfig,
 ];
 
 /** SQLite databases. */
@@ -110,34 +70,22 @@ export const sqlite: ServiceType = {
   create,
 };
 
-function create({ id, name, config: given }: ServiceSettings): SqlService {
-  const { database, max_records: maxRecords = limits.records } = given;
+function create(given: ServiceSettings): SqlService {
+  const { database, create: mayCreate, synchronous } = given.config;
   if (typeof database !== 'string' || database.trim() === '') {
     throw new PlatformError(
       'service.invalid_config',
       "Setting 'database' must be the path of an SQLite file.",
     );
   }
-  if (typeof maxRecords !== 'number' || !Number.isSafeInteger(maxRecords) || maxRecords < 1) {
-    throw new PlatformError(
-      'service.invalid_config',
-      "Setting 'max_records' must be a whole number above 0.",
-    );
-  }
   const path = database === ':memory:' || isAbsolute(database) ? database : resolve(database);
   return new SqlService({
     type: 'sqlite',
-    settings: {
-      service: name,
-      serviceId: id,
-      maxRecords,
-      allowUpsert: given.allow_upsert === true,
-      strictFields: given.strict_fields === true,
-    },
+    settings: sqlSettings(given),
     engine: new SqliteEngine({
       path,
-      create: given.create === true,
-      synchronous: given.synchronous === 'NORMAL' ? 'NORMAL' : 'FULL',
+      create: mayCreate === true,
+      synchronous: synchronous === 'NORMAL' ? 'NORMAL' : 'FULL',
     }),
   });
 }

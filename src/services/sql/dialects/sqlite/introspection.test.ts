@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { openSqlite, type SqliteDatabase } from '../../../../database/sqlite.ts';
+import { assemble } from '../../assembly.ts';
 import type { Field, Table } from '../../schema.ts';
 import { introspectSqlite } from './introspection.ts';
 
@@ -17,13 +18,14 @@ async function read(
   for (const statement of sql.split(';')) {
     if (statement.trim() !== '') await db.run({ sql: statement }, []);
   }
-  const { tables, exact } = introspectSqlite(db);
+  const tables = assemble(introspectSqlite(db));
+  const exact = tables.flatMap(({ fields }) => [...fields.values()].filter((each) => each.isExact));
   const table = (name: string) => {
     const found = tables.find((each) => each.name === name);
     if (found === undefined) throw new Error(`no table ${name}`);
     return found;
   };
-  return { table, names: tables.map((each) => each.name), exact: [...exact].map((field) => field.name) };
+  return { table, names: tables.map((each) => each.name), exact: exact.map((each) => each.name) };
 }
 
 function field(table: Table, name: string): Field {

@@ -1,17 +1,9 @@
-// Reads the tables, views, keys and relations of an SQLite database from its pragmas. Invariant: names
-// starting with `_tenon_` or `sqlite_` stay hidden; a view that is broken hides itself, nothing else.
+// Reads the tables, views and keys of an SQLite database from its pragmas. Invariant: names starting with
+// `_tenon_` or `sqlite_` stay hidden; a view that is broken hides itself, nothing else.
 import { DatabaseError } from '../../../../database/connection.ts';
 import type { SqliteSession } from '../../../../database/sqlite.ts';
-import { labelOf, pluralOf } from '../../naming.ts';
-import { type ForeignKey, relate } from '../../relations.ts';
-import { defineTable, type Field, type Relation, type Table } from '../../schema.ts';
+import type { Catalog, ColumnFacts, ForeignKeyFacts } from '../../schema.ts';
 import { columnType } from './column-type.ts';
-
-/** The tables, and the fields whose stored values always have the declared type. */
-export interface Introspection {
-  readonly tables: readonly Table[];
-  readonly exact: ReadonlySet<Field>;
-}
 
 interface TableRow {
   readonly name: string;
@@ -86,21 +78,20 @@ const statements = {
 type Reader = Pick<SqliteSession, 'rows'>;
 
 /** Reads everything. */
-export function introspectSqlite(session: Reader): Introspection {
+export function introspectSqlite(session: Reader): Catalog {
   const rows = session.rows(statements.tables, []) as unknown as TableRow[];
   const shapes = rows.map((table) => readShape(session, table)).filter((shape) => shape !== undefined);
-  const foreignKeys = shapes.flatMap((shape) => foreignKeysOf(shape, shapes));
-  const relations = relate(foreignKeys);
-  const exact = new Set<Field>();
-  const tables = shapes.map((shape) => {
-    const fields = fieldsOf(shape, foreignKeys);
-    for (const field of fields) {
-      const isAny = field.dbType === 'any';
-      if (field.name === shape.rowId || (shape.table.strict === 1 && !isAny)) exact.add(field);
-    }
-    return tableOf(shape, fields, relations.get(shape.table.name) ?? new Map());
-  });
-  return { tables, exact };
+  return {
+    tables: shapes.map((shape) => ({
+      name: shape.table.name,
+      path: [shape.table.name],
+      isView: shape.table.type === 'view',
+      description: null,
+      primaryKey: shape.primaryKey,
+      columns: columnsOf(shape),
+    })),
+    foreignKeys: shapes.flatMap((shape) => foreignKeysOf(shape, shapes)),
+  };
 }
 
 function readShape(session: Reader, table: TableRow): Shape | undefined {
@@ -146,25 +137,23 @@ function uniqueColumns(indexes: readonly IndexRow[]): Set<string> {
   return unique;
 }
 
-function foreignKeysOf(shape: Shape, shapes: readonly Shape[]): ForeignKey[] {
-  const found: ForeignKey[] = [];
+function foreignKeysOf(shape: Shape, shapes: readonly Shape[]): ForeignKeyFacts[] {
+  const found: ForeignKeyFacts[] = [];
   for (const [, parts] of Map.groupBy(shape.keys, (key) => key.id)) {
-    const [key, second] = parts;
-    if (key === undefined || second !== undefined) continue;
-    const target = shapes.find((other) => isSame(other.table.name, key.table));
-    const refField =
-      key.to === null
-        ? target?.primaryKey[0]
-        : target?.columns.find((column) => isSame(column.name, key.to ?? ''))?.name;
-    const field = shape.columns.find((column) => isSame(column.name, key.from))?.name;
-    if (target === undefined || refField === undefined || field === undefined) continue;
-    const isOnlyKey = shape.primaryKey.length === 1 && shape.primaryKey[0] === field;
+    const [key] = parts;
+    const target = shapes.find((other) => key !== undefined && isSame(other.table.name, key.table));
+    if (key === undefined || target === undefined) continue;
+    const columns = parts.map(({ from }) => columnNamed(shape, from));
+    const refColumns = parts.map(({ to, seq }) =>
+      to === null ? target.primaryKey[seq] : columnNamed(target, to),
+    );
+    if (!columns.every(isKnown) || !refColumns.every(isKnown)) continue;
     found.push({
       table: shape.table.name,
-      field,
-      isUnique: isOnlyKey || shape.unique.has(field),
+      columns,
+      isUnique: isUniqueKey(shape, columns),
       refTable: target.table.name,
-      refField,
+      refColumns,
       onUpdate: key.on_update,
       onDelete: key.on_delete,
     });
@@ -172,60 +161,57 @@ function foreignKeysOf(shape: Shape, shapes: readonly Shape[]): ForeignKey[] {
   return found;
 }
 
-function fieldsOf(shape: Shape, foreignKeys: readonly ForeignKey[]): Field[] {
+function columnNamed({ columns }: Shape, name: string): string | undefined {
+  return columns.find((column) => isSame(column.name, name))?.name;
+}
+
+function isKnown(name: string | undefined): name is string {
+  return name !== undefined;
+}
+
+function isUniqueKey(shape: Shape, columns: readonly string[]): boolean {
+  const { primaryKey, unique } = shape;
+  const isPrimaryKey =
+    primaryKey.length === columns.length && primaryKey.every((name) => columns.includes(name));
+  const [only, second] = columns;
+  return isPrimaryKey || (only !== undefined && second === undefined && unique.has(only));
+}
+
+function columnsOf(shape: Shape): ColumnFacts[] {
   return shape.columns.map((column) => {
     const { type: declared, ...form } = columnType(column.type);
     const isRowId = column.name === shape.rowId;
-    const reference = foreignKeys.find((key) => key.table === shape.table.name && key.field === column.name);
     const isGenerated = column.hidden === 2 || column.hidden === 3;
-    const type = isRowId ? 'id' : reference !== undefined && declared === 'integer' ? 'reference' : declared;
+    const type = isRowId ? 'id' : declared;
     const allowNull = column.notnull === 0;
     return {
       name: column.name,
-      label: labelOf(column.name),
       type,
       ...form,
       default: defaultOf(column.dflt_value, type),
       required: !allowNull && column.dflt_value === null && !isRowId && !isGenerated,
       allowNull,
+      supportsMultibyte: false,
       autoIncrement: isRowId,
       isGenerated,
-      isPrimaryKey: shape.primaryKey.includes(column.name),
       isUnique: shape.unique.has(column.name),
       isIndex: shape.indexed.has(column.name),
-      refTable: reference?.refTable ?? null,
-      refField: reference?.refField ?? null,
-      refOnUpdate: reference?.onUpdate ?? null,
-      refOnDelete: reference?.onDelete ?? null,
+      isExact: isRowId || (shape.table.strict === 1 && form.dbType !== 'any'),
+      description: null,
+      picklist: null,
+      range: null,
     };
   });
 }
 
 // Literals become values; expressions such as CURRENT_TIMESTAMP stay text.
-function defaultOf(text: string | null, type: Field['type']): Field['default'] {
+function defaultOf(text: string | null, type: ColumnFacts['type']): ColumnFacts['default'] {
   if (text === null || /^null$/i.test(text)) return null;
   const quoted = /^'((?:[^']|'')*)'$/.exec(text)?.[1];
   const value = quoted === undefined ? text : quoted.replaceAll("''", "'");
   if (type === 'boolean' && /^(?:[01]|true|false)$/i.test(value)) return /^(?:1|true)$/i.test(value);
   const isNumber = quoted === undefined && value.trim() !== '' && Number.isFinite(Number(value));
   return isNumber ? Number(value) : value;
-}
-
-function tableOf(
-  { table, primaryKey }: Shape,
-  fields: readonly Field[],
-  relations: ReadonlyMap<string, Relation>,
-): Table {
-  const label = labelOf(table.name);
-  return defineTable({
-    name: table.name,
-    label,
-    plural: pluralOf(label),
-    isView: table.type === 'view',
-    primaryKey,
-    fields: new Map(fields.map((field) => [field.name, field])),
-    relations,
-  });
 }
 
 function isSame(a: string, b: string): boolean {

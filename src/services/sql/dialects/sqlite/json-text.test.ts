@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { writeJson } from '../../../../core/body.ts';
 import { DatabaseError } from '../../../../database/connection.ts';
+import { assemble } from '../../assembly.ts';
 import { decodeRow } from '../../fetch.ts';
 import { type ListPlan, ReadPlans } from '../../plan.ts';
 import type { Table } from '../../schema.ts';
@@ -26,7 +27,7 @@ const types = [
 await db.run({ sql: `CREATE TABLE loose(${types.map((type, index) => `c${index} ${type}`).join()})` }, []);
 await db.run({ sql: 'CREATE TABLE firm(a TEXT, b INTEGER, c REAL, d ANY) STRICT' }, []);
 await db.run({ sql: 'CREATE TABLE named("tenon json" INTEGER PRIMARY KEY, v INTEGER)' }, []);
-const tables = engine.introspect();
+const tables = assemble(engine.introspect());
 const plans = new ReadPlans(engine.dialect);
 
 function tableNamed(name: string): Table {

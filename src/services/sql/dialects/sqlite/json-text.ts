@@ -5,17 +5,14 @@ import { limits } from '../../../../core/limits.ts';
 import type { Field } from '../../schema.ts';
 
 /**
- * `json_object(…)` over columns of the fields' own names; undefined where a field cannot be made JSON in SQL.
+ * `json_object(…)` over the columns; undefined where a field cannot be made JSON in SQL.
  */
-export function jsonRecord(
-  fields: readonly Field[],
-  exact: ReadonlySet<Field>,
-): RawBuilder<string> | undefined {
+export function jsonRecord(fields: readonly Field[]): RawBuilder<string> | undefined {
   // Each field is two arguments of a function, which takes 1,000.
   if (fields.length > limits.fields) return undefined;
   const pairs: RawBuilder<unknown>[] = [];
   for (const field of fields) {
-    const value = columnJson(field, exact.has(field));
+    const value = columnJson(field);
     if (value === undefined) return undefined;
     pairs.push(sql`${sql.lit(field.name)}, ${value}`);
   }
@@ -39,8 +36,9 @@ export function jsonJoined(text: RawBuilder<string>): RawBuilder<string> {
 // begins like this, so json_object refuses it.
 const fail = sql`x'ff'`;
 
-function columnJson(field: Field, isExact: boolean): RawBuilder<unknown> | undefined {
-  const column = sql.id(field.name);
+function columnJson(field: Field): RawBuilder<unknown> | undefined {
+  const column = sql.id(field.column);
+  const { isExact } = field;
   switch (field.type) {
     case 'binary':
       return undefined;
@@ -57,7 +55,7 @@ function columnJson(field: Field, isExact: boolean): RawBuilder<unknown> | undef
         ELSE ${nullOrFail(column)} END`;
     case 'string':
     case 'text':
-      return textOf(field, isExact);
+      return textOf(field);
     default:
       return isExact ? column : sql`CASE WHEN +${column} >= x'' THEN ${fail} ELSE ${column} END`;
   }
@@ -65,9 +63,9 @@ function columnJson(field: Field, isExact: boolean): RawBuilder<unknown> | undef
 
 // Only columns of text affinity hold no numbers; a type such as STRING turns what looks like one into it, and
 // numbers with fractions have other digits as text in SQLite than here.
-function textOf(field: Field, isExact: boolean): RawBuilder<unknown> {
-  const column = sql.id(field.name);
-  if (isExact) return column;
+function textOf(field: Field): RawBuilder<unknown> {
+  const column = sql.id(field.column);
+  if (field.isExact) return column;
   if (field.dbType === '') return sql`CASE WHEN +${column} >= x'' THEN ${fail} ELSE ${column} END`;
   const asText = sql`CAST(${column} AS TEXT)`;
   const hasTextAffinity = /char|clob|text/.test(field.dbType) && !field.dbType.includes('int');

@@ -1,0 +1,68 @@
+// The settings that SQL service types of all engines have in common.
+import { PlatformError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import type { ConfigField, ServiceSettings } from '../../core/service.ts';
+import type { SqlSettings } from './source.ts';
+
+/** Fields of every SQL service type, after those of its engine. */
+export const commonConfig: readonly ConfigField[] = [
+  {
+    name: 'allow_upsert',
+    label: 'Allow upsert',
+    type: 'boolean',
+    description: 'Whether PUT of an unknown identifier creates the record.',
+    required: false,
+    default: false,
+  },
+  {
+    name: 'max_records',
+    label: 'Maximum records',
+    type: 'integer',
+    description: 'The most records that one request reads or writes.',
+    required: false,
+    default: limits.records,
+  },
+  {
+    name: 'strict_fields',
+    label: 'Strict fields',
+    type: 'boolean',
+    description:
+      'Refuse unknown fields in written records and text longer than its column, instead of taking them.',
+    required: false,
+    default: false,
+  },
+  {
+    name: 'cache_enabled',
+    label: 'Cache results',
+    type: 'boolean',
+    description: 'Accepted for compatibility, without effect: reads are always current.',
+    required: false,
+    default: false,
+  },
+  {
+    name: 'cache_ttl',
+    label: 'Cache lifetime',
+    type: 'integer',
+    description: 'Accepted for compatibility, without effect.',
+    required: false,
+    default: 0,
+  },
+];
+
+/** The common settings of a service. Throws `service.invalid_config` naming the setting. */
+export function sqlSettings({ id, name, config }: ServiceSettings): SqlSettings {
+  const { max_records: maxRecords = limits.records } = config;
+  if (typeof maxRecords !== 'number' || !Number.isSafeInteger(maxRecords) || maxRecords < 1) {
+    throw new PlatformError(
+      'service.invalid_config',
+      "Setting 'max_records' must be a whole number above 0.",
+    );
+  }
+  return {
+    service: name,
+    serviceId: id,
+    maxRecords,
+    allowUpsert: config.allow_upsert === true,
+    strictFields: config.strict_fields === true,
+  };
+}

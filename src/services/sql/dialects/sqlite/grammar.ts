@@ -1,0 +1,30 @@
+// How SQLite spells the clauses that differ between engines.
+import { sql } from 'kysely';
+import type { Grammar } from '../../dialect.ts';
+import { columns, marks } from '../../pieces.ts';
+
+const mark = () => sql`${0}`;
+
+/** SQLite's clauses. Its LIKE takes the case of ASCII letters for nothing, and sorts nulls first. */
+export const sqliteGrammar: Grammar = {
+  page: () => sql`LIMIT ${0} OFFSET ${0}`,
+  pageValues: (limit, offset) => [limit, offset],
+  order: (column, { descending, nulls }) => {
+    const place = nulls === undefined ? sql`` : nulls === 'first' ? sql` NULLS FIRST` : sql` NULLS LAST`;
+    return sql`${column}${descending ? sql` DESC` : sql` ASC`}${place}`;
+  },
+  like: (column, escaped) => (escaped ? sql`${column} LIKE ${0} ESCAPE '\\'` : sql`${column} LIKE ${0}`),
+  xor: (left, right) => sql`(${left} <> ${right})`,
+  mark,
+  setMark: mark,
+  insert: ({ table, fields, returning }) => {
+    const row =
+      fields.length === 0 ? sql`default values` : sql`(${columns(fields)}) values (${marks(fields.length)})`;
+    const answer = returning.length === 0 ? sql`` : sql` returning ${columns(returning)}`;
+    return sql`insert into ${sql.id(...table.path)} ${row}${answer}`;
+  },
+  generatedKey: 'last_id',
+  returnsAlone: false,
+  breaksTransactions: false,
+  keepsLongText: true,
+};

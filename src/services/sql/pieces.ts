@@ -1,0 +1,23 @@
+// Pieces of SQL that all dialects share. Invariant: `sql.id` quotes each name as a whole; the builder's own
+// methods would read dots and ` as ` in it.
+import { type RawBuilder, sql } from 'kysely';
+import type { Field } from './schema.ts';
+
+/** Columns as they are. */
+export function columns(fields: readonly Field[]): RawBuilder<unknown> {
+  return sql.join(fields.map((field) => sql.id(field.column)));
+}
+
+/** Columns under the names of their fields. */
+export function selected(fields: readonly Field[]): RawBuilder<unknown> {
+  return sql.join(fields.map(selectedAs));
+}
+
+/** So many marks for values. */
+export function marks(count: number): RawBuilder<unknown> {
+  return sql.join(new Array<number>(count).fill(0).map(() => sql`${0}`));
+}
+
+function selectedAs({ column, name }: Field): RawBuilder<unknown> {
+  return column === name ? sql.id(column) : sql`${sql.id(column)} AS ${sql.id(name)}`;
+}
