@@ -84,6 +84,7 @@ export const limitTable = {
     'lists that may be longer are read in portions; shorter ones are quicker as a whole',
   ),
   streams: limit(4, 'reads in portions per database', 'each has a connection of its own; more wait in line'),
+  streamCacheKb: limit(2_048, 'KB per read', 'pages of SQLite that a read in portions keeps in memory'),
   streamIdleMs: limit(60_000, 'ms', 'a read in portions that nobody goes on with gives its connection back'),
   streamSliceBytes: limit(262_144, 'bytes', 'a client that takes less than this within streamWaitMs is dropped'),
   streamWaitMs: limit(15_000, 'ms', 'slow readers hold a connection of the database no longer'),

@@ -3,6 +3,7 @@
 // scripts.
 import type { Body } from './body.ts';
 import type { PlatformError } from './errors.ts';
+import type { RecordStream } from './record-stream.ts';
 import type { Role } from './role.ts';
 
 /** What is done to a resource, in the field's own words. */
@@ -46,6 +47,8 @@ export interface Result {
   /** Only headers beyond content type and length. */
   readonly headers: Headers;
   readonly body: Body | undefined;
+  /** Records in portions, in place of a body; only for callers that said they take it. */
+  readonly stream?: RecordStream;
   /** Media type that a script or service asked for; undefined: JSON or as the caller accepts. */
   readonly mediaType?: string;
 }

@@ -15,6 +15,7 @@ import {
   type Transaction,
   type WriteOutcome,
 } from './connection.ts';
+import { SqliteStreams } from './sqlite-stream.ts';
 
 /** Where the database is and how to open it. */
 export interface SqliteOptions {
@@ -56,27 +57,11 @@ function openReader(path: string): Sqlite.Database {
   return reader;
 }
 
-// The event loop gets a turn between portions.
-async function* portions(
-  connection: Sqlite.Database,
-  statement: Statement,
-  values: readonly Bindable[],
-): AsyncGenerator<readonly Row[]> {
-  let portion: Row[] = [];
-  const rows = attempt(() => connection.prepare(statement.sql).safeIntegers().iterate(values));
-  try {
-    for (;;) {
-      const next = attempt(() => rows.next());
-      if (next.done === true) break;
-      portion.push(withSafeNumbers(next.value as Row));
-      if (portion.length < limits.streamPortion) continue;
-      yield portion;
-      portion = [];
-    }
-    if (portion.length > 0) yield portion;
-  } finally {
-    rows.return?.();
-  }
+// Who reads in portions goes through a table once: more pages in memory would not be found there again.
+function openStreamReader(path: string): Sqlite.Database {
+  const reader = openReader(path);
+  reader.pragma(`cache_size = -${limits.streamCacheKb}`);
+  return reader;
 }
 
 // A busy database blocks the event loop while SQLite itself waits; so it waits little, and we wait in
@@ -101,6 +86,7 @@ export class SqliteDatabase implements Database {
   readonly #reader: Sqlite.Database;
   readonly #writing: SqliteSession;
   readonly #reading: SqliteSession;
+  readonly #streams: SqliteStreams;
   readonly #line: (() => void)[] = [];
   #isTaken = false;
 
@@ -110,6 +96,7 @@ export class SqliteDatabase implements Database {
     this.#reader = reader;
     this.#writing = new Connection(writer);
     this.#reading = reader === writer ? this.#writing : new Connection(reader);
+    this.#streams = new SqliteStreams({ open: () => openStreamReader(reader.name), translate });
   }
 
   rows(statement: Statement, values: readonly Bindable[]): Row[] {
@@ -131,13 +118,17 @@ export class SqliteDatabase implements Database {
   }
 
   /** Rows in portions, read by a connection of its own, so that writers and other readers go on. */
-  async *stream(statement: Statement, values: readonly Bindable[]): AsyncGenerator<readonly Row[]> {
-    const isShared = this.#reader === this.#writer;
-    const connection = isShared ? this.#reader : attempt(() => openReader(this.#reader.name));
-    try {
-      yield* portions(connection, statement, values);
-    } finally {
-      if (!isShared) connection.close();
+  stream(statement: Statement, values: readonly Bindable[]): AsyncIterable<readonly Row[]> {
+    return this.#reader === this.#writer
+      ? this.#whole(statement, values)
+      : this.#streams.read(statement, values);
+  }
+
+  // What is in memory has one connection, which can not stand still in the middle of a read.
+  async *#whole(statement: Statement, values: readonly Bindable[]): AsyncGenerator<readonly Row[]> {
+    const rows = this.rows(statement, values);
+    for (let from = 0; from < rows.length; from += limits.streamPortion) {
+      yield rows.slice(from, from + limits.streamPortion);
     }
   }
 
@@ -156,6 +147,7 @@ export class SqliteDatabase implements Database {
   /** Waits for writers, then closes; a closed database refuses everything. */
   async close(): Promise<void> {
     if (this.#isTaken) await new Promise<void>((resolve) => this.#line.push(resolve));
+    this.#streams.close();
     this.#reader.close();
     this.#writer.close();
     this.#release();

@@ -18,7 +18,7 @@ describe('writing', () => {
     ],
     ['a list', [{ a: 1 }, { a: 2 }], 'a\n1\n2\n'],
     ['one record', { a: 1, b: null }, 'a,b\n1,\n'],
-    ['names of the first row', [{ a: 1 }, { a: 2, b: 3 }, { b: 4 }], 'a\n1\n2\n\n'],
+    ['names of the first row', [{ a: 1 }, { a: 2, b: 3 }, { b: 4 }], 'a\n1\n2\n""\n'],
     ['what is nested', [{ a: { b: [1, 'x'] }, c: [] }], 'a,c\n"{""b"":[1,""x""]}",[]\n'],
     ['true and false', [{ a: true, b: false }], 'a,b\ntrue,false\n'],
     ['quotes and lines', [{ a: 'x,"y"\nz' }], 'a\n"x,""y""\nz"\n'],

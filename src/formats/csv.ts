@@ -1,23 +1,55 @@
 // CSV of the API: the rows of an answer under the names of the first row, and bodies of requests the other
 // way round. Invariant: every cell is text; what is nested stands in its cell as JSON.
 import { CsvError, parse } from 'csv-parse/sync';
-import { stringify } from 'csv-stringify/sync';
 import { writeJson } from '../core/body.ts';
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import type { ValueStream } from '../core/record-stream.ts';
+import { isMap, rowsOf } from './rows.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
 /** The CSV of a JSON value: its list, or itself as the only row. */
 export function writeCsv(value: unknown): string {
-  const rows = rowsOf(value).map((row) => (isMap(row) ? row : { value: row }));
+  const rows = linesOf(value).map((row) => (isMap(row) ? row : { value: row }));
   const [first] = rows;
   if (first === undefined) return '';
-  return stringify(rows, {
-    header: true,
-    columns: Object.keys(first).map((key) => ({ key, header: key })),
-    cast: { boolean: String, object: writeJson },
-  });
+  const names = Object.keys(first);
+  return line(names.map(cell)) + rowLines(names, rows);
+}
+
+/** The CSV of a list, in portions. There is no place for `meta` in it. */
+export async function* streamCsv(stream: ValueStream): AsyncGenerator<string> {
+  let names: readonly string[] | undefined;
+  for await (const rows of stream.portions) {
+    const [first] = rows;
+    if (first === undefined) continue;
+    const header = names === undefined ? line(Object.keys(first).map(cell)) : '';
+    names ??= Object.keys(first);
+    yield header + rowLines(names, rows);
+  }
+}
+
+// An error is one row of its own: code, context, message, status_code.
+function linesOf(value: unknown): readonly unknown[] {
+  return isMap(value) && isMap(value.error) ? [value.error] : rowsOf(value);
+}
+
+function rowLines(names: readonly string[], rows: readonly Row[]): string {
+  let text = '';
+  for (const row of rows) text += line(names.map((name) => cell(row[name])));
+  return text;
+}
+
+// A line without anything would be no row: its only cell is quoted.
+function line(cells: readonly string[]): string {
+  return cells.length === 1 && cells[0] === '' ? '""\n' : `${cells.join(',')}\n`;
+}
+
+function cell(value: unknown): string {
+  if (typeof value === 'string') return /[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+  if (value === null || value === undefined) return '';
+  return typeof value === 'object' ? cell(writeJson(value)) : String(value);
 }
 
 /** The value of CSV with a line of names: `{resource: [rows]}`. Throws `request.malformed`. */
@@ -58,19 +90,6 @@ function readNames(names: readonly string[]): string[] {
     seen.add(name);
   }
   return trimmed;
-}
-
-// An error is one row of its own: code, context, message, status_code.
-function rowsOf(value: unknown): readonly unknown[] {
-  if (Array.isArray(value)) return value;
-  if (!isMap(value)) return value === null || value === undefined ? [] : [value];
-  const { resource, error } = value;
-  if (Array.isArray(resource)) return resource;
-  return isMap(error) ? [error] : [value];
-}
-
-function isMap(value: unknown): value is Row {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function malformed(reason: string): PlatformError {

@@ -2,6 +2,7 @@
 // that whoever speaks JSON pays nothing.
 import { Body } from '../core/body.ts';
 import type { Result } from '../core/operation.ts';
+import type { RecordStream, StreamForm, TextStream, ValueStream } from '../core/record-stream.ts';
 
 /** Reads and writes values in one form. */
 export interface Format {
@@ -10,17 +11,42 @@ export interface Format {
 }
 
 /** Media types that values can be written in, in the order in which they are tried. */
-export const writable = ['application/xml', 'text/csv', 'text/xml'] as const;
+export const writable = ['application/xml', 'text/csv', 'text/xml', 'application/x-ndjson'] as const;
 
 /** The form of a media type, if it is one of ours. */
 export function formatOf(type: string): Promise<Format> | undefined {
-  if (type === 'text/csv') {
-    return import('./csv.ts').then((csv) => ({ write: csv.writeCsv, read: csv.readCsv }));
+  switch (type) {
+    case 'text/csv':
+      return import('./csv.ts').then((csv) => ({ write: csv.writeCsv, read: csv.readCsv }));
+    case 'application/xml':
+    case 'text/xml':
+      return import('./xml.ts').then((xml) => ({ write: xml.writeXml, read: xml.readXml }));
+    case 'application/x-ndjson':
+      return import('./ndjson.ts').then((lines) => ({ write: lines.writeNdjson, read: lines.readNdjson }));
+    default:
+      return undefined;
   }
-  if (type === 'application/xml' || type === 'text/xml') {
-    return import('./xml.ts').then((xml) => ({ write: xml.writeXml, read: xml.readXml }));
-  }
-  return undefined;
+}
+
+/** What a stream must hand out to be written as a media type; undefined where lists are written whole. */
+export function streamForm(type: string | undefined): StreamForm | undefined {
+  if (type === 'application/json' || type === 'application/x-ndjson') return 'texts';
+  return type !== undefined && (writable as readonly string[]).includes(type) ? 'values' : undefined;
+}
+
+/** The text of a stream as a media type whose form it hands out. */
+export async function streamText(stream: RecordStream, type: string): Promise<AsyncIterable<string>> {
+  return stream.form === 'texts' ? textOf(stream, type) : valuesOf(stream, type);
+}
+
+async function textOf(stream: TextStream, type: string): Promise<AsyncIterable<string>> {
+  if (type === 'application/x-ndjson') return (await import('./ndjson.ts')).streamNdjson(stream);
+  return (await import('./json.ts')).streamJson(stream);
+}
+
+async function valuesOf(stream: ValueStream, type: string): Promise<AsyncIterable<string>> {
+  if (type === 'text/csv') return (await import('./csv.ts')).streamCsv(stream);
+  return (await import('./xml.ts')).streamXml(stream);
 }
 
 /** A body whose value can be read; undefined for one that needs no form of ours. */

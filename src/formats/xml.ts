@@ -4,12 +4,29 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import type { ValueStream } from '../core/record-stream.ts';
+
+const declaration = '<?xml version="1.0" ?>';
 
 /** The XML of a JSON value. A list at the root becomes `<resource>` elements. */
 export function writeXml(value: unknown): string {
-  const parts = ['<?xml version="1.0" ?>'];
+  const parts = [declaration];
   writeElement(parts, { name: 'dfapi', value: Array.isArray(value) ? { resource: value } : value, depth: 0 });
   return parts.join('');
+}
+
+/** The XML of a list, in portions. */
+export async function* streamXml(stream: ValueStream): AsyncGenerator<string> {
+  yield `${declaration}<dfapi>\n`;
+  for await (const records of stream.portions) {
+    const parts: string[] = [];
+    for (const value of records) writeElement(parts, { name: 'resource', value, depth: 1 });
+    yield parts.join('');
+  }
+  const meta = await stream.meta();
+  const parts: string[] = [];
+  if (meta !== undefined) writeElement(parts, { name: 'meta', value: meta, depth: 1 });
+  yield `${parts.join('')}</dfapi>\n`;
 }
 
 /**

@@ -6,8 +6,9 @@ import { asPlatformError, PlatformError } from '../core/errors.ts';
 import type { Observe } from '../core/observe.ts';
 import type { Operation, Result } from '../core/operation.ts';
 import type { Cors } from './cors.ts';
+import { sendPortions } from './portions.ts';
 import type { RequestReader } from './request.ts';
-import { type Rendered, render, renderRefusal } from './response.ts';
+import { type Rendered, render, renderRefusal, type Wanted, wantedStream } from './response.ts';
 import { originForm } from './target.ts';
 import { methods } from './verb.ts';
 
@@ -39,25 +40,40 @@ export class ApiDoor {
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let rendered: Rendered;
     try {
-      rendered = await this.#render(request);
+      rendered = await this.#render(request, response);
     } catch (thrown) {
       rendered = await this.#failed(request, thrown);
     }
-    this.#send(request, response, rendered);
+    const { portions } = rendered;
+    if (portions === undefined) this.#send(request, response, rendered);
+    else await this.#stream(request, response, { ...rendered, portions });
   }
 
-  async #render(request: IncomingMessage): Promise<Rendered> {
-    const { cors, reader, dispatcher } = this.#parts;
+  async #render(request: IncomingMessage, response: ServerResponse): Promise<Rendered> {
+    const { cors, reader } = this.#parts;
     if (request.method === 'OPTIONS') return cors.preflight(request.headers);
     const operation = await reader.read(request, originForm(request.url ?? '/'));
-    const result = await (operation.service === '' ? this.#list(operation) : dispatcher.dispatch(operation));
     const { path, service, action } = operation;
-    return render(result, {
+    const wanted: Wanted = {
       accept: request.headers.accept,
       parameters: operation.request.parameters,
       action,
       resource: path[path.length - 1] ?? service,
-    });
+    };
+    const result = await this.#result(request, operation, wanted);
+    const { stream } = result;
+    if (stream === undefined) return render(result, wanted);
+    // However the answer ends, also when its client goes away: the read that is behind it ends as well.
+    response.once('close', () => stream.close());
+    if (response.destroyed) stream.close();
+    return render(result, wanted);
+  }
+
+  // Without chunks, which came with HTTP/1.1, nobody could tell a broken answer from a complete one.
+  #result(request: IncomingMessage, operation: Operation, wanted: Wanted): Promise<Result> {
+    if (operation.service === '') return this.#list(operation);
+    const streams = request.httpVersion === '1.0' ? undefined : wantedStream(wanted);
+    return this.#parts.dispatcher.dispatch(operation, streams);
   }
 
   #list(operation: Operation): Promise<Result> {
@@ -67,26 +83,53 @@ export class ApiDoor {
 
   async #failed(request: IncomingMessage, thrown: unknown): Promise<Rendered> {
     const error = asPlatformError(thrown);
-    if (error.status >= 500) {
-      const [path = ''] = (request.url ?? '').split('?', 1);
-      this.#parts.observe({ kind: 'http.failed', method: request.method ?? '', path, error });
-    }
+    if (error.status >= 500) this.#observe(request, error);
     const rendered = await renderRefusal(error, request.headers.accept);
     if (error.kind !== 'request.method_not_allowed') return rendered;
     return { ...rendered, headers: [...rendered.headers, 'Allow', methods] };
   }
 
   #send(request: IncomingMessage, response: ServerResponse, { status, headers, payload }: Rendered): void {
+    const lines = this.#headers(request, headers);
+    if (status !== 204 && status !== 304) lines.push('Content-Length', String(Buffer.byteLength(payload)));
+    response.writeHead(status, lines);
+    response.end(request.method === 'HEAD' ? undefined : payload);
+  }
+
+  async #stream(request: IncomingMessage, response: ServerResponse, rendered: Streamed): Promise<void> {
+    const { status, headers, portions } = rendered;
+    response.writeHead(status, this.#headers(request, headers));
+    if (request.method === 'HEAD') {
+      response.end();
+      return;
+    }
+    try {
+      await sendPortions(response, portions);
+    } catch (thrown) {
+      response.destroy();
+      this.#observe(request, asPlatformError(thrown));
+    }
+  }
+
+  #headers(request: IncomingMessage, headers: readonly string[]): string[] {
     const { origin } = request.headers;
     const lines = [...headers];
-    if (status !== 204 && status !== 304) lines.push('Content-Length', String(Buffer.byteLength(payload)));
     if (origin !== undefined && request.method !== 'OPTIONS' && !allowsOrigin(headers)) {
       lines.push(...this.#parts.cors.headers(origin));
     }
     if (this.#isClosing) lines.push('Connection', 'close');
-    response.writeHead(status, lines);
-    response.end(request.method === 'HEAD' ? undefined : payload);
+    return lines;
   }
+
+  #observe(request: IncomingMessage, error: PlatformError): void {
+    const [path = ''] = (request.url ?? '').split('?', 1);
+    this.#parts.observe({ kind: 'http.failed', method: request.method ?? '', path, error });
+  }
+}
+
+/** An answer that is sent as it comes. */
+interface Streamed extends Rendered {
+  readonly portions: AsyncIterable<string>;
 }
 
 // A script may have said itself which origins it answers; browsers refuse two such headers.

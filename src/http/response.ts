@@ -6,7 +6,8 @@ import type { Body } from '../core/body.ts';
 import { errorResult } from '../core/dispatch.ts';
 import { PlatformError } from '../core/errors.ts';
 import type { Action, Parameters, Result } from '../core/operation.ts';
-import { contentType, formatOf, writable, writtenBody } from '../formats/index.ts';
+import type { RecordStream, StreamForm } from '../core/record-stream.ts';
+import { contentType, formatOf, streamForm, streamText, writable, writtenBody } from '../formats/index.ts';
 import { type Acceptance, readAccept } from './negotiation.ts';
 
 /** What the client said about the form of its answer. */
@@ -25,6 +26,8 @@ export interface Rendered {
   readonly status: number;
   readonly headers: readonly string[];
   readonly payload: string;
+  /** What is sent after the payload, as it comes; its length is not known. */
+  readonly portions?: AsyncIterable<string>;
 }
 
 interface Content {
@@ -78,10 +81,28 @@ export function render(result: Result, wanted: Wanted): Rendered | Promise<Rende
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw unsendable(`the status '${String(status)}' is not between 200 and 599`);
   }
+  if (result.stream !== undefined) return renderStream(result, result.stream, wanted);
   const isBare = status === 204 || status === 205 || status === 304;
   const content = isBare ? undefined : negotiate(result, wanted);
   if (!(content instanceof Promise)) return rendered(result, wanted, content);
   return content.then((converted) => rendered(result, wanted, converted));
+}
+
+/** What a list that may be long is to hand out for a client; undefined when it is to be answered whole. */
+export function wantedStream(wanted: Wanted): StreamForm | undefined {
+  return wanted.action === 'GET' ? streamForm(listType(wanted)) : undefined;
+}
+
+// The media type that a list of records is answered in.
+function listType(wanted: Wanted): string | undefined {
+  const acceptance = readAccept(acceptOf(wanted));
+  return acceptance.accepts(jsonType) ? jsonType : writable.find((each) => acceptance.accepts(each));
+}
+
+async function renderStream(result: Result, stream: RecordStream, wanted: Wanted): Promise<Rendered> {
+  const type = listType(wanted) ?? jsonType;
+  const headers = [...headersOf(type), ...extraHeaders(result, wanted, type)];
+  return { status: result.status, headers, payload: '', portions: await streamText(stream, type) };
 }
 
 function rendered(result: Result, wanted: Wanted, content: Content | undefined): Rendered {
@@ -149,11 +170,18 @@ function refuse({ status }: Result, wanted: Wanted, content: Content): Content {
   );
 }
 
+const fileTypes: Readonly<Record<string, string>> = {
+  csv: 'text/csv',
+  json: jsonType,
+  ndjson: 'application/x-ndjson',
+  xml: 'application/xml',
+};
+
 function acceptOf({ accept, parameters }: Wanted): string | undefined {
   const { accept: asked, file } = parameters;
   const extension =
-    typeof file === 'string' ? /\.(json|csv|xml)$/i.exec(file)?.[1]?.toLowerCase() : undefined;
-  if (extension !== undefined) return extension === 'csv' ? 'text/csv' : `application/${extension}`;
+    typeof file === 'string' ? /\.(json|csv|xml|ndjson)$/i.exec(file)?.[1]?.toLowerCase() : undefined;
+  if (extension !== undefined) return fileTypes[extension];
   return typeof asked === 'string' && asked !== '' ? asked : accept;
 }
 
@@ -219,7 +247,7 @@ function addHeader(headers: string[], name: string, given: unknown): void {
 
 function disposition(file: unknown, resource: string, type: string): string {
   const isFlag = typeof file !== 'string' || file === '' || /^(true|1|yes|on)$/i.test(file);
-  const extension = /(?:csv|xml)$/.exec(type)?.[0] ?? 'json';
+  const extension = /(?:csv|xml|ndjson)$/.exec(type)?.[0] ?? 'json';
   const name = isFlag ? `${resource === '' ? 'services' : resource}.${extension}` : file;
   return `attachment; filename="${name.replace(/[^\w.() -]/g, '_')}";`;
 }
