@@ -55,7 +55,10 @@ export interface Database extends Session {
   close(): MaybePromise<void>;
 }
 
-/** What kind of refusal a database gave, as far as callers may know. */
+/**
+ * What kind of refusal a database gave, as far as callers may know. `raised`: one that the author of a trigger
+ * or procedure wrote, whose words the caller may read.
+ */
 export type DatabaseFailure =
   | 'unique'
   | 'foreign_key'
@@ -63,6 +66,7 @@ export type DatabaseFailure =
   | 'check'
   | 'type'
   | 'read_only'
+  | 'raised'
   | 'busy'
   | 'unavailable'
   | 'other';

@@ -3,6 +3,7 @@
 import type { Kysely, RawBuilder } from 'kysely';
 import type { Literal, Order } from '../../core/query.ts';
 import type { Bindable, Database, MaybePromise } from '../../database/connection.ts';
+import type { Routines } from './routine.ts';
 import type { Catalog, Field, Table } from './schema.ts';
 
 /**
@@ -76,6 +77,8 @@ export interface Dialect {
 /** One database behind an engine's driver. */
 export interface Engine {
   readonly dialect: Dialect;
+  /** Absent where the engine knows no procedures and functions. */
+  readonly routines?: Routines;
   /** Opens on first use, or makes a pool that connects on first use; throws DatabaseError `unavailable`. */
   database(): Database;
   /** Reads all tables and views with their keys. Embedded engines answer at once. */

@@ -18,7 +18,7 @@ export function concernsRecord(thrown: unknown): boolean {
   return thrown instanceof DatabaseError && rowFailures.has(thrown.failure);
 }
 
-const rowFailures: ReadonlySet<string> = new Set(['unique', 'foreign_key', 'not_null', 'check', 'type']);
+const rowFailures: ReadonlySet<string> = new Set(['unique', 'foreign_key', 'not_null', 'check', 'type', 'raised']);
 
 /**
  * Makes the refusal of a record a PlatformError; failures of the database itself are the service's to
@@ -46,6 +46,12 @@ export function refusedWrite(thrown: unknown, write: RefusedWrite): unknown {
       return new PlatformError(
         'request.invalid_record',
         `${subject} has a value of the wrong type.`,
+        details,
+      );
+    case 'raised':
+      return new PlatformError(
+        'request.invalid_record',
+        `The database refused the record: ${thrown.message}`,
         details,
       );
     case 'read_only':
