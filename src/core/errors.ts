@@ -25,6 +25,7 @@ export const catalog = {
   'request.method_not_allowed': 405,
   'request.unsupported_media_type': 415,
   'request.unsupported_version': 400,
+  'request.answer_too_large': 400,
   'request.not_found': 404,
   'request.conflict': 409,
   'request.too_large': 413,

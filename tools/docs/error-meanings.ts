@@ -21,6 +21,10 @@ export const errorMeanings: Readonly<Record<ErrorCode, readonly [meaning: string
   'request.method_not_allowed': ['The method is not allowed at this address.', 'See the header `Allow`.'],
   'request.unsupported_media_type': ['The body has a type we do not take.', 'Send `application/json`.'],
   'request.unsupported_version': ['The version in the path is unknown.', 'Use `/api/v2/`.'],
+  'request.answer_too_large': [
+    'A list that is made in memory would take too much of it.',
+    'Ask for fewer records or fields, or in a form that is streamed.',
+  ],
   'request.not_found': ['There is no such resource or record.', 'Check the path and the ids.'],
   'request.conflict': ['The change conflicts with what is stored.', 'Read the record again first.'],
   'request.too_large': ['The body is too large.', 'Send less, or raise `TENON_BODY_BYTES`.'],

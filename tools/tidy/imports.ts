@@ -25,7 +25,7 @@ const table: readonly Row[] = [
   {
     folder: 'src/formats',
     folders: ['src/core'],
-    packages: ['fast-xml-parser', 'csv-parse', 'csv-stringify'],
+    packages: ['fast-xml-parser', 'csv-parse'],
   },
   { folder: 'src/openapi', folders: ['src/core'], packages: ['yaml'] },
   {

@@ -33,6 +33,8 @@ export interface ListPlan {
   json: Statement | undefined;
   /** One row: `text`, the same list, and `count`, the number of its records. */
   readonly counted: Statement | undefined;
+  /** A row for each record, its JSON text as `recordName`. */
+  readonly texts: Statement | undefined;
   readonly rows: Statement;
 }
 
@@ -132,7 +134,7 @@ export class ReadPlans {
   #compileList(shape: ListShape): ListPlan {
     const record = this.#dialect.jsonRecord(shape.fields);
     const rows = this.#compile(this.#page(shape, selected(shape.fields)));
-    if (record === undefined) return { json: undefined, counted: undefined, rows };
+    if (record === undefined) return { json: undefined, counted: undefined, texts: undefined, rows };
     const isSorted = comesInOrder(shape);
     const inner = isSorted ? sql`${record} AS ${sql.id(recordName)}` : columns(shape.fields);
     const found = this.#page(shape, inner);
@@ -142,7 +144,9 @@ export class ReadPlans {
     const json = this.#compile(sql`SELECT ${list} FROM (${found}) ${page}`);
     const both = sql`${list} AS ${sql.id('text')}, count(*) AS ${sql.id('count')}`;
     const counted = this.#compile(sql`SELECT ${both} FROM (${found}) ${page}`);
-    return { json, counted, rows };
+    const text = sql`${record} AS ${sql.id(recordName)}`;
+    const texts = this.#compile(isSorted ? found : sql`SELECT ${text} FROM (${found}) ${page}`);
+    return { json, counted, texts, rows };
   }
 
   #page(shape: ListShape, list: RawBuilder<unknown>): RawBuilder<unknown> {
@@ -199,7 +203,8 @@ export interface KeyShape {
   readonly count: number;
 }
 
-const recordName = 'tenon json';
+/** The name of the column that holds a record's JSON text. */
+export const recordName = 'tenon json';
 const rankName = 'tenon rank';
 // Most engines want a name for a SELECT inside another.
 const page = sql`AS ${sql.id('tenon page')}`;

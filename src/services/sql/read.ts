@@ -7,11 +7,12 @@ import { type MaybePromise, whenDone } from '../../database/connection.ts';
 import { decodeRow } from './fetch.ts';
 import { countRecords, hasMeta, metaOf, pageSize } from './page.ts';
 import { parseRead, ReadParameters } from './parameters.ts';
-import type { KeyedRead, ListShape, PreparedRead } from './plan.ts';
+import type { KeyedRead, PreparedRead } from './plan.ts';
 import { readByIds, readOne } from './read-keys.ts';
-import { answer, attached, type Read, selectedFields, withoutJson, writeList } from './reading.ts';
-import type { Field, Table } from './schema.ts';
+import { answer, attached, type Read, selectedFields, shapeOf, withoutJson, writeList } from './reading.ts';
+import type { Table } from './schema.ts';
 import type { SqlSource } from './source.ts';
+import { isLong, readLong } from './stream.ts';
 
 /** What of a table is read: all of it, or the record of an identifier. */
 export interface ReadTarget {
@@ -34,6 +35,7 @@ export function readRecords(
   if (id !== undefined) return readOne(read, id);
   if (request.ids !== undefined) return readByIds(read, request.ids);
   if (request.countOnly) return whenDone(countRecords(read), (total) => answer(Body.ofText(String(total))));
+  if (isLong(read)) return readLong(read);
   return request.relations.length === 0 && keyed === undefined ? readText(read) : readRows(read);
 }
 
@@ -95,10 +97,4 @@ function readRows(read: Read): MaybePromise<Result> {
       whenDone(metaOf(read, rows.length), (meta) => writeList(whole, meta)),
     );
   });
-}
-
-function shapeOf({ table, request, keyed }: Read, fields: readonly Field[]): ListShape {
-  const { where, order, group } = request;
-  const shape = { table, fields, where, order, group };
-  return keyed?.perValue === undefined ? shape : { ...shape, perValue: keyed.perValue };
 }

@@ -7,7 +7,7 @@ import { DatabaseError, type MaybePromise } from '../../database/connection.ts';
 import type { SqlRecord } from './fetch.ts';
 import type { Meta } from './page.ts';
 import type { ReadRequest } from './parameters.ts';
-import type { KeyedRead, KeyPlan, ListPlan, PreparedRead } from './plan.ts';
+import type { KeyedRead, KeyPlan, ListPlan, ListShape, PreparedRead } from './plan.ts';
 import { attachRelated, keyFieldsOf } from './related.ts';
 import type { Field, Table } from './schema.ts';
 import type { SqlSource } from './source.ts';
@@ -26,7 +26,7 @@ export interface Read {
 const noHeaders = Object.freeze({});
 
 /** A successful result. */
-export function answer(body: Body): Result {
+export function answer(body: Body | undefined): Result {
   return { status: 200, headers: noHeaders, body };
 }
 
@@ -39,6 +39,13 @@ export function writeList(resource: readonly SqlRecord[], meta: Meta | undefined
 export function selectedFields({ table, request }: Read): readonly Field[] {
   const { fields, relations } = request;
   return relations.length === 0 ? fields : [...new Set([...fields, ...keyFieldsOf(table, relations)])];
+}
+
+/** What a list selects, of these fields. */
+export function shapeOf({ table, request, keyed }: Read, fields: readonly Field[]): ListShape {
+  const { where, order, group } = request;
+  const shape = { table, fields, where, order, group };
+  return keyed?.perValue === undefined ? shape : { ...shape, perValue: keyed.perValue };
 }
 
 /** The records with their related ones, and without fields that nobody asked for. */

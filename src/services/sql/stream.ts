@@ -1,0 +1,196 @@
+// Lists that may be too long for memory: read in portions, handed on as such to whoever takes them, collected
+// up to a limit for all others.
+// Invariant: an answer begins after its first portion is there, so that what is asked wrongly is refused as
+// always; a list that ends with it is answered whole.
+import { Body, writeJson } from '../../core/body.ts';
+import { PlatformError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import type { Result } from '../../core/operation.ts';
+import type { RecordStream } from '../../core/record-stream.ts';
+import { type Bindable, DatabaseError } from '../../database/connection.ts';
+import { decodeRow, type SqlRecord } from './fetch.ts';
+import { type Meta, metaOf, pageSize } from './page.ts';
+import { recordName } from './plan.ts';
+import { answer, attached, type Read, selectedFields, shapeOf, writeList } from './reading.ts';
+
+/** Whether a list may be so long that it is read in portions. */
+export function isLong(read: Read): boolean {
+  return read.keyed === undefined && pageSize(read) > limits.streamFrom;
+}
+
+/** Answers a list in portions where the caller takes them, else whole. */
+export async function readLong(read: Read): Promise<Result> {
+  const { request, context } = read;
+  if (request.relations.length > 0) return collectRecords(read);
+  switch (context.streams) {
+    case 'texts': {
+      const portions = new Portions(recordTexts(read));
+      const whole = await portions.begin();
+      if (whole !== undefined) return textList(read, whole);
+      return streamed({
+        form: 'texts',
+        portions,
+        meta: () => metaAfter(read, portions),
+        close: portions.close,
+      });
+    }
+    case 'values': {
+      const portions = new Portions(recordValues(read, 0));
+      const whole = await portions.begin();
+      if (whole !== undefined) return writeList(whole, await metaOf(read, whole.length));
+      return streamed({
+        form: 'values',
+        portions,
+        meta: () => metaAfter(read, portions),
+        close: portions.close,
+      });
+    }
+    default:
+      return collectTexts(read);
+  }
+}
+
+function streamed(stream: RecordStream): Result {
+  return { ...answer(undefined), stream };
+}
+
+async function metaAfter(read: Read, { length }: { readonly length: number }): Promise<Meta | undefined> {
+  return metaOf(read, length);
+}
+
+async function collectTexts(read: Read): Promise<Result> {
+  const all: string[] = [];
+  const room = new Room();
+  for await (const texts of recordTexts(read)) {
+    for (const text of texts) {
+      room.take(text.length + 1);
+      all.push(text);
+    }
+  }
+  return textList(read, all);
+}
+
+// Related records are fetched when the read is over: in the middle of it they would need a second connection.
+async function collectRecords(read: Read): Promise<Result> {
+  const all: SqlRecord[] = [];
+  const room = new Room();
+  for await (const records of recordValues(read, 0)) {
+    for (const record of records) {
+      room.take(sizeOf(record));
+      all.push(record);
+    }
+  }
+  const whole = await attached(read, all);
+  return writeList(whole, await metaOf(read, all.length));
+}
+
+async function textList(read: Read, texts: readonly string[]): Promise<Result> {
+  const meta = await metaOf(read, texts.length);
+  const rest = meta === undefined ? '' : `,"meta":${writeJson(meta)}`;
+  return answer(Body.ofText(`{"resource":[${texts.join(',')}]${rest}}`));
+}
+
+// What JSON made in the database can not hold (bytes in a text column) may come after thousands of records:
+// from there on the list goes on by rows.
+async function* recordTexts(read: Read): AsyncGenerator<readonly string[]> {
+  const { source, request } = read;
+  const { plan, values } = source.plans.list(shapeOf(read, request.fields));
+  let done = 0;
+  if (plan.json !== undefined && plan.texts !== undefined) {
+    try {
+      for await (const rows of source.database().stream(plan.texts, [...values, ...pageFrom(read, 0)])) {
+        done += rows.length;
+        yield rows.map((row) => String(row[recordName]));
+      }
+      return;
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || error.failure !== 'other') throw error;
+      plan.json = undefined;
+    }
+  }
+  for await (const records of recordValues(read, done)) yield records.map(writeJson);
+}
+
+async function* recordValues(read: Read, skipped: number): AsyncGenerator<readonly SqlRecord[]> {
+  const { source } = read;
+  const fields = selectedFields(read);
+  const { plan, values } = source.plans.list(shapeOf(read, fields));
+  const bind = [...values, ...pageFrom(read, skipped)];
+  for await (const rows of source.database().stream(plan.rows, bind)) {
+    yield rows.map((row) => decodeRow(source.dialect, fields, row));
+  }
+}
+
+function pageFrom(read: Read, skipped: number): readonly Bindable[] {
+  const { source, request } = read;
+  return source.dialect.grammar.pageValues(pageSize(read) - skipped, request.offset + skipped);
+}
+
+/** Portions of a read, of which the first is read before anybody asks for them. */
+class Portions<Item> implements AsyncIterable<readonly Item[]> {
+  /** How many records there were so far. */
+  length = 0;
+  /** Ends the read. */
+  readonly close = () => {
+    // What goes wrong while a read is given up is nobody's concern any more.
+    this.#rest.return(undefined).catch(() => undefined);
+  };
+  readonly #rest: AsyncGenerator<readonly Item[]>;
+  readonly #begun: (readonly Item[])[] = [];
+
+  constructor(portions: AsyncGenerator<readonly Item[]>) {
+    this.#rest = portions;
+  }
+
+  /** Reads the first portion; answers all records when there are no more. */
+  async begin(): Promise<readonly Item[] | undefined> {
+    const first = await this.#rest.next();
+    if (first.done === true) return [];
+    this.#begun.push(first.value);
+    if (first.value.length >= limits.streamPortion) return undefined;
+    const second = await this.#rest.next();
+    if (second.done === true) return first.value;
+    this.#begun.push(second.value);
+    return undefined;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<readonly Item[]> {
+    try {
+      for (let portion = this.#begun.shift(); portion !== undefined; portion = this.#begun.shift()) {
+        this.length += portion.length;
+        yield portion;
+      }
+      for await (const portion of this.#rest) {
+        this.length += portion.length;
+        yield portion;
+      }
+    } finally {
+      this.close();
+    }
+  }
+}
+
+/** The memory that a list may take. */
+class Room {
+  #left = limits.answerChars;
+
+  take(chars: number): void {
+    this.#left -= chars;
+    if (this.#left >= 0) return;
+    throw new PlatformError(
+      'request.answer_too_large',
+      `The answer would be larger than ${limits.answerChars} characters, and an answer with related records, ` +
+        'for a script or to a form other than JSON, NDJSON, CSV and XML is made in memory. Ask for fewer ' +
+        'records (limit, offset) or fewer fields.',
+    );
+  }
+}
+
+function sizeOf(record: SqlRecord): number {
+  let size = 2;
+  for (const name in record) {
+    const value = record[name];
+    size += name.length + 6 + (typeof value === 'string' ? value.length : 4);
+  }
+  return size;
+}
