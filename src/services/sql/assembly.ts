@@ -14,7 +14,7 @@ import {
 
 /** The tables of a catalog, with their relations. */
 export function assemble(catalog: Catalog): readonly Table[] {
-  const foreignKeys = catalog.foreignKeys.flatMap(singleKey);
+  const foreignKeys = catalog.foreignKeys.map(keyOf);
   const relations = relate(foreignKeys);
   return catalog.tables.map((facts) => {
     const fields = fieldsOf(facts, foreignKeys);
@@ -22,17 +22,18 @@ export function assemble(catalog: Catalog): readonly Table[] {
   });
 }
 
-function singleKey(key: ForeignKeyFacts): ForeignKey[] {
-  const [field, second] = key.columns;
-  const [refField] = key.refColumns;
-  if (field === undefined || refField === undefined || second !== undefined) return [];
-  const { table, isUnique, refTable, onUpdate, onDelete } = key;
-  return [{ table, field, isUnique, refTable, refField, onUpdate, onDelete }];
+function keyOf(facts: ForeignKeyFacts): ForeignKey {
+  const { table, columns, isUnique, refTable, refColumns, onUpdate, onDelete } = facts;
+  return { table, fields: columns, isUnique, refTable, refFields: refColumns, onUpdate, onDelete };
 }
 
 function fieldsOf(facts: TableFacts, foreignKeys: readonly ForeignKey[]): Field[] {
+  // A key of one column says more of that column than one of several.
+  const keys = foreignKeys
+    .filter((key) => key.table === facts.name)
+    .toSorted((a, b) => a.fields.length - b.fields.length);
   return facts.columns.map((column) => {
-    const reference = foreignKeys.find((key) => key.table === facts.name && key.field === column.name);
+    const reference = keys.find((key) => key.fields.includes(column.name));
     return {
       ...column,
       type: reference !== undefined && column.type === 'integer' ? 'reference' : column.type,
@@ -40,7 +41,7 @@ function fieldsOf(facts: TableFacts, foreignKeys: readonly ForeignKey[]): Field[
       label: labelOf(column.name),
       isPrimaryKey: facts.primaryKey.includes(column.name),
       refTable: reference?.refTable ?? null,
-      refField: reference?.refField ?? null,
+      refField: reference?.refFields[reference.fields.indexOf(column.name)] ?? null,
       refOnUpdate: reference?.onUpdate ?? null,
       refOnDelete: reference?.onDelete ?? null,
     };

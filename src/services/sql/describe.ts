@@ -1,28 +1,62 @@
 // What a SQL service offers, in the recorded order: for event names, OpenAPI and the role editor.
+import type { DescriptionReader } from '../../core/description.ts';
 import type { Action } from '../../core/operation.ts';
 import type { Endpoint } from '../../core/service.ts';
+import { RecordPaths } from './describe-records.ts';
+import { type SchemaPath, schemaDetails } from './describe-schema.ts';
+import type { Table } from './schema.ts';
 
 const all: readonly Action[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const withoutDelete: readonly Action[] = ['GET', 'POST', 'PUT', 'PATCH'];
 const withoutPost: readonly Action[] = ['GET', 'PUT', 'PATCH', 'DELETE'];
 
-const endpoints: readonly (readonly [path: string, allowed: readonly Action[], summary: string])[] = [
-  ['', ['GET'], 'List the resources of the service'],
+const schemaPaths: readonly SchemaPath[] = [
   ['_schema', withoutDelete, 'List tables and views'],
   ['_schema/{table_name}', all, 'Describe a table'],
   ['_schema/{table_name}/_field', all, 'Describe the fields of a table'],
   ['_schema/{table_name}/_field/{field_name}', withoutPost, 'Describe a field'],
   ['_schema/{table_name}/_related', all, 'Describe the relationships of a table'],
   ['_schema/{table_name}/_related/{relationship_name}', withoutPost, 'Describe a relationship'],
-  ['_table', ['GET'], 'List tables and views'],
-  ['_table/{table_name}', all, 'Find, create, change or delete records'],
-  ['_table/{table_name}/{id}', withoutPost, 'Read, change or delete a record'],
 ];
 
-/** The endpoints of a service that has these tables. */
-export function describeEndpoints(tables: readonly string[]): readonly Endpoint[] {
-  return endpoints.map(([path, actions, summary]) => {
-    const endpoint = { pattern: path === '' ? [] : path.split('/'), actions, summary };
-    return path.includes('{table_name}') ? { ...endpoint, parameters: { table_name: tables } } : endpoint;
-  });
+/** The endpoints of a service with these tables. */
+export function describeEndpoints(tables: readonly Table[]): readonly Endpoint[] {
+  const names = tables.map((table) => table.name);
+  const byReader = new WeakMap<DescriptionReader, RecordPaths>();
+  const recordsFor = (reader: DescriptionReader): RecordPaths => {
+    const known = byReader.get(reader) ?? new RecordPaths(tables, reader);
+    byReader.set(reader, known);
+    return known;
+  };
+  return [
+    { pattern: [], actions: ['GET'], summary: 'List the resources of the service' },
+    ...schemaPaths.map((path) => schemaEndpoint(path, names)),
+    { pattern: ['_table'], actions: ['GET'], summary: 'List tables and views' },
+    {
+      pattern: ['_table', '{table_name}'],
+      actions: all,
+      summary: 'Find, create, change or delete records',
+      parameters: { table_name: names },
+      details: (reader) => recordsFor(reader).lists(),
+    },
+    {
+      pattern: ['_table', '{table_name}', '{id}'],
+      actions: withoutPost,
+      summary: 'Read, change or delete a record',
+      parameters: { table_name: names },
+      details: (reader) => recordsFor(reader).records(),
+    },
+  ];
+}
+
+function schemaEndpoint(path: SchemaPath, names: readonly string[]): Endpoint {
+  const [text, actions, summary] = path;
+  const hasTable = text.includes('{table_name}');
+  return {
+    pattern: text.split('/'),
+    actions,
+    summary,
+    ...(hasTable ? { parameters: { table_name: names } } : {}),
+    details: (reader) => schemaDetails(path, hasTable ? names : undefined, reader),
+  };
 }

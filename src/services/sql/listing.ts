@@ -12,28 +12,40 @@ import type { SqlSource } from './source.ts';
 /**
  * The root: the resources of the service, or with `as_access_list` everything that access can be granted on.
  */
-export function listRoot(source: SqlSource, message: Message): Body {
+export function listRoot(source: SqlSource, message: Message, routines?: RoutineNames): Body {
   const parameters = new ReadParameters(message);
-  const roots = ['_schema', '_table'];
+  const roots = [...(routines === undefined ? [] : ['_func', '_proc']), '_schema', '_table'];
   if (parameters.flag('as_access_list')) {
     const components = roots.flatMap((root) => [
       `${root}/`,
       `${root}/*`,
-      ...source.tables().flatMap(({ name }) => [`${root}/${name}/`, `${root}/${name}/*`]),
+      ...namesBelow(root, source, routines).flatMap((name) => [`${root}/${name}/`, `${root}/${name}/*`]),
     ]);
     return Body.ofValue({ resource: ['', '*', ...components] });
   }
-  return list(
+  return listEntries(
     parameters,
     roots.map((name) => ({ view: { name }, access: ['GET'] })),
   );
+}
+
+/** Names of the routines of a database that can have any. */
+export interface RoutineNames {
+  readonly functions: readonly string[];
+  readonly procedures: readonly string[];
+}
+
+function namesBelow(root: string, source: SqlSource, routines: RoutineNames | undefined): readonly string[] {
+  if (root === '_func') return routines?.functions ?? [];
+  if (root === '_proc') return routines?.procedures ?? [];
+  return source.tables().map(({ name }) => name);
 }
 
 /** The tables, for `_table` and `_schema`. */
 export function listTables(source: SqlSource, message: Message): Body {
   const parameters = new ReadParameters(message);
   const { serviceId } = source.settings;
-  return list(
+  return listEntries(
     parameters,
     source.tables().map((table) => ({
       view: hasMore(parameters) ? tableAnswer(table, serviceId) : { name: table.name },
@@ -63,7 +75,7 @@ export function describeTable(source: SqlSource, message: Message, path: SchemaP
       ? [...table.fields.values()].map(fieldAnswer)
       : [...table.relations.values()].map((relation) => relationAnswer(relation, serviceId));
   if (name === undefined) {
-    return list(
+    return listEntries(
       parameters,
       entries.map((view) => ({ view })),
     );
@@ -84,7 +96,8 @@ interface Entry {
   readonly access?: readonly string[];
 }
 
-function list(parameters: ReadParameters, entries: readonly Entry[]): Body {
+/** A list of entries as the parameters ask for it: names, some of their members, or all. */
+export function listEntries(parameters: ReadParameters, entries: readonly Entry[]): Body {
   if (parameters.flag('as_list')) return Body.ofValue({ resource: entries.map(({ view }) => view.name) });
   const withAccess = parameters.flag('include_access');
   const resource = entries.map(({ view, access }) => ({

@@ -6,11 +6,15 @@ import { type EventName, eventName } from '../../core/event.ts';
 import { limits } from '../../core/limits.ts';
 import { type Action, actions } from '../../core/operation.ts';
 import type { Location } from '../../core/service.ts';
+import type { RoutineKind } from './routine.ts';
+import { type RoutineDesk, routineKind } from './routine-desk.ts';
+import { routineName } from './routine-request.ts';
 
 /** What the segments of a path stand for; undefined means that the service has no such resource. */
 export class Locations {
   readonly #service: string;
   readonly #tableName: (name: string) => string | undefined;
+  readonly #routines: RoutineDesk;
   readonly #tables = new Map<string, TableLocations>();
   readonly #roots = new Map<string, Location>();
   // By use, because names of fields come from the path.
@@ -20,16 +24,20 @@ export class Locations {
   constructor(options: {
     readonly service: string;
     readonly tableName: (name: string) => string | undefined;
+    readonly routines: RoutineDesk;
   }) {
     this.#service = options.service;
     this.#tableName = options.tableName;
+    this.#routines = options.routines;
   }
 
   /** The same object for the same table, shape and action. */
   find(path: readonly string[], action: Action): Location | undefined {
     const [root, name] = path;
     if (root === '_table' && name !== undefined) return this.#table(path, name, action);
-    if (root === undefined || path.length === 1) return this.#root(root ?? '', action);
+    const kind = this.#routines.isOffered ? routineKind(root) : undefined;
+    if (root === undefined || path.length === 1) return this.#root(root ?? '', action, kind !== undefined);
+    if (kind !== undefined) return path.length === 2 ? this.#routine(kind, name ?? '', action) : undefined;
     return root === '_schema' && name !== undefined ? this.#schema(path, name, action) : undefined;
   }
 
@@ -50,8 +58,8 @@ export class Locations {
     return path.length === 2 ? known.list[action] : known.record[action];
   }
 
-  #root(root: string, action: Action): Location | undefined {
-    if (root !== '' && root !== '_table' && root !== '_schema') return undefined;
+  #root(root: string, action: Action, isRoutines: boolean): Location | undefined {
+    if (root !== '' && root !== '_table' && root !== '_schema' && !isRoutines) return undefined;
     const key = `${root} ${action}`;
     let location = this.#roots.get(key);
     if (location === undefined) {
@@ -59,6 +67,25 @@ export class Locations {
       location = { component: root, events: [{ name: this.#name(segments, action), drop: segments.length }] };
       this.#roots.set(key, location);
     }
+    return location;
+  }
+
+  #routine(kind: RoutineKind, segment: string, action: Action): Location {
+    const asked = routineName(segment);
+    const name = this.#routines.spelling(kind, asked) ?? asked;
+    const [root, placeholder] =
+      kind === 'procedure' ? ['_proc', '{procedure_name}'] : ['_func', '{function_name}'];
+    const key = JSON.stringify([root, name, action]);
+    const known = this.#schemas.get(key);
+    if (known !== undefined) return known;
+    const location = {
+      component: `${root}/${name}`,
+      events: [
+        { name: this.#name([root, placeholder], action), drop: 1 },
+        { name: this.#name([root, name], action), drop: 1 },
+      ],
+    };
+    this.#schemas.set(key, location);
     return location;
   }
 

@@ -136,7 +136,7 @@ export function parseRead(table: Table, parameters: ReadParameters, where?: Wher
   const group = namedFields(table, parameters.text('group'));
   const fields = parameters.text('fields');
   const limit = parameters.integer('limit');
-  const idFields = parameters.text('id_field');
+  const idFields = namedFields(table, parameters.text('id_field'));
   const order = parameters.text('order');
   const relations = parseRelated(table, parameters);
   if (group.length > 0 && relations.length > 0) throw invalid('related', "can not be combined with 'group'");
@@ -148,7 +148,8 @@ export function parseRead(table: Table, parameters: ReadParameters, where?: Wher
     limit: limit === 0 ? undefined : limit,
     offset: parameters.integer('offset') ?? 0,
     ids: parameters.ids(),
-    idFields: idFields === undefined ? undefined : namedFields(table, idFields),
+    // Blank text names none, which is as if it was not given.
+    idFields: idFields.length === 0 ? undefined : idFields,
     includeCount: parameters.flag('include_count'),
     countOnly: parameters.flag('count_only'),
     includeSchema: parameters.flag('include_schema'),

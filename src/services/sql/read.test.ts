@@ -146,6 +146,8 @@ describe('records by identifier', () => {
   test('another field may identify', async () => {
     const house = open();
     expect((await house.ask('GET', `${t}/departments/Sales?id_field=dept_name`)).body.dept_no).toBe('d007');
+    // Blank text is as if nothing was given.
+    expect((await house.ask('GET', `${t}/departments/d007?id_field=%20`)).body.dept_name).toBe('Sales');
     const { body } = await house.ask(
       'GET',
       `${t}/departments?ids=Sales,Finance&id_field=dept_name&fields=dept_no`,

@@ -18,7 +18,14 @@ export function concernsRecord(thrown: unknown): boolean {
   return thrown instanceof DatabaseError && rowFailures.has(thrown.failure);
 }
 
-const rowFailures: ReadonlySet<string> = new Set(['unique', 'foreign_key', 'not_null', 'check', 'type', 'raised']);
+const rowFailures: ReadonlySet<string> = new Set([
+  'unique',
+  'foreign_key',
+  'not_null',
+  'check',
+  'type',
+  'raised',
+]);
 
 /**
  * Makes the refusal of a record a PlatformError; failures of the database itself are the service's to

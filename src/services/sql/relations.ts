@@ -1,16 +1,17 @@
 // The relations that foreign keys make between tables, named as recorded (spec §5.9). Same for every engine.
-// Invariant: only keys of one column relate; every name of a table's relation is unique.
+// Invariant: every name of a table's relation is unique; a key of several columns is named by all of them.
 import { labelOf } from './naming.ts';
 import type { Relation } from './schema.ts';
 
-/** A foreign key of one column, its names resolved to those of the tables. */
+/** A foreign key of one or more columns, its names resolved to those of the tables. */
 export interface ForeignKey {
   readonly table: string;
-  readonly field: string;
-  /** Whether `field` is unique, so that there is at most one record for each one it refers to. */
+  readonly fields: readonly string[];
+  /** Whether the fields are unique, so that there is at most one record for each one they refer to. */
   readonly isUnique: boolean;
   readonly refTable: string;
-  readonly refField: string;
+  /** As many as `fields`. */
+  readonly refFields: readonly string[];
   readonly onUpdate: string;
   readonly onDelete: string;
 }
@@ -36,11 +37,10 @@ export function relate(keys: readonly ForeignKey[]): Map<string, Map<string, Rel
 
 function belongsTo(key: ForeignKey): Omit<Relation, 'label'> {
   return {
-    name: `${key.refTable}_by_${key.field}`,
+    name: `${key.refTable}_by_${key.fields.join('_')}`,
     type: 'belongs_to',
-    field: key.field,
+    ...paired(key.fields, key.refFields),
     refTable: key.refTable,
-    refField: key.refField,
     refOnUpdate: key.onUpdate,
     refOnDelete: key.onDelete,
     junction: null,
@@ -49,11 +49,10 @@ function belongsTo(key: ForeignKey): Omit<Relation, 'label'> {
 
 function has(key: ForeignKey): Omit<Relation, 'label'> {
   return {
-    name: `${key.table}_by_${key.field}`,
+    name: `${key.table}_by_${key.fields.join('_')}`,
     type: key.isUnique ? 'has_one' : 'has_many',
-    field: key.refField,
+    ...paired(key.refFields, key.fields),
     refTable: key.table,
-    refField: key.field,
     refOnUpdate: key.onUpdate,
     refOnDelete: key.onDelete,
     junction: null,
@@ -64,20 +63,27 @@ function manyToMany(near: ForeignKey, far: ForeignKey): Omit<Relation, 'label'> 
   return {
     name: `${far.refTable}_by_${near.table}`,
     type: 'many_many',
-    field: near.refField,
+    ...paired(near.refFields, far.refFields),
     refTable: far.refTable,
-    refField: far.refField,
     refOnUpdate: far.onUpdate,
     refOnDelete: far.onDelete,
-    junction: { table: near.table, field: near.field, refField: far.field },
+    junction: { table: near.table, ...paired(near.fields, far.fields) },
   };
+}
+
+/** The fields by which records relate, as lists and as callers read them. */
+function paired(
+  fields: readonly string[],
+  refFields: readonly string[],
+): Pick<Relation, 'field' | 'refField' | 'fields' | 'refFields'> {
+  return { field: fields.join(), refField: refFields.join(), fields, refFields };
 }
 
 // Every ordered pair of foreign keys in one table joins the two tables that they refer to.
 function* junctions(keys: readonly ForeignKey[]): Generator<readonly [ForeignKey, ForeignKey]> {
   for (const [, group] of Map.groupBy(keys, (key) => key.table)) {
     for (const near of group) {
-      for (const far of group) if (near.field !== far.field) yield [near, far];
+      for (const far of group) if (near.fields.join() !== far.fields.join()) yield [near, far];
     }
   }
 }
@@ -86,7 +92,8 @@ function* junctions(keys: readonly ForeignKey[]): Generator<readonly [ForeignKey
 function named(relation: Omit<Relation, 'label'>, others: readonly Relation[]): Relation {
   const isTaken = (candidate: string) => others.some((other) => other.name === candidate);
   let { name } = relation;
-  if (isTaken(name)) name = `${name}_by_${relation.junction?.field ?? relation.refField}`;
+  const columns = relation.junction?.fields ?? relation.refFields;
+  if (isTaken(name)) name = `${name}_by_${columns.join('_')}`;
   for (let n = 2; isTaken(name); n++) name = `${relation.name}_${n}`;
   return { ...relation, name, label: labelOf(name) };
 }

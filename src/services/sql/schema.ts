@@ -117,12 +117,28 @@ export interface Relation {
   readonly name: string;
   readonly label: string;
   readonly type: 'belongs_to' | 'has_one' | 'has_many' | 'many_many';
+  /** As callers read it: the names in `fields`, with commas where there are several. */
   readonly field: string;
   readonly refTable: string;
   readonly refField: string;
   readonly refOnUpdate: string | null;
   readonly refOnDelete: string | null;
-  readonly junction: { readonly table: string; readonly field: string; readonly refField: string } | null;
+  readonly junction: Junction | null;
+  /** The fields by which records relate; each is the counterpart of the one at its place in `refFields`. */
+  readonly fields: readonly string[];
+  /** Fields of `refTable`; for many_many counterparts of `junction.refFields`. */
+  readonly refFields: readonly string[];
+}
+
+/** The table whose records join those of two others. */
+export interface Junction {
+  readonly table: string;
+  readonly field: string;
+  readonly refField: string;
+  /** Counterparts of the near table's `fields`. */
+  readonly fields: readonly string[];
+  /** Counterparts of the far table's `refFields`. */
+  readonly refFields: readonly string[];
 }
 
 /** A table or view. */

@@ -6,10 +6,14 @@ import type { Action, Operation, Result } from '../../core/operation.ts';
 import type { CallContext, Endpoint, Location, Service } from '../../core/service.ts';
 import { DatabaseError, type MaybePromise, whenDone } from '../../database/connection.ts';
 import { describeEndpoints } from './describe.ts';
+import { describeRoutines } from './describe-routines.ts';
 import type { Engine } from './dialect.ts';
-import { describeTable, listRoot, listTables, wantsRefresh } from './listing.ts';
+import { describeTable, listRoot, listTables, type RoutineNames, wantsRefresh } from './listing.ts';
 import { Locations } from './locations.ts';
 import { readRecords } from './read.ts';
+import { RoutineDesk, routineKind } from './routine-desk.ts';
+import { routineName } from './routine-request.ts';
+import type { Table } from './schema.ts';
 import { EngineSource, type SqlSettings, unavailable } from './source.ts';
 import { RecordWriter } from './write.ts';
 
@@ -27,16 +31,27 @@ export class SqlService implements Service {
   readonly #source: EngineSource;
   readonly #writer: RecordWriter;
   readonly #locations: Locations;
+  readonly #routines: RoutineDesk;
+  #described: { readonly tables: readonly Table[]; readonly endpoints: readonly Endpoint[] } | undefined;
 
   constructor({ type, settings, engine }: SqlServiceOptions) {
     this.name = settings.service;
     this.type = type;
     this.#source = new EngineSource({ settings, engine });
     this.#writer = new RecordWriter({ source: this.#source });
-    this.#locations = new Locations({ service: this.name, tableName: (name) => this.#spelling(name) });
+    this.#routines = new RoutineDesk({ service: this.name, routines: engine.routines });
+    this.#locations = new Locations({
+      service: this.name,
+      tableName: (name) => this.#spelling(name),
+      routines: this.#routines,
+    });
   }
 
   ready([root, name]: readonly string[]): Promise<void> | undefined {
+    const kind = routineKind(root);
+    if (kind !== undefined) {
+      return this.#routines.ready(kind, name === undefined ? undefined : routineName(name));
+    }
     return root === undefined || name === undefined ? this.#source.ready() : this.#source.lookAgain(name);
   }
 
@@ -55,8 +70,15 @@ export class SqlService implements Service {
   }
 
   async describe(): Promise<readonly Endpoint[]> {
-    await this.#source.ready();
-    return describeEndpoints(this.#source.tables().map((table) => table.name));
+    await this.#readyWithRoutines();
+    const tables = this.#source.tables();
+    if (this.#described?.tables !== tables) {
+      this.#described = {
+        tables,
+        endpoints: [...describeEndpoints(tables), ...describeRoutines(this.#routines)],
+      };
+    }
+    return this.#described.endpoints;
   }
 
   async test(): Promise<void> {
@@ -67,6 +89,7 @@ export class SqlService implements Service {
 
   refresh(): void {
     this.#source.refresh();
+    this.#routines.refresh();
     this.#locations.clear();
   }
 
@@ -82,17 +105,34 @@ export class SqlService implements Service {
       if (action === 'GET') return readRecords(this.#source, operation, { table, id, context });
       return this.#writer.write(operation, { table, id, context });
     }
+    const kind = routineKind(root);
+    if (kind !== undefined && name !== undefined) return this.#routines.call(kind, operation, undefined);
     if (action !== 'GET') throw this.#unsupported(operation);
     if (wantsRefresh(operation.request)) this.refresh();
+    if (kind !== undefined) return this.#routines.list(kind, operation);
     const listed = () => ({ status: 200, headers: {}, body: this.#list(operation) });
-    return whenDone(this.#source.ready(), listed);
+    return whenDone(root === undefined ? this.#readyWithRoutines() : this.#source.ready(), listed);
   }
 
   #list({ path, request }: Operation): Body {
     const [root, name, ...rest] = path;
-    if (root === undefined) return listRoot(this.#source, request);
+    if (root === undefined) return listRoot(this.#source, request, this.#routineNames());
     if (name === undefined) return listTables(this.#source, request);
     return describeTable(this.#source, request, { table: this.#source.table(name), rest });
+  }
+
+  #readyWithRoutines(): Promise<void> | undefined {
+    if (!this.#routines.isOffered) return this.#source.ready();
+    return Promise.all([
+      this.#source.ready(),
+      this.#routines.ready('function', undefined),
+      this.#routines.ready('procedure', undefined),
+    ]).then(() => undefined);
+  }
+
+  #routineNames(): RoutineNames | undefined {
+    if (!this.#routines.isOffered) return undefined;
+    return { functions: this.#routines.names('function'), procedures: this.#routines.names('procedure') };
   }
 
   // While the database cannot be used a table has the spelling it is asked for by: `handle` says what is
@@ -110,7 +150,8 @@ export class SqlService implements Service {
   // read.
   #afterFailure(error: unknown, operation: Operation, context: CallContext): MaybePromise<Result> {
     if (!(error instanceof DatabaseError)) throw error;
-    if (error.failure !== 'other') throw unavailable(this.name, error);
+    if (error.failure === 'busy' || error.failure === 'unavailable') throw unavailable(this.name, error);
+    if (error.failure === 'type') throw unfit(error);
     if (operation.action !== 'GET') throw this.#notDone(error);
     return whenDone(this.#source.refreshIfChanged(), (isChanged) => {
       if (!isChanged) throw this.#notDone(error);
@@ -135,4 +176,12 @@ export class SqlService implements Service {
       `${action} requests ${what} are not currently supported by the '${this.name}' service.${hint}`,
     );
   }
+}
+
+function unfit(cause: DatabaseError): PlatformError {
+  return new PlatformError(
+    'request.invalid_parameter',
+    'The database can not do this with the given values: one of them does not fit what it is used for.',
+    { cause },
+  );
 }
