@@ -61,7 +61,9 @@ export interface Routines {
 }
 
 /** The type of a parameter as a field, so that the dialect encodes its values like those of records. */
-export function parameterField(facts: Pick<ColumnFacts, 'name' | 'type' | 'dbType'> & Partial<ColumnFacts>): Field {
+export function parameterField(
+  facts: Pick<ColumnFacts, 'name' | 'type' | 'dbType'> & Partial<ColumnFacts>,
+): Field {
   return {
     length: null,
     precision: null,
