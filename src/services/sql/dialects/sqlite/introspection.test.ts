@@ -215,11 +215,14 @@ describe('relations', () => {
     expect(names(table('node'))).toEqual(['belongs_to node_by_up', 'has_many node_by_up_by_up']);
   });
 
-  test('keys of several columns and keys to nothing relate nothing', async () => {
+  test('keys of several columns relate by all of them, keys to nothing not at all', async () => {
     const { table } = await read(`CREATE TABLE a(x INT, y INT, PRIMARY KEY (x, y));
       CREATE TABLE b(x INT, y INT, gone INT REFERENCES nowhere(id), hidden INT REFERENCES _tenon_x(id),
         FOREIGN KEY (x, y) REFERENCES a(x, y)); CREATE TABLE _tenon_x(id INTEGER PRIMARY KEY)`);
-    expect(names(table('b'))).toEqual([]);
+    expect(names(table('b'))).toEqual(['belongs_to a_by_x_y']);
+    expect(names(table('a'))).toEqual(['has_many b_by_x_y']);
+    expect(table('a').relations.get('b_by_x_y')).toMatchObject({ field: 'x,y', refFields: ['x', 'y'] });
+    expect(field(table('b'), 'y')).toMatchObject({ refTable: 'a', refField: 'y', type: 'reference' });
     expect(field(table('b'), 'gone')).toMatchObject({ refTable: null, type: 'integer' });
   });
 });
