@@ -56,10 +56,12 @@ function tableOf(
   const label = labelOf(facts.name);
   return defineTable({
     name: facts.name,
+    ownName: facts.name,
     path: facts.path,
     label,
     plural: pluralOf(label),
     description: facts.description,
+    nameField: null,
     isView: facts.isView,
     primaryKey: facts.primaryKey,
     fields: new Map(fields.map((field) => [field.name, field])),

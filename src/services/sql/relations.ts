@@ -16,10 +16,24 @@ export interface ForeignKey {
   readonly onDelete: string;
 }
 
+/** What a foreign key says of a relation. */
+type Plain = Omit<Relation, 'label' | 'ownName' | keyof typeof unsaid>;
+
+// What only administrators say.
+const unsaid = {
+  description: null,
+  isVirtual: false,
+  refService: null,
+  junctionService: null,
+  alwaysFetch: false,
+  flatten: false,
+  flattenDropPrefix: false,
+};
+
 /** Relations by table name, each table's in alphabetical order. */
 export function relate(keys: readonly ForeignKey[]): Map<string, Map<string, Relation>> {
   const found = new Map<string, Relation[]>();
-  const add = (table: string, relation: Omit<Relation, 'label'>) => {
+  const add = (table: string, relation: Plain) => {
     const list = found.get(table) ?? [];
     found.set(table, list);
     list.push(named(relation, list));
@@ -35,7 +49,7 @@ export function relate(keys: readonly ForeignKey[]): Map<string, Map<string, Rel
   return sorted;
 }
 
-function belongsTo(key: ForeignKey): Omit<Relation, 'label'> {
+function belongsTo(key: ForeignKey): Plain {
   return {
     name: `${key.refTable}_by_${key.fields.join('_')}`,
     type: 'belongs_to',
@@ -47,7 +61,7 @@ function belongsTo(key: ForeignKey): Omit<Relation, 'label'> {
   };
 }
 
-function has(key: ForeignKey): Omit<Relation, 'label'> {
+function has(key: ForeignKey): Plain {
   return {
     name: `${key.table}_by_${key.fields.join('_')}`,
     type: key.isUnique ? 'has_one' : 'has_many',
@@ -59,7 +73,7 @@ function has(key: ForeignKey): Omit<Relation, 'label'> {
   };
 }
 
-function manyToMany(near: ForeignKey, far: ForeignKey): Omit<Relation, 'label'> {
+function manyToMany(near: ForeignKey, far: ForeignKey): Plain {
   return {
     name: `${far.refTable}_by_${near.table}`,
     type: 'many_many',
@@ -89,11 +103,11 @@ function* junctions(keys: readonly ForeignKey[]): Generator<readonly [ForeignKey
 }
 
 // Two ways between the same tables would have one name: later ones say which column they go by.
-function named(relation: Omit<Relation, 'label'>, others: readonly Relation[]): Relation {
+function named(relation: Plain, others: readonly Relation[]): Relation {
   const isTaken = (candidate: string) => others.some((other) => other.name === candidate);
   let { name } = relation;
   const columns = relation.junction?.fields ?? relation.refFields;
   if (isTaken(name)) name = `${name}_by_${columns.join('_')}`;
   for (let n = 2; isTaken(name); n++) name = `${relation.name}_${n}`;
-  return { ...relation, name, label: labelOf(name) };
+  return { ...relation, ...unsaid, name, ownName: name, label: labelOf(name) };
 }

@@ -110,6 +110,41 @@ export interface Field extends ColumnFacts {
   readonly refField: string | null;
   readonly refOnUpdate: string | null;
   readonly refOnDelete: string | null;
+  /** What administrators said of it beside the database; absent: nothing. */
+  readonly extras?: FieldExtras;
+}
+
+/** A value that a field gets by itself when its record is created or changed. */
+export type AutomaticType =
+  | 'timestamp_on_create'
+  | 'timestamp_on_update'
+  | 'user_id'
+  | 'user_id_on_create'
+  | 'user_id_on_update';
+
+/** When a function of the database stands in place of a field. */
+export type FunctionUse = 'SELECT' | 'INSERT' | 'UPDATE' | 'FILTER';
+
+/** An expression that an administrator wrote; `{value}` in it is the value that is written. */
+export interface DatabaseFunction {
+  readonly use: readonly FunctionUse[];
+  readonly function: string;
+  readonly function_type: 'database';
+}
+
+/** What the system database says of a field. */
+export interface FieldExtras {
+  readonly alias: string | null;
+  readonly automatic: AutomaticType | null;
+  /** As callers gave it, by the name of the rule. */
+  readonly validation: Readonly<Record<string, unknown>> | null;
+  readonly functions: readonly DatabaseFunction[];
+  /** No column: computed by its function for SELECT, never written. */
+  readonly isVirtual: boolean;
+  /** Virtual, over the records of a group. */
+  readonly isAggregate: boolean;
+  /** What clients keep with the field for themselves. */
+  readonly clientInfo: unknown;
 }
 
 /** A relation of a table to another, named as in spec §5.9. */
@@ -128,6 +163,28 @@ export interface Relation {
   readonly fields: readonly string[];
   /** Fields of `refTable`; for many_many counterparts of `junction.refFields`. */
   readonly refFields: readonly string[];
+  /** What it is called unless `name` is an alias. */
+  readonly ownName: string;
+  readonly description: string | null;
+  /** Kept by us, without a foreign key; may lead to another service. */
+  readonly isVirtual: boolean;
+  /** The other service that `refTable` is a table of; null: this one. */
+  readonly refService: ForeignService | null;
+  /** The other service that the junction is a table of; null: this one. */
+  readonly junctionService: ForeignService | null;
+  /** Whether records come with it although nobody asked for it. */
+  readonly alwaysFetch: boolean;
+  /** Whether the fields of the one related record are answered among the record's own. */
+  readonly flatten: boolean;
+  /** Whether such fields are answered without the relation's name before theirs. */
+  readonly flattenDropPrefix: boolean;
+}
+
+/** A service that a virtual relation leads to. */
+export interface ForeignService {
+  readonly id: number;
+  /** Null while there is no such service. */
+  readonly name: string | null;
 }
 
 /** The table whose records join those of two others. */
@@ -145,11 +202,15 @@ export interface Junction {
 export interface Table {
   /** What callers say. */
   readonly name: string;
+  /** What it is called unless `name` is an alias. */
+  readonly ownName: string;
   /** Identifiers for SQL, outermost first. */
   readonly path: readonly string[];
   readonly label: string;
   readonly plural: string;
   readonly description: string | null;
+  /** The field whose value says to people which record it is. */
+  readonly nameField: string | null;
   readonly isView: boolean;
   /** Names of fields; empty when there is none. */
   readonly primaryKey: readonly string[];
