@@ -41,14 +41,17 @@ function ask(over: Partial<Operation> = {}): Operation {
 function house(
   handle: (operation: Operation, context: CallContext) => Promise<Result> | Result,
   plan?: ScriptPlan,
+  isPublic = false,
 ) {
   const ran: string[] = [];
   const seen: Observation[] = [];
   const location: Location = { component: 'thing', events: [{ name: 'echo.thing.get', drop: 1 }] };
+  const entrance: Location = { ...location, isPublic };
   const service: Service = {
     name: 'echo',
     type: 'echo',
-    locate: (path) => (path[0] === 'thing' ? location : undefined),
+    locate: ([first, second]) =>
+      first === 'thing' ? (second === undefined && isPublic ? entrance : location) : undefined,
     handle: (operation, _location, context) => {
       ran.push('handler');
       return handle(operation, context);
@@ -178,6 +181,26 @@ describe('the path', () => {
     const result = await built.dispatcher.dispatch(ask({ principal: anonymous }));
     expect(result.status).toBe(400);
     expect(ran).toEqual([]);
+  });
+
+  test('a service may ask what its caller may do at other paths, and no script hears of it', async () => {
+    const nobody = ask({ principal: anonymous });
+    const { dispatcher, ran } = house((_operation, context) => {
+      context.check(['thing', 'else'], 'DELETE');
+      expect(() => context.check(['_proc'], 'GET')).toThrow("Resource '_proc' not found for service 'echo'.");
+      return ok(1);
+    });
+    expect((await dispatcher.dispatch(ask())).status).toBe(200);
+    expect(ran).toEqual(['handler']);
+    const open = house(
+      (_operation, context) => {
+        context.check(['thing', 'else'], 'DELETE');
+        return ok(1);
+      },
+      undefined,
+      true,
+    );
+    expect((await open.dispatcher.dispatch(nobody)).status).toBe(400);
   });
 
   test('unknown services and resources are 404', async () => {

@@ -51,7 +51,7 @@ export class Dispatcher {
       this.#parts.access.check(operation, location);
       const plan = this.#plan(location);
       if (plan === 'none')
-        return await service.handle(operation, location, this.#context(operation, streams));
+        return await service.handle(operation, location, this.#context(service, operation, streams));
       return await this.#withScripts({ operation, service, location, plan, streams });
     } catch (thrown) {
       return this.#failed(operation, thrown);
@@ -71,7 +71,7 @@ export class Dispatcher {
       if (exchange.result === undefined) {
         const { request } = exchange;
         const asked = request === operation.request ? operation : { ...operation, request };
-        const context = this.#context(asked, plan.hasAfter ? undefined : streams);
+        const context = this.#context(service, asked, plan.hasAfter ? undefined : streams);
         const result = service.handle(asked, location, context);
         // An embedded database answers at once; waiting for it would cost a turn of the microtask queue.
         exchange.result = result instanceof Promise ? await result : result;
@@ -87,12 +87,18 @@ export class Dispatcher {
     return exchange.result;
   }
 
-  #context(operation: Operation, streams: StreamForm | undefined): CallContext {
+  #context(service: Service, operation: Operation, streams: StreamForm | undefined): CallContext {
     const { requestor: own, run: outer } = operation;
     return {
       streams,
       call: (call, requestor = own, run = outer) =>
         this.dispatch(innerOperation(operation, call, { requestor, run })),
+      check: (path, action) => {
+        const part: Operation = { ...operation, path, action };
+        const location = service.locate(path, action);
+        if (location === undefined) throw notFound(service, part);
+        this.#parts.access.check(part, location);
+      },
     };
   }
 

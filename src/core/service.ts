@@ -46,6 +46,11 @@ export interface CallContext {
    * given where it is a script that asks, which roles may treat otherwise; `run` is then its run.
    */
   call(call: InnerCall, requestor?: Requestor, run?: RunMark): Promise<Result>;
+  /**
+   * Refuses what the same principal may not do at another path of this service, as that path itself would:
+   * for parts of an operation that belong to other resources. No events fire there.
+   */
+  check(path: readonly string[], action: Action): void;
 }
 
 /** A configured source. */

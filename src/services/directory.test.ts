@@ -110,7 +110,10 @@ const record = (name: string, more: Partial<ServiceRecord> = {}): ServiceRecord 
   ...more,
 });
 
-const context: CallContext = { call: () => Promise.reject(new Error('no inner calls here')) };
+const context: CallContext = {
+  call: () => Promise.reject(new Error('no inner calls here')),
+  check: () => undefined,
+};
 
 function ask(service: Service, ...path: string[]): Promise<Result> | Result {
   const request = { parameters: {}, headers: {}, body: undefined };

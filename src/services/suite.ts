@@ -208,6 +208,7 @@ interface Ending {
 
 const noCalls: CallContext = {
   call: () => Promise.reject(new PlatformError('request.failed', 'The suite answers no inner calls.')),
+  check: () => undefined,
 };
 
 // As the path does it: no location is a 404, an error is its status.

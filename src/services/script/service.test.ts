@@ -56,6 +56,7 @@ function open(config: object = {}, handlers: PlannedHandlers = plannedHandlers()
       requestors.push(requestor);
       return said('called');
     },
+    check: () => undefined,
   };
   const ask = async (over: Partial<Operation> = {}, message: Partial<Message> = {}) => {
     const request = { parameters: {}, headers: {}, body: undefined, ...message };

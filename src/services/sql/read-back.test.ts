@@ -24,6 +24,7 @@ describe('related records of a write', () => {
       const asked = { ...operation('GET', table.name, {}), request: call.request };
       return readRecords(db.source, asked, { table, id: undefined, context });
     },
+    check: () => undefined,
   };
   const ask = async (action: 'POST' | 'PATCH' | 'DELETE', table: string, call: Call) => {
     const target = { table: db.source.table(table), id: call.id, context };

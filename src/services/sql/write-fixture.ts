@@ -65,7 +65,11 @@ export function openWriteFixture(sql: string, settings: Partial<SqlSettings> = {
   });
   const writer = new RecordWriter({ source });
   const write = async (action: Action, table: string, call: Call): Promise<Result> => {
-    const target = { table: source.table(table), id: call.id, context: { call: refuseCall } };
+    const target = {
+      table: source.table(table),
+      id: call.id,
+      context: { call: refuseCall, check: () => undefined },
+    };
     const asked = operation(action, table, call);
     if (action === 'GET') return readRecords(source, asked, target);
     return writer.write(asked, target);
