@@ -9,7 +9,7 @@ import { PlatformError } from './core/errors.ts';
 import { limits } from './core/limits.ts';
 import type { Observe } from './core/observe.ts';
 import type { Runner } from './core/runner.ts';
-import type { EventScriptRecord, Store } from './core/store.ts';
+import type { EventScriptRecord, New, ServiceRecord, Store } from './core/store.ts';
 import { Egress } from './egress/egress.ts';
 import { Authentication } from './http/authentication.ts';
 import { createHttpServer } from './http/server.ts';
@@ -33,6 +33,7 @@ import { Secrets } from './security/secrets.ts';
 import { Sessions } from './security/sessions.ts';
 import { LoginThrottle } from './security/throttle.ts';
 import { TokenAuthority } from './security/tokens.ts';
+import { apiDocsServiceRecord, apiDocsServiceType, createApiDocsService } from './services/api-docs/index.ts';
 import { Services } from './services/directory.ts';
 import { scriptServiceTypes, serviceTypes } from './services/index.ts';
 import {
@@ -147,10 +148,11 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
   const parts = { store, services, ...desks, observe };
   services.install(systemServiceType(createSystemService(parts)));
   services.install(userServiceType(createUserService(parts)));
+  services.install(apiDocsServiceType(createApiDocsService({ store, services })));
   const { adminEmail: email, adminPassword: password } = config;
   const made = await createFirstAdministrator({ store, passwords, email, password });
   if (made !== undefined) (options.announce ?? announceOnce)(made);
-  await createUserRecord(store);
+  for (const record of [userServiceRecord, apiDocsServiceRecord]) await createRecord(store, record);
   await createInitialServices(options.services ?? [], { store, services });
   const watch = new ConfigurationWatch({ store, services, scripts, authority, observe });
   await watch.start();
@@ -284,11 +286,11 @@ export function announceOnce({ email, password }: { email: string; password: str
 }
 
 // Another process that starts at the same time may make it first; then it is there, and that is all we want.
-async function createUserRecord(store: Store): Promise<void> {
-  const isThere = (await store.services.list()).some(({ name }) => name === userServiceRecord.name);
+async function createRecord(store: Store, record: New<ServiceRecord>): Promise<void> {
+  const isThere = (await store.services.list()).some(({ name }) => name === record.name);
   if (isThere) return;
   try {
-    await store.services.create(userServiceRecord, null);
+    await store.services.create(record, null);
   } catch (error) {
     if (!(error instanceof PlatformError) || error.kind !== 'config.conflict') throw error;
   }

@@ -60,19 +60,32 @@ export function refuse(operation: Operation, location: Location): never {
  */
 export const byRole: AccessPolicy = {
   check(operation, location) {
-    const { principal, action } = operation;
-    if (principal.isAdmin || location.isPublic === true) return;
-    if (location.isForUsers === true && principal.user !== undefined) return;
-    const { role } = principal;
-    if (role !== null && isInForce(principal)) {
-      const { verbs, filtered } = role.allowance(operation, location);
-      const bit = verbBits[action];
-      if ((filtered & bit) !== 0) throw filters(operation, location);
-      if ((verbs & bit) !== 0) return;
-    }
-    refuse(operation, location);
+    const decision = decide(operation, location);
+    if (decision === 'filtered') throw filters(operation, location);
+    if (decision === 'refused') refuse(operation, location);
   },
 };
+
+/** Who asks for what, as far as access is concerned. */
+export type Asking = Pick<Operation, 'principal' | 'service' | 'action' | 'requestor'>;
+
+/** Whether `byRole` lets an operation pass, without a reason where it does not. */
+export function isAllowed(asking: Asking, location: Location): boolean {
+  return decide(asking, location) === 'allowed';
+}
+
+function decide(asking: Asking, location: Location): 'allowed' | 'filtered' | 'refused' {
+  const { principal, action } = asking;
+  if (principal.isAdmin || location.isPublic === true) return 'allowed';
+  if (location.isForUsers === true && principal.user !== undefined) return 'allowed';
+  const { role } = principal;
+  if (role === null || !isInForce(principal)) return 'refused';
+  if (location.isForRoles === true) return 'allowed';
+  const { verbs, filtered } = role.allowance(asking, location);
+  const bit = verbBits[action];
+  if ((filtered & bit) !== 0) return 'filtered';
+  return (verbs & bit) !== 0 ? 'allowed' : 'refused';
+}
 
 // What was switched off refuses; a role that is merely missing is said so elsewhere.
 function isInForce({ role, app, failure }: Principal): boolean {

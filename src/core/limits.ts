@@ -119,6 +119,11 @@ export const limitTable = {
   ),
   answerCache: limit(1_000, 'answers per scripted service', 'the least used go first'),
   answerCacheChars: limit(8_388_608, 'characters per scripted service', 'the least used go first'),
+  documentCacheChars: limit(
+    33_554_432,
+    'characters',
+    'kept API descriptions; that of 1,000 tables has some 6 million, and the least used go first',
+  ),
   answerCacheDefaultSeconds: limit(300, 'seconds', 'kept answers whose service does not say how long'),
   answerCacheSeconds: limit(31_536_000, 'seconds', 'what lives longer than a year is no cached answer'),
   descriptionText: limit(10_000, 'characters', 'a description is a text that a person reads'),

@@ -27,11 +27,28 @@ export const documentField = 'service_doc_by_service_id';
 
 /** The paths of a document, in its order. Throws `request.invalid_record`, with the place, for a bad one. */
 export function definedPaths(document: ServiceDocument, service: DefinedService): readonly DefinedPath[] {
-  const root = asMap(parse(document), 'the document');
-  const paths = Object.entries(asMap(root.paths ?? {}, "'paths'"));
+  const paths = pathsOf(readDefinition(document));
   if (paths.length > limits.definitionPaths) {
     throw invalid(`has ${paths.length} paths; at most ${limits.definitionPaths} are accepted`);
   }
+  return pathsBelow(paths, service);
+}
+
+/** The content of a document. Throws `request.invalid_record` for one that can not be read. */
+export function readDefinition(document: ServiceDocument): Readonly<Record<string, unknown>> {
+  return asMap(parse(document), 'the document');
+}
+
+/** The paths of a document's content, as they are written. */
+export function pathsOf(root: Readonly<Record<string, unknown>>): [path: string, item: unknown][] {
+  return Object.entries(asMap(root.paths ?? {}, "'paths'"));
+}
+
+/** The same paths as seen from their service. */
+export function pathsBelow(
+  paths: readonly (readonly [path: string, item: unknown])[],
+  service: DefinedService,
+): readonly DefinedPath[] {
   const read = paths.map(([path, item]) => definedPath(path, item, service));
   const isPrefixed = read.some(({ segments }) => segments.length > 0) && read.every(beginsWith(service.name));
   return isPrefixed ? read.map((path) => ({ ...path, segments: path.segments.slice(1) })) : read;
@@ -99,7 +116,8 @@ function beginsWith(name: string): (path: DefinedPath) => boolean {
   return ({ segments }) => segments.length === 0 || segments[0]?.toLowerCase() === name.toLowerCase();
 }
 
-function fillIn(text: string, { name, label, description = '' }: DefinedService): string {
+/** A text with what it says of its service filled in. */
+export function fillIn(text: string, { name, label, description = '' }: DefinedService): string {
   return text.replace(/\{service\.(name|names|Name|label|description)\}/g, (_whole, key: string) => {
     if (key === 'name') return name;
     if (key === 'names') return plural(name);

@@ -1,10 +1,13 @@
 // A service in use: counts what is being done with it, so that a replaced one is closed only when nobody
 // needs it.
 // Invariant: after it is retired nothing new starts here; late operations go to the service that took its
-// place.
+// place. `_spec`, its description, is a path of every service and answered by the service `api_docs`.
 import { PlatformError } from '../core/errors.ts';
+import { eventName } from '../core/event.ts';
 import type { Action, Operation, Result } from '../core/operation.ts';
 import type { CallContext, Endpoint, Location, Service } from '../core/service.ts';
+
+const specPath = '_spec';
 
 /** Wraps a service; `successor` finds what stands under its name after it was retired, or throws. */
 export class OpenService implements Service {
@@ -12,6 +15,7 @@ export class OpenService implements Service {
   readonly type: string;
   readonly #service: Service;
   readonly #successor: () => Service;
+  readonly #spec: Location;
   #running = 0;
   #isRetired = false;
   #onIdle: (() => void) | undefined;
@@ -21,6 +25,12 @@ export class OpenService implements Service {
     this.type = service.type;
     this.#service = service;
     this.#successor = successor;
+    this.#spec = {
+      component: specPath,
+      events: [{ name: eventName(service.name, [specPath], 'GET'), drop: 1 }],
+      isForUsers: true,
+      isForRoles: true,
+    };
   }
 
   ready(path: readonly string[]): Promise<void> | undefined {
@@ -28,10 +38,12 @@ export class OpenService implements Service {
   }
 
   locate(path: readonly string[], action: Action): Location | undefined {
+    if (path[0] === specPath && path.length === 1 && action === 'GET') return this.#spec;
     return this.#service.locate(path, action);
   }
 
   handle(operation: Operation, location: Location, context: CallContext): Promise<Result> | Result {
+    if (location === this.#spec) return this.#describedBy(operation, context);
     if (this.#isRetired) return this.#pass(operation, context);
     this.#running++;
     let result: Promise<Result> | Result;
@@ -70,6 +82,10 @@ export class OpenService implements Service {
   #finished(): void {
     this.#running--;
     if (this.#running === 0) this.#onIdle?.();
+  }
+
+  #describedBy({ request, uri }: Operation, context: CallContext): Promise<Result> {
+    return context.call({ service: 'api_docs', path: [this.name], action: 'GET', request, uri });
   }
 
   async #pass(operation: Operation, context: CallContext): Promise<Result> {

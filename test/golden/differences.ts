@@ -75,6 +75,40 @@ export const differences: Readonly<Record<string, Difference>> = {
     reason: 'what is not there (mail) is not announced',
     ours: { body: '{{environment}}' },
   },
+  '123-api-docs-of-a-service': {
+    reason: 'OpenAPI 3.1 instead of 3.0, with a path and schemas for each table instead of one for all',
+    ours: {
+      body: {
+        openapi: '3.1.0',
+        info: { title: 'HR', version: '2.0' },
+        servers: [{ url: '/api/v2/hr' }],
+        tags: [{ name: 'hr' }],
+        security: [{ ApiKeyHeader: [] }],
+        paths: {
+          '/': { get: {} },
+          '/_schema': { get: {} },
+          '/_schema/{table_name}': { get: {} },
+          '/_schema/{table_name}/_field': { get: {} },
+          '/_schema/{table_name}/_related': { get: {} },
+          '/_schema/{table_name}/_field/{field_name}': { get: {} },
+          '/_schema/{table_name}/_related/{relationship_name}': { get: {} },
+          '/_table': { get: {} },
+          '/_table/departments': { get: {}, post: {}, put: {}, patch: {}, delete: {} },
+          '/_table/departments/{id}': { get: {}, put: {}, patch: {}, delete: {} },
+        },
+        components: {
+          securitySchemes: {
+            BasicAuth: { type: 'http', scheme: 'basic' },
+            BearerAuth: { type: 'http', scheme: 'bearer' },
+            ApiKeyQuery: { type: 'apiKey', in: 'query', name: 'api_key' },
+            ApiKeyHeader: { type: 'apiKey', in: 'header', name: 'X-DreamFactory-API-Key' },
+            SessionTokenHeader: { type: 'apiKey', in: 'header', name: 'X-DreamFactory-Session-Token' },
+          },
+          schemas: { Error: { type: 'object' }, departments: { type: 'object', properties: {} } },
+        },
+      },
+    },
+  },
   '170-pre-process-nodejs-throw-error-with-code': {
     reason: 'the status that a script gives to its error is honoured',
     ours: {
@@ -276,7 +310,6 @@ export const later: readonly { readonly pattern: RegExp; readonly brings: string
   { pattern: /^0(73)-/, brings: 'nested writes' },
   { pattern: /^(107|108|109|110)-/, brings: 'writing _schema' },
   { pattern: /^112-/, brings: 'the whole system API' },
-  { pattern: /^(010|123)-/, brings: 'OpenAPI' },
   { pattern: /^25[23]-/, brings: 'the queue' },
 ];
 

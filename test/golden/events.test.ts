@@ -8,7 +8,6 @@ const left: readonly { readonly pattern: RegExp; readonly reason: string }[] = [
     pattern: /_field|_related/,
     reason: 'fires the advertised names instead of {field} and the root of _schema',
   },
-  { pattern: /api_docs/, reason: 'API docs come later' },
   { pattern: /service\/8/, reason: 'the number of a service of the recording installation' },
 ];
 

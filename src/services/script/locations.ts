@@ -2,6 +2,7 @@
 // those it knows. Invariant: the most literal path of a definition counts, and access is granted on the path
 // as it was asked for.
 import { LRUCache } from 'lru-cache';
+import type { PathDetails } from '../../core/description.ts';
 import { eventName } from '../../core/event.ts';
 import { limits } from '../../core/limits.ts';
 import { type Action, actions } from '../../core/operation.ts';
@@ -12,6 +13,8 @@ import type { DefinedPath } from '../../openapi/definition.ts';
 export interface ScriptLocationsParts {
   readonly service: string;
   readonly paths: readonly DefinedPath[];
+  /** What descriptions show in the place of all paths; made when one is asked for. */
+  readonly details?: () => readonly PathDetails[];
 }
 
 /** Finds locations; those of paths that come often are found once. */
@@ -21,9 +24,11 @@ export class ScriptLocations {
   readonly #byLength = new Map<number, DefinedPath[]>();
   readonly #known = new LRUCache<string, Location>({ max: limits.scriptPaths });
   readonly #root: Readonly<Record<Action, Location>>;
+  readonly #details: () => readonly PathDetails[];
 
-  constructor({ service, paths }: ScriptLocationsParts) {
+  constructor({ service, paths, details = anyPath }: ScriptLocationsParts) {
     this.#service = service;
+    this.#details = details;
     this.#paths = paths;
     for (const path of [...paths].sort(literalFirst)) {
       const { length } = path.segments;
@@ -53,8 +58,10 @@ export class ScriptLocations {
       ({ segments, actions: defined }) => segments.length * defined.length > 0,
     );
     return [
-      { pattern: [], actions, summary },
-      ...below.map((path) => ({ pattern: path.segments, actions: path.actions, summary: path.summary })),
+      { pattern: [], actions, summary, details: this.#details },
+      ...below.map((path) => {
+        return { pattern: path.segments, actions: path.actions, summary: path.summary, details: nowhereElse };
+      }),
     ];
   }
 
@@ -80,6 +87,21 @@ export class ScriptLocations {
     const event = placeholders.length === 0 ? { name, drop: 0 } : { name, drop: 0, placeholders };
     return { component, events: [event] };
   }
+}
+
+const nowhereElse = () => [];
+
+// Without a definition nobody but the script knows its paths.
+function anyPath(): readonly PathDetails[] {
+  const told = actions.map((action) => [action, { summary: 'Ask the script' }]);
+  const below = {
+    summary: 'Ask the script for anything below',
+    description: 'The script decides what it is.',
+  };
+  return [
+    { pattern: [], actions: Object.fromEntries(told) },
+    { pattern: ['{path}'], actions: Object.fromEntries(actions.map((action) => [action, below])) },
+  ];
 }
 
 function isPlaceholder(segment: string): boolean {

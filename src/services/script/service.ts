@@ -7,6 +7,7 @@ import type { Action, Operation, ParameterValue, Result } from '../../core/opera
 import type { ScriptHandler } from '../../core/script.ts';
 import type { CallContext, Endpoint, Location, Service, ServiceSettings } from '../../core/service.ts';
 import { definedPaths } from '../../openapi/definition.ts';
+import { definedDetails } from '../../openapi/definition-details.ts';
 import { AnswerCache } from './answer-cache.ts';
 import { ScriptLocations } from './locations.ts';
 
@@ -23,6 +24,7 @@ export class ScriptService implements Service {
   readonly type: string;
   readonly #handler: ScriptHandler;
   readonly #locations: ScriptLocations;
+  readonly #endpoints: readonly Endpoint[];
   readonly #answersAccessList: boolean;
   readonly #cache: AnswerCache | undefined;
 
@@ -31,8 +33,16 @@ export class ScriptService implements Service {
     this.name = name;
     this.type = type;
     this.#handler = handler;
-    const paths = document === undefined ? [] : definedPaths(document, settings);
-    this.#locations = new ScriptLocations({ service: name, paths });
+    this.#locations = new ScriptLocations(
+      document === undefined
+        ? { service: name, paths: [] }
+        : {
+            service: name,
+            paths: definedPaths(document, settings),
+            details: () => definedDetails(document, settings),
+          },
+    );
+    this.#endpoints = this.#locations.endpoints();
     this.#answersAccessList = config.implements_access_list !== true;
     const seconds = Number(config.cache_ttl) || limits.answerCacheDefaultSeconds;
     this.#cache = config.cache_enabled === true ? new AnswerCache({ seconds }) : undefined;
@@ -53,7 +63,7 @@ export class ScriptService implements Service {
   }
 
   describe(): readonly Endpoint[] {
-    return this.#locations.endpoints();
+    return this.#endpoints;
   }
 
   async test(): Promise<void> {

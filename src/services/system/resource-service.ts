@@ -18,6 +18,7 @@ export class ResourceService implements Service {
   readonly name: string;
   readonly type: string;
   readonly #resources: readonly Resource[];
+  readonly #endpoints: readonly Endpoint[];
   readonly #locations = new Map<string, Location>();
   readonly #places = new Map<Location, Place>();
 
@@ -26,6 +27,8 @@ export class ResourceService implements Service {
     this.name = name;
     this.type = name;
     this.#resources = resources;
+    const root: Endpoint = { pattern: [], actions: ['GET'], summary: 'list of resources' };
+    this.#endpoints = [root, ...resources.flatMap((resource) => resource.endpoints)];
     for (const action of actions) this.#place([], action, { resource: undefined, allowed: ['GET'] });
     for (const resource of resources) {
       for (const { pattern, actions: allowed } of resource.endpoints) {
@@ -61,8 +64,7 @@ export class ResourceService implements Service {
   }
 
   describe(): readonly Endpoint[] {
-    const root: Endpoint = { pattern: [], actions: ['GET'], summary: 'list of resources' };
-    return [root, ...this.#resources.flatMap((resource) => resource.endpoints)];
+    return this.#endpoints;
   }
 
   #listResources(operation: Operation): Result {

@@ -44,7 +44,7 @@ export async function listServices(parts: ServiceListParts, operation: Operation
 const shape = {
   name: 'service',
   identifier: 'id',
-  fields: (['id', 'name', 'label', 'description', 'type'] as const).map((name) => ({
+  fields: (['id', 'name', 'label', 'description', 'type', 'spec_url'] as const).map((name) => ({
     name,
     type: name === 'id' ? ('integer' as const) : ('string' as const),
   })),
@@ -56,7 +56,7 @@ function isAsked(name: string, names: readonly string[] | undefined): boolean {
 }
 
 function serviceView({ id, name, label, description, type }: ServiceRecord) {
-  return { id, name, label, description, type };
+  return { id, name, label, description, type, spec_url: `/api/v2/${name}/_spec` };
 }
 
 function typeView({ name, label, group, description }: ServiceType) {

@@ -1,0 +1,104 @@
+// The parts of a document that have a name: each is written once, under `components`, and referred to from
+// wherever it is used. Invariant: only what is referred to is there, so nothing of a path that was left out
+// stays behind.
+import { Named, type Part, type PartKind, type PartMap } from '../core/description.ts';
+
+/** How parts are written. */
+export interface Writing {
+  /** Before every name, so that parts of several services do not meet: `hr.`. */
+  readonly prefix: string;
+  /** Without descriptions and examples. */
+  readonly isTerse: boolean;
+}
+
+interface Waiting {
+  readonly part: Named;
+  readonly place: string;
+  readonly writing: Writing;
+}
+
+type Json = Record<string, unknown>;
+
+// Values of a caller, not parts of the document.
+const values: ReadonlySet<string> = new Set(['example', 'examples', 'default', 'enum', 'const', 'value']);
+
+/** Collects the named parts of one document. */
+export class Components {
+  readonly #places = new Map<Named, string>();
+  readonly #written = new Map<PartKind, Json>();
+  readonly #waiting: Waiting[] = [];
+
+  /** JSON of a part; what it refers to is remembered. */
+  write(part: Part, writing: Writing): unknown {
+    if (part instanceof Named) return { $ref: this.#refer(part, writing) };
+    if (isList(part)) return part.map((item) => this.write(item, writing));
+    if (typeof part !== 'object' || part === null) return part;
+    return this.#writeMap(part, writing);
+  }
+
+  /** The remembered parts by kind; to be asked for last. */
+  finish(): Json {
+    // Not by recursion: tables refer to each other in chains as long as the schema has tables.
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      const { part, place, writing } = next;
+      this.#kind(part.kind)[place] = this.write(part.make(), termsOf(part.kind, writing));
+    }
+    return Object.fromEntries(this.#written);
+  }
+
+  #writeMap(map: PartMap, writing: Writing): Json {
+    const json: Json = {};
+    for (const [name, member] of Object.entries(map)) {
+      if (member === undefined) continue;
+      if (writing.isTerse && isProse(name, member)) continue;
+      json[name] = values.has(name) && !holdsParts(member) ? member : this.write(member, writing);
+    }
+    return json;
+  }
+
+  #refer(part: Named, writing: Writing): string {
+    let place = this.#places.get(part);
+    if (place === undefined) {
+      place = this.#free(part.kind, writing.prefix + part.name.replace(/[^\w.-]/g, '_'));
+      this.#places.set(part, place);
+      // Its place is taken now, in the order in which parts are met.
+      this.#kind(part.kind)[place] = undefined;
+      this.#waiting.push({ part, place, writing });
+    }
+    return `#/components/${part.kind}/${place}`;
+  }
+
+  #free(kind: PartKind, name: string): string {
+    const taken = this.#kind(kind);
+    if (!Object.hasOwn(taken, name)) return name;
+    for (let n = 2; ; n++) if (!Object.hasOwn(taken, `${name}_${n}`)) return `${name}_${n}`;
+  }
+
+  #kind(kind: PartKind): Json {
+    let parts = this.#written.get(kind);
+    if (parts === undefined) {
+      parts = {};
+      this.#written.set(kind, parts);
+    }
+    return parts;
+  }
+}
+
+// OpenAPI wants a description of every response, and they are few.
+function termsOf(kind: PartKind, writing: Writing): Writing {
+  return kind === 'responses' ? { ...writing, isTerse: false } : writing;
+}
+
+function isProse(name: string, member: Part): boolean {
+  if (name === 'description' || name === 'title') return typeof member === 'string';
+  return name === 'example' || name === 'examples';
+}
+
+// A field of a table may be called `default`, too: then it is a schema like any other.
+function holdsParts(member: Part): boolean {
+  return member instanceof Named || (typeof member === 'object' && member !== null && !isList(member));
+}
+
+function isList(part: Part): part is readonly Part[] {
+  return Array.isArray(part);
+}
