@@ -1,0 +1,9 @@
+// Every place of a request where a hostile text can stand.
+// Invariant: names are unique, so that a finding names its place.
+import { headers, keys, names } from './sql-name-positions.ts';
+import type { Position } from './sql-position.ts';
+import { filters, values } from './sql-value-positions.ts';
+import { writes } from './sql-write-positions.ts';
+
+/** Every position there is. */
+export const positions: readonly Position[] = [...values, ...filters, ...names, ...keys, headers, ...writes];
