@@ -122,6 +122,21 @@ export interface LookupRecord extends Stamps {
   readonly description: string | null;
 }
 
+/**
+ * What administrators say of a table, field or relation of a service beside its database; `revision` (one
+ * for each service) changes with every change of the database's schema that went through us.
+ */
+export interface SchemaOverlayRecord extends Stamps {
+  readonly id: number;
+  readonly serviceId: number;
+  /** The table's own name. */
+  readonly tableName: string;
+  readonly part: 'table' | 'field' | 'relation' | 'revision';
+  /** The own name of the field or relation; empty for the table itself. */
+  readonly name: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
 /** An open session: a token is good only while its row is here and not closed. */
 export interface SessionRecord {
   readonly id: string;
@@ -191,6 +206,7 @@ export interface Store {
   readonly apps: Repository<AppRecord, number>;
   readonly userRoles: DetailRepository<UserRoleRecord>;
   readonly lookups: DetailRepository<LookupRecord>;
+  readonly schemaOverlays: DetailRepository<SchemaOverlayRecord>;
   readonly runs: RunRepository;
   /** Grows with every change of configuration, by whichever process. */
   generation(): Promise<number>;

@@ -7,6 +7,7 @@ import type {
   LookupRecord,
   RoleAccessRecord,
   RoleRecord,
+  SchemaOverlayRecord,
   ServiceRecord,
   Store,
   UserRoleRecord,
@@ -19,6 +20,7 @@ import { readGeneration } from './generation.ts';
 import { migrate } from './migrations.ts';
 import { Records } from './records.ts';
 import { Runs } from './runs.ts';
+import { schemaOverlayKind } from './schema-overlay.ts';
 import { serviceKind } from './services.ts';
 import { Sessions } from './sessions.ts';
 import { type Handle, inTransaction, type TableRow } from './table.ts';
@@ -50,6 +52,7 @@ function storeOn(handle: Handle, dialect: StoreDialect): Store {
     apps: new Records<AppRecord, number>({ handle, dialect, kind: appKind }),
     userRoles: new Details<UserRoleRecord>({ handle, dialect, kind: userRoleKind }),
     lookups: new Details<LookupRecord>({ handle, dialect, kind: lookupKind }),
+    schemaOverlays: new Details<SchemaOverlayRecord>({ handle, dialect, kind: schemaOverlayKind }),
     runs: new Runs({ handle, dialect }),
     generation: () => readGeneration(handle),
     transaction: (work) => inTransaction(handle, (inside) => work(storeOn(inside, dialect))),

@@ -4,6 +4,7 @@ import { PlatformError } from '../core/errors.ts';
 import type { EventScriptRecord, New, ServiceRecord, Store, UserRecord } from '../core/store.ts';
 import { authoritySuite } from './authority-suite.ts';
 import { runs } from './run-suite.ts';
+import { schemaOverlays } from './schema-overlay-suite.ts';
 
 const iso = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
@@ -21,6 +22,7 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
     describe('sessions', () => sessions(() => store));
     describe('runs', () => runs(() => store));
     authoritySuite(() => store, ada);
+    describe('overlay of schemas', () => schemaOverlays(() => store));
     describe('generation', () => generation(() => store));
     describe('transaction', () => transaction(() => store));
   });

@@ -1,0 +1,25 @@
+// How the overlay of schemas is kept.
+import type { SchemaOverlayRecord } from '../core/store.ts';
+import type { DetailKind } from './details.ts';
+import { stampKinds } from './records.ts';
+import { integer, json, type Kind, text } from './table.ts';
+
+const part: Kind<SchemaOverlayRecord['part']> = {
+  read: (cell) => String(cell) as SchemaOverlayRecord['part'],
+  write: (value) => value,
+};
+
+/** How rows of the overlay are kept. */
+export const schemaOverlayKind: DetailKind<SchemaOverlayRecord> = {
+  table: 'schema_overlay',
+  noun: 'row of the overlay',
+  kinds: {
+    id: integer,
+    serviceId: integer,
+    tableName: text,
+    part,
+    name: text,
+    settings: json,
+    ...stampKinds,
+  },
+};
