@@ -4,20 +4,38 @@ import type { ServerResponse } from 'node:http';
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 
+/** How long a client may keep the server waiting. */
+export interface Patience {
+  /** At once. */
+  readonly waitMs: number;
+  /** For each slice that it took, on average. */
+  readonly sliceMs: number;
+}
+
+const usual: Patience = { waitMs: limits.streamWaitMs, sliceMs: limits.streamSliceMs };
+
 /**
  * Sends texts and ends the answer; false when the client went away first. Throws what the texts throw, and
- * `request.timeout` when the client does not take what it asked for.
+ * `request.timeout` when the client takes its answer too slowly.
  */
 export async function sendPortions(
   response: ServerResponse,
   portions: AsyncIterable<string>,
+  patience = usual,
 ): Promise<boolean> {
+  const { waitMs, sliceMs } = patience;
+  let leftMs = waitMs;
   for await (const text of portions) {
-    const bytes = Buffer.from(text);
-    for (let from = 0; from < bytes.length; from += limits.streamSliceBytes) {
+    for (let from = 0; from < text.length; ) {
+      const to = endOfSlice(text, from + limits.streamSliceChars);
       if (response.destroyed) return false;
-      const isFlowing = response.write(bytes.subarray(from, from + limits.streamSliceBytes));
-      if (!isFlowing && !(await isTaken(response))) return false;
+      // As text, which leaves no buffers behind that only the collector of garbage would free.
+      const isFlowing = response.write(from === 0 && to === text.length ? text : text.slice(from, to));
+      from = to;
+      if (isFlowing) continue;
+      const began = performance.now();
+      if (!(await isTaken(response, leftMs))) return false;
+      leftMs = Math.min(waitMs, leftMs + sliceMs - (performance.now() - began));
     }
   }
   if (response.destroyed) return false;
@@ -25,18 +43,23 @@ export async function sendPortions(
   return true;
 }
 
-// Each slice has a time limit, so that a client that trickles can not keep a connection of the database.
-function isTaken(response: ServerResponse): Promise<boolean> {
+// The two halves of a character beyond the first 65,536 stay together.
+function endOfSlice(text: string, end: number): number {
+  const last = text.charCodeAt(end - 1);
+  return last >= 0xd800 && last <= 0xdbff ? end + 1 : Math.min(end, text.length);
+}
+
+function isTaken(response: ServerResponse, waitMs: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const done = (work: () => void) => {
+    const done = (settle: () => void) => {
       clearTimeout(timer);
       response.off('drain', taken);
       response.off('close', gone);
-      work();
+      settle();
     };
     const taken = () => done(() => resolve(true));
     const gone = () => done(() => resolve(false));
-    const timer = setTimeout(() => done(() => reject(tooSlow())), limits.streamWaitMs);
+    const timer = setTimeout(() => done(() => reject(tooSlow())), waitMs);
     response.on('drain', taken);
     response.on('close', gone);
     // It may have gone between the write and now.
@@ -45,8 +68,5 @@ function isTaken(response: ServerResponse): Promise<boolean> {
 }
 
 function tooSlow(): PlatformError {
-  return new PlatformError(
-    'request.timeout',
-    `The client did not take ${limits.streamSliceBytes} bytes of its answer within ${limits.streamWaitMs} ms.`,
-  );
+  return new PlatformError('request.timeout', 'The client took its answer too slowly.');
 }

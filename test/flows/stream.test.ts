@@ -1,7 +1,11 @@
 // Answers too long for memory: complete, in every form, no faster than their reader, and never half an answer
 // that looks whole.
 
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { limits } from '../../src/core/limits.ts';
 import { readCsv } from '../../src/formats/csv.ts';
 import { readXml } from '../../src/formats/xml.ts';
 import { startTestServer, type TestServer } from '../server.ts';
@@ -18,7 +22,12 @@ const schema = `create table event (id integer primary key, name varchar(80) not
   create table few (id integer primary key, name varchar(80));
   insert into few values (1, 'a'), (2, null);
   create table part (id integer primary key, event_id integer references event (id));
-  insert into part select id, id from event where id <= 10;`;
+  insert into part select id, id from event where id <= 10;
+  create view breaking as select id, name, case when id = 9000 then abs(-9223372036854775808) end as x from event;
+  create view broken as select id, abs(-9223372036854775808) as x from event;
+  create table wide (id integer primary key, event_id integer references event (id), body text);
+  with recursive n(i) as (select 1 union all select i + 1 from n where i < 2100)
+  insert into wide select i, i, printf('%.*c', 16000, 'x') from n;`;
 
 let server: TestServer;
 
@@ -143,6 +152,136 @@ describe('the forms', () => {
     expect([answer.headers.get('content-disposition'), answer.text.slice(0, 18)]).toEqual([
       'attachment; filename="all.ndjson";',
       '{"id":1}\n{"id":2}\n',
+    ]);
+  });
+});
+
+/** Asks and hands back the answer before its body. */
+async function opened(
+  path: string,
+  options: { agent?: Agent; method?: string } = {},
+): Promise<IncomingMessage> {
+  const headers = { 'X-DreamFactory-Session-Token': server.token };
+  const asked = request(server.url + path, { headers, ...options });
+  asked.on('error', () => undefined);
+  asked.end();
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  return response;
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
+
+describe('the connection', () => {
+  test('serves the next request', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const sizes: number[] = [];
+    const ports = new Set<number | undefined>();
+    for (const path of [events, `${events}?limit=1`, `${events}?limit=3000`]) {
+      const response = await opened(path, { agent });
+      ports.add(response.socket.localPort);
+      sizes.push(JSON.parse(await textOf(response)).resource.length);
+    }
+    agent.destroy();
+    expect([sizes, ports.size]).toEqual([[count, 1, 3_000], 1]);
+  });
+
+  test('of HEAD carries no body', async () => {
+    const response = await opened(events, { method: 'HEAD' });
+    expect([response.statusCode, response.headers['content-type'], await textOf(response)]).toEqual([
+      200,
+      'application/json',
+      '',
+    ]);
+  });
+
+  test('of HTTP/1.0, which has no chunks, carries the whole answer with its length', async () => {
+    const socket = connect({ port: Number(new URL(server.url).port), host: '127.0.0.1' });
+    socket.write(`GET ${events} HTTP/1.0\r\nX-DreamFactory-Session-Token: ${server.token}\r\n\r\n`);
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk as Buffer);
+    const [head = '', body = ''] = Buffer.concat(chunks).toString().split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`Content-Length: ${Buffer.byteLength(body)}\\b`));
+    expect(JSON.parse(body).resource.length).toBe(count);
+  });
+
+  test('breaks when the database fails in the middle, and the log says so', async () => {
+    server.observations.length = 0;
+    const response = await opened('/api/v2/db/_table/breaking');
+    expect(response.statusCode).toBe(200);
+    await expect(textOf(response)).rejects.toThrow('aborted');
+    expect(server.observations).toMatchObject([
+      { kind: 'http.failed', path: '/api/v2/db/_table/breaking', error: { cause: { failure: 'other' } } },
+    ]);
+  });
+
+  test('carries the error when it fails at the start', async () => {
+    const { status, body } = await read('/api/v2/db/_table/broken');
+    expect([status, body.error.message]).toEqual([500, "The database of service 'db' could not do this."]);
+  });
+
+  test('that goes away ends the read, so that others find a connection of the database', async () => {
+    for (let i = 0; i < limits.streams * 2; i++) {
+      const response = await opened(`${events}?limit=${5_000 + i}`);
+      response.destroy();
+      await once(response, 'close');
+    }
+    expect((await read(events)).body.resource.length).toBe(count);
+    expect(server.observations.filter(({ kind }) => kind === 'http.failed').length).toBe(1);
+  });
+
+  test('is one of many at a time', async () => {
+    const paths = Array.from({ length: 12 }, (_each, index) => `${events}?fields=id&limit=${3_000 + index}`);
+    const answers = await Promise.all(paths.map((path) => read(path)));
+    expect(answers.map(({ body }) => body.resource.length)).toEqual(
+      paths.map((_path, index) => 3_000 + index),
+    );
+  });
+});
+
+describe('answers that are needed whole', () => {
+  test.each([
+    ['related records', `/api/v2/db/_table/wide?related=*`],
+    ['a form of text', `/api/v2/db/_table/wide?accept=text/plain`],
+  ])('are refused when they would be too large: %s', async (_what, path) => {
+    const { status, text } = await read(path);
+    expect([status, text]).toEqual([400, expect.stringMatching(/larger than 33554432 characters/)]);
+    expect((await read(`${path}&limit=1000`)).status).toBe(200);
+    expect((await read(`${path}&limit=2050&fields=id,event_id`)).status).toBe(200);
+  });
+
+  test('streamed ones may be larger', async () => {
+    expect((await read('/api/v2/db/_table/wide')).text.length).toBeGreaterThan(limits.answerChars);
+  });
+
+  test('related records come with long lists', async () => {
+    const { body } = await read(`/api/v2/db/_table/wide?fields=id&related=event_by_event_id&order=id`);
+    expect(body.resource.length).toBe(2_100);
+    expect(body.resource[2_099]).toMatchObject({ id: 2_100, event_by_event_id: { name: 'Person "2100"' } });
+  });
+
+  test('scripts after the service, and scripts that call it, get all of it', async () => {
+    const store = (name: string, content: string) =>
+      server.ask(`/api/v2/system/event_script/${name}`, {
+        method: 'POST',
+        body: { name, type: 'nodejs', is_active: true, allow_event_modification: true, content },
+      });
+    const after = 'const {resource} = event.response.content; event.response.content = {n: resource.length};';
+    expect((await store('db._table.event.get.post_process', after)).status).toBe(201);
+    expect((await read(events)).body).toEqual({ n: count });
+    await server.ask('/api/v2/system/event_script/db._table.event.get.post_process', { method: 'DELETE' });
+    expect((await read(events)).body.resource.length).toBe(count);
+    const before =
+      "const all = await platform.api.get('db/_table/odd?limit=3000');" +
+      'event.request.parameters = {limit: String(all.content.resource.length - 1)};';
+    expect((await store('db._table.event.get.pre_process', before)).status).toBe(201);
+    const answer = await read(events);
+    expect([answer.body.resource?.length, answer.headers.get('transfer-encoding')]).toEqual([
+      2_999,
+      'chunked',
     ]);
   });
 });
