@@ -4,14 +4,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { byRole } from '../../core/access.ts';
-import { Body } from '../../core/body.ts';
-import { Dispatcher } from '../../core/dispatch.ts';
-import { PlatformError } from '../../core/errors.ts';
-import { type Action, anonymous, type Operation, type Parameters } from '../../core/operation.ts';
+import type { Action, Parameters } from '../../core/operation.ts';
 import type { Exchange } from '../../core/script.ts';
-import { parseParameters } from '../../query/parameters.ts';
 import { sqlite } from './dialects/sqlite/index.ts';
+import { dispatcherOf, operationOf } from './path-fixture.ts';
 import type { SqlService } from './service.ts';
 
 /** What a call came to. */
@@ -82,7 +78,7 @@ export function openReadFixture({
     config: { database: file, ...config },
   }) as SqlService;
   const fired: string[] = [];
-  const dispatcher = dispatcherOf(service, fired, before);
+  const dispatcher = dispatcherOf([service], fired, before);
   const send = (action: Action, path: string, over: { parameters?: Parameters; body?: unknown } = {}) =>
     dispatcher.dispatch(operationOf(action, path, over));
   return {
@@ -100,60 +96,5 @@ export function openReadFixture({
       other.close();
       rmSync(folder, { recursive: true });
     },
-  };
-}
-
-function dispatcherOf(
-  service: SqlService,
-  fired: string[],
-  before: ((exchange: Exchange) => void) | undefined,
-): Dispatcher {
-  return new Dispatcher({
-    services: {
-      find: (name) => {
-        if (name === service.name) return service;
-        throw new PlatformError('service.not_found', `Could not find a service with the name '${name}'.`);
-      },
-      list: () => [service],
-    },
-    access: byRole,
-    scripts: {
-      generation: 1,
-      plan: (events) => ({
-        hasBefore: true,
-        hasAfter: false,
-        before: async (exchange) => {
-          fired.push(...events.map((event) => event.name));
-          before?.(exchange);
-        },
-        after: async () => undefined,
-      }),
-    },
-    observe: () => undefined,
-  });
-}
-
-function operationOf(
-  action: Action,
-  uri: string,
-  { parameters, body }: { parameters?: Parameters; body?: unknown },
-): Operation {
-  const [path = '', query = ''] = uri.split(/\?(.*)/s);
-  const [, , , service = '', ...segments] = path.split('/').map(decodeURIComponent);
-  return {
-    service,
-    path: segments,
-    action,
-    origin: 'http',
-    requestor: 'api',
-    principal: { ...anonymous, kind: 'user', isAdmin: true },
-    depth: 0,
-    request: {
-      parameters: parameters ?? parseParameters(query),
-      headers: {},
-      body: body === undefined ? undefined : Body.ofText(JSON.stringify(body), 'application/json'),
-    },
-    uri,
-    apiVersion: '2.0',
   };
 }
