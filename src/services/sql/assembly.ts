@@ -1,6 +1,7 @@
 // Tables as the service knows them, made of what introspection found. Same for every engine.
 // Invariant: what callers say (names) and what SQL says (columns, paths) are told apart here and nowhere else.
 import { labelOf, pluralOf } from './naming.ts';
+import { noOverlay, type ServiceOverlay, withOverlay } from './overlay.ts';
 import { type ForeignKey, relate } from './relations.ts';
 import {
   type Catalog,
@@ -12,14 +13,15 @@ import {
   type TableFacts,
 } from './schema.ts';
 
-/** The tables of a catalog, with their relations. */
-export function assemble(catalog: Catalog): readonly Table[] {
+/** The tables of a catalog, with their relations and what administrators say of them. */
+export function assemble(catalog: Catalog, overlay: ServiceOverlay = noOverlay): readonly Table[] {
   const foreignKeys = catalog.foreignKeys.map(keyOf);
   const relations = relate(foreignKeys);
-  return catalog.tables.map((facts) => {
+  const tables = catalog.tables.map((facts) => {
     const fields = fieldsOf(facts, foreignKeys);
     return tableOf(facts, fields, relations.get(facts.name) ?? new Map());
   });
+  return withOverlay(tables, overlay);
 }
 
 function keyOf(facts: ForeignKeyFacts): ForeignKey {

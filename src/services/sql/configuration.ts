@@ -32,6 +32,16 @@ export const commonConfig: readonly ConfigField[] = [
     default: false,
   },
   {
+    name: 'transaction_seconds',
+    label: 'Longest transaction',
+    type: 'integer',
+    description:
+      'Seconds after which a transaction of a script is rolled back, because others wait for it: ' +
+      `${limits.transactionWriterMs / 1_000} on SQLite, which has one writer, else ${limits.transactionMs / 1_000}.`,
+    required: false,
+    default: null,
+  },
+  {
     name: 'cache_enabled',
     label: 'Cache results',
     type: 'boolean',
@@ -49,8 +59,14 @@ export const commonConfig: readonly ConfigField[] = [
   },
 ];
 
-/** The common settings of a service. Throws `service.invalid_config` naming the setting. */
-export function sqlSettings({ id, name, config }: ServiceSettings): SqlSettings {
+/**
+ * The common settings of a service. Throws `service.invalid_config` naming the setting. `transactionMs`: unless
+ * the service sets it.
+ */
+export function sqlSettings(
+  { id, name, config }: ServiceSettings,
+  transactionMs: number = limits.transactionMs,
+): SqlSettings {
   const { max_records: maxRecords = limits.records } = config;
   if (typeof maxRecords !== 'number' || !Number.isSafeInteger(maxRecords) || maxRecords < 1) {
     throw new PlatformError(
@@ -64,5 +80,16 @@ export function sqlSettings({ id, name, config }: ServiceSettings): SqlSettings 
     maxRecords,
     allowUpsert: config.allow_upsert === true,
     strictFields: config.strict_fields === true,
+    transactionMs: longestTransaction(config.transaction_seconds) ?? transactionMs,
   };
+}
+
+function longestTransaction(seconds: unknown): number | undefined {
+  if (seconds === undefined || seconds === null) return undefined;
+  const ms = Number(seconds) * 1_000;
+  if (Number.isSafeInteger(ms) && ms >= 1_000 && ms <= limits.transactionMaxMs) return ms;
+  throw new PlatformError(
+    'service.invalid_config',
+    `Setting 'transaction_seconds' must be a whole number from 1 to ${limits.transactionMaxMs / 1_000}.`,
+  );
 }

@@ -15,6 +15,7 @@ import { RoutineDesk, routineKind } from './routine-desk.ts';
 import { routineName } from './routine-request.ts';
 import type { Table } from './schema.ts';
 import { EngineSource, type SqlSettings, unavailable } from './source.ts';
+import { type Inside, SqlTransactions } from './transaction.ts';
 import { RecordWriter } from './write.ts';
 
 /** What a SQL service is made of. */
@@ -30,6 +31,7 @@ export class SqlService implements Service {
   readonly type: string;
   readonly #source: EngineSource;
   readonly #writer: RecordWriter;
+  readonly #transactions: SqlTransactions;
   readonly #locations: Locations;
   readonly #routines: RoutineDesk;
   #described: { readonly tables: readonly Table[]; readonly endpoints: readonly Endpoint[] } | undefined;
@@ -39,6 +41,7 @@ export class SqlService implements Service {
     this.type = type;
     this.#source = new EngineSource({ settings, engine });
     this.#writer = new RecordWriter({ source: this.#source });
+    this.#transactions = new SqlTransactions({ source: this.#source });
     this.#routines = new RoutineDesk({ service: this.name, routines: engine.routines });
     this.#locations = new Locations({
       service: this.name,
@@ -47,12 +50,14 @@ export class SqlService implements Service {
     });
   }
 
-  ready([root, name]: readonly string[]): Promise<void> | undefined {
+  ready([root, name]: readonly string[], isInTransaction: boolean): Promise<void> | undefined {
     const kind = routineKind(root);
     if (kind !== undefined) {
-      return this.#routines.ready(kind, name === undefined ? undefined : routineName(name));
+      const isAny = isInTransaction || name === undefined;
+      return this.#routines.ready(kind, isAny ? undefined : routineName(name));
     }
-    return root === undefined || name === undefined ? this.#source.ready() : this.#source.lookAgain(name);
+    const isKnown = isInTransaction || root === undefined || name === undefined;
+    return isKnown ? this.#source.ready() : this.#source.lookAgain(name);
   }
 
   locate(path: readonly string[], action: Action): Location | undefined {
@@ -60,6 +65,11 @@ export class SqlService implements Service {
   }
 
   handle(operation: Operation, _location: Location, context: CallContext): Promise<Result> | Result {
+    if (operation.transaction !== undefined) return this.#handleInside(operation, context);
+    return this.#handleAlone(operation, context);
+  }
+
+  #handleAlone(operation: Operation, context: CallContext): Promise<Result> | Result {
     const otherwise = (error: unknown) => this.#afterFailure(error, operation, context);
     try {
       const result = this.#do(operation, context);
@@ -97,16 +107,31 @@ export class SqlService implements Service {
     await this.#source.close();
   }
 
-  #do(operation: Operation, context: CallContext): MaybePromise<Result> {
+  async #handleInside(operation: Operation, outer: CallContext): Promise<Result> {
+    try {
+      return await this.#transactions.join(operation, outer, (inside) =>
+        inside === undefined
+          ? this.#handleAlone(operation, outer)
+          : this.#do(operation, inside.context, inside),
+      );
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) throw error;
+      throw this.#explained(error);
+    }
+  }
+
+  #do(operation: Operation, context: CallContext, inside?: Inside): MaybePromise<Result> {
     const { path, action } = operation;
     const [root, name, id] = path;
     if (root === '_table' && name !== undefined) {
-      const table = this.#source.table(name);
-      if (action === 'GET') return readRecords(this.#source, operation, { table, id, context });
-      return this.#writer.write(operation, { table, id, context });
+      const source = inside?.source ?? this.#source;
+      const table = source.table(name);
+      if (action === 'GET') return readRecords(source, operation, { table, id, context });
+      const writer = inside === undefined ? this.#writer : this.#writer.inside(source);
+      return writer.write(operation, { table, id, context });
     }
     const kind = routineKind(root);
-    if (kind !== undefined && name !== undefined) return this.#routines.call(kind, operation, undefined);
+    if (kind !== undefined && name !== undefined) return this.#routines.call(kind, operation, inside?.session);
     if (action !== 'GET') throw this.#unsupported(operation);
     if (wantsRefresh(operation.request)) this.refresh();
     if (kind !== undefined) return this.#routines.list(kind, operation);
@@ -150,17 +175,18 @@ export class SqlService implements Service {
   // read.
   #afterFailure(error: unknown, operation: Operation, context: CallContext): MaybePromise<Result> {
     if (!(error instanceof DatabaseError)) throw error;
-    if (error.failure === 'busy' || error.failure === 'unavailable') throw unavailable(this.name, error);
-    if (error.failure === 'type') throw unfit(error);
-    if (operation.action !== 'GET') throw this.#notDone(error);
+    const explained = this.#explained(error);
+    if (explained.kind !== 'request.failed' || operation.action !== 'GET') throw explained;
     return whenDone(this.#source.refreshIfChanged(), (isChanged) => {
-      if (!isChanged) throw this.#notDone(error);
+      if (!isChanged) throw explained;
       this.#locations.clear();
       return whenDone(this.#source.ready(), () => this.#do(operation, context));
     });
   }
 
-  #notDone(cause: DatabaseError): PlatformError {
+  #explained(cause: DatabaseError): PlatformError {
+    if (cause.failure === 'busy' || cause.failure === 'unavailable') return unavailable(this.name, cause);
+    if (cause.failure === 'type') return unfit(cause);
     return new PlatformError('request.failed', `The database of service '${this.name}' could not do this.`, {
       cause,
     });

@@ -6,8 +6,9 @@ import { limits } from '../../core/limits.ts';
 import { type Database, DatabaseError, type MaybePromise, whenDone } from '../../database/connection.ts';
 import { assemble } from './assembly.ts';
 import type { Dialect, Engine } from './dialect.ts';
+import { noOverlay, type ServiceOverlay } from './overlay.ts';
 import { ReadPlans } from './plan.ts';
-import type { Table } from './schema.ts';
+import type { Catalog, Table } from './schema.ts';
 
 /** Settings common to all SQL service types. */
 export interface SqlSettings {
@@ -23,6 +24,8 @@ export interface SqlSettings {
   readonly allowUpsert: boolean;
   /** Whether unknown fields in written records are refused instead of ignored. */
   readonly strictFields: boolean;
+  /** How long a transaction of a script may stay open, in ms. */
+  readonly transactionMs: number;
 }
 
 /** What reading and writing work on. */
@@ -43,6 +46,8 @@ interface Schema {
   readonly tables: readonly Table[];
   readonly byName: ReadonlyMap<string, Table>;
   readonly version: unknown;
+  readonly catalog: Catalog;
+  readonly overlay: ServiceOverlay;
 }
 
 /** A source over one engine's database. */
@@ -55,12 +60,24 @@ export class EngineSource implements SqlSource {
   #loading: Promise<void> | undefined;
   #failure: PlatformError | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
+  #overlay = () => noOverlay;
 
   constructor({ settings, engine }: { readonly settings: SqlSettings; readonly engine: Engine }) {
     this.settings = settings;
     this.dialect = engine.dialect;
     this.plans = new ReadPlans(engine.dialect);
     this.#engine = engine;
+  }
+
+  /** Lays over the tables what administrators say of them, which may be another thing at any time. */
+  useOverlay(overlay: () => ServiceOverlay): void {
+    this.#overlay = overlay;
+    this.refresh();
+  }
+
+  /** What the database itself says of its tables. */
+  catalog(): Catalog {
+    return this.#loaded().catalog;
   }
 
   database(): Database {
@@ -73,6 +90,7 @@ export class EngineSource implements SqlSource {
 
   /** Reads the schema unless it is there; resolves also when that fails, which `tables` then says. */
   ready(): Promise<void> | undefined {
+    this.#followOverlay();
     if (this.#schema !== undefined) return undefined;
     this.#loading ??= this.#load()?.finally(() => (this.#loading = undefined));
     return this.#loading;
@@ -137,6 +155,15 @@ export class EngineSource implements SqlSource {
     return this.#engine.close();
   }
 
+  // Another revision means that the database was changed through us, perhaps by another process.
+  #followOverlay(): void {
+    const schema = this.#schema;
+    const overlay = this.#overlay();
+    if (schema === undefined || schema.overlay === overlay) return;
+    const isRevised = schema.overlay.revision !== overlay.revision;
+    this.#schema = isRevised ? undefined : schemaOf(schema, overlay);
+  }
+
   #known(name: string): Table | undefined {
     return this.#schema?.byName.get(name) ?? this.#schema?.byName.get(name.toLowerCase());
   }
@@ -159,7 +186,7 @@ export class EngineSource implements SqlSource {
       this.#failure = this.#explained(error);
     };
     try {
-      const schema = readSchema(this.#engine);
+      const schema = readSchema(this.#engine, this.#overlay());
       if (schema instanceof Promise) return schema.then(keep, explain);
       keep(schema);
     } catch (error) {
@@ -181,16 +208,21 @@ export class EngineSource implements SqlSource {
   }
 }
 
-function readSchema(engine: Engine): MaybePromise<Schema> {
+function readSchema(engine: Engine, overlay: ServiceOverlay): MaybePromise<Schema> {
   return whenDone(engine.schemaVersion(), (version) =>
-    whenDone(engine.introspect(), (catalog) => {
-      const tables = assemble(catalog).toSorted((a, b) => (a.name < b.name ? -1 : 1));
-      const byName = new Map<string, Table>();
-      for (const table of tables) byName.set(table.name.toLowerCase(), table);
-      for (const table of tables) byName.set(table.name, table);
-      return { tables, byName, version };
-    }),
+    whenDone(engine.introspect(), (catalog) => schemaOf({ version, catalog }, overlay)),
   );
+}
+
+function schemaOf(
+  { version, catalog }: Pick<Schema, 'version' | 'catalog'>,
+  overlay: ServiceOverlay,
+): Schema {
+  const tables = assemble(catalog, overlay).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const byName = new Map<string, Table>();
+  for (const table of tables) byName.set(table.name.toLowerCase(), table);
+  for (const table of tables) byName.set(table.name, table);
+  return { tables, byName, version, catalog, overlay };
 }
 
 function notReadYet(service: string): PlatformError {

@@ -62,7 +62,8 @@ function readingSuite(engine: EngineUnderTest): void {
       const path =
         '_table/departments?fields=dept_no&order=dept_no&limit=3' +
         '&related=dept_emp_by_dept_no,employees_by_dept_emp&dept_emp_by_dept_no.limit=2' +
-        '&dept_emp_by_dept_no.order=id desc&employees_by_dept_emp.limit=1&employees_by_dept_emp.fields=emp_no';
+        '&dept_emp_by_dept_no.order=id desc' +
+        '&employees_by_dept_emp.limit=1&employees_by_dept_emp.fields=emp_no';
       const { status, body } = await house().ask('GET', path);
       expect(status).toBe(200);
       for (const row of body.resource) {

@@ -91,13 +91,14 @@ export function typeTable(engine: EngineUnderTest): string {
       answered === undefined ? `\`${given}\`` : `\`${given}\` → \`${answered}\``,
     );
     const refusals = refused.map((each) => `\`${each}\``).join(', ');
-    return `| \`${declared}\` | \`${type}\` | ${cell(shown.join(', '))} | ${cell(refusals)} | ${cell(note)} |`;
+    const cells = [`\`${declared}\``, `\`${type}\``, shown.join(', '), refusals, note];
+    return `| ${cells.map(cell).join(' | ')} |`;
   });
   return [
     `# Column types of ${engine.name}`,
     '',
-    'Made by the conformance suite, which stores and reads every value below in a live database. `given → answered`',
-    'is written where the answer is another JSON text than what was sent.',
+    'Made by the conformance suite, which stores and reads every value below in a live database.',
+    '`given → answered` is written where the answer is another JSON text than what was sent.',
     '',
     '| column | `_schema` type | values | refused with a 400 | note |',
     '|---|---|---|---|---|',

@@ -44,14 +44,25 @@ interface Work {
   readonly rules: BatchRules;
 }
 
+/** What a writer works with; statements are compiled once for all that share them. */
+export interface RecordWriterParts {
+  readonly source: SqlSource;
+  readonly statements?: WriteStatements;
+}
+
 /** Writes the records of one source. */
 export class RecordWriter {
   readonly #source: SqlSource;
   readonly #statements: WriteStatements;
 
-  constructor({ source }: { readonly source: SqlSource }) {
+  constructor({ source, statements }: RecordWriterParts) {
     this.#source = source;
-    this.#statements = new WriteStatements(source.dialect);
+    this.#statements = statements ?? new WriteStatements(source.dialect);
+  }
+
+  /** The same writer inside a transaction, whose source is given. */
+  inside(source: SqlSource): RecordWriter {
+    return new RecordWriter({ source, statements: this.#statements });
   }
 
   /** Does a POST, PUT, PATCH or DELETE on a table. Throws `request.*` with the recorded messages. */

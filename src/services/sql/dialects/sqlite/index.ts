@@ -1,6 +1,7 @@
 // The service type `sqlite`: its settings and how a service is made of them.
 import { isAbsolute, resolve } from 'node:path';
 import { PlatformError } from '../../../../core/errors.ts';
+import { limits } from '../../../../core/limits.ts';
 import type { ConfigField, ServiceSettings, ServiceType } from '../../../../core/service.ts';
 import { commonConfig, sqlSettings } from '../../configuration.ts';
 import { SqlService } from '../../service.ts';
@@ -81,7 +82,7 @@ function create(given: ServiceSettings): SqlService {
   const path = database === ':memory:' || isAbsolute(database) ? database : resolve(database);
   return new SqlService({
     type: 'sqlite',
-    settings: sqlSettings(given),
+    settings: sqlSettings(given, limits.transactionWriterMs),
     engine: new SqliteEngine({
       path,
       create: mayCreate === true,
