@@ -14,6 +14,8 @@ export function whenDone<T, U>(value: MaybePromise<T>, next: (value: T) => Maybe
  */
 export interface Statement {
   readonly sql: string;
+  /** Fields whose values are bound, in order, so that a driver which refuses one by its number can name it. */
+  readonly names?: readonly string[];
 }
 
 /** A value that every driver can bind. Booleans and dates are turned into these by the dialect. */

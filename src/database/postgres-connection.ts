@@ -1,0 +1,243 @@
+// One connection to PostgreSQL: its prepared statements, and the commands of transactions that travel with
+// the next statement instead of making a round trip of their own.
+// Invariant: one statement at a time; a connection that broke says so and is never given back to a pool.
+import type { Client, ClientConfig } from 'pg';
+import { limits } from '../core/limits.ts';
+import { type Bindable, DatabaseError, type Row, type Statement, type WriteOutcome } from './connection.ts';
+import { isStale, translate } from './postgres-errors.ts';
+import { type Answer, type Prepared, Query } from './postgres-query.ts';
+
+/** How a connection is made. */
+export interface ConnectionOptions {
+  readonly client: ClientConfig;
+  /** Run once when the connection is made: the settings of its session. */
+  readonly setup: string;
+  /** Whether statements are kept prepared; not behind a pooler that hands out another connection each time. */
+  readonly isPreparing: boolean;
+  /** Counts how often some connection found its statements stale. */
+  readonly shared: { generation: number };
+  /** A connection that is not there by then will not come. */
+  readonly connectMs: number;
+  /** A statement that runs longer is given up together with its connection. */
+  readonly queryMs: number;
+}
+
+/** What is wanted of a statement. */
+interface Form {
+  /** The first column instead of rows. */
+  readonly isColumn: boolean;
+  readonly isOnce: boolean;
+}
+
+const asRows: Form = { isColumn: false, isOnce: false };
+const asColumn: Form = { isColumn: true, isOnce: false };
+const asRowsOnce: Form = { isColumn: false, isOnce: true };
+
+/** Opens one. Throws DatabaseError `unavailable`. */
+export async function connect(options: ConnectionOptions): Promise<PostgresConnection> {
+  // Loaded when first needed: who has no such database pays nothing for it.
+  const { default: pg } = await import('pg');
+  const client = new pg.Client(options.client);
+  const connection = new PostgresConnection(client, options);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    connection.destroy();
+  }, options.connectMs);
+  try {
+    await client.connect();
+    await client.query(options.setup);
+    return connection;
+  } catch (error) {
+    connection.destroy();
+    throw translate(isLate ? new Error('timeout expired', { cause: error }) : error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** An open connection. */
+export class PostgresConnection {
+  readonly #client: Client;
+  readonly #options: ConnectionOptions;
+  readonly #shared: { generation: number };
+  readonly #statements = new Map<Statement, Prepared>();
+  #ahead: Prepared[] = [];
+  #forgotten: string[] = [];
+  #named = 0;
+  #generation: number;
+  #isBroken = false;
+  #isBusy = false;
+  #since = performance.now();
+
+  /** Use `connect`. */
+  constructor(client: Client, options: ConnectionOptions) {
+    this.#client = client;
+    this.#options = options;
+    this.#shared = options.shared;
+    this.#generation = options.shared.generation;
+    // An event `error` that nobody listens to would end the process.
+    client.on('error', () => this.destroy());
+    client.on('end', () => {
+      this.#isBroken = true;
+    });
+  }
+
+  /** Whether it can not be used any more. */
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
+  /** For how long nothing was asked of it. */
+  get idleMs(): number {
+    return this.#isBusy ? 0 : performance.now() - this.#since;
+  }
+
+  async rows(statement: Statement, values: readonly Bindable[]): Promise<Row[]> {
+    return (await this.#ask(statement, values, asRows)).rows as Row[];
+  }
+
+  /** Rows of a statement that is used once. */
+  async rowsOnce(statement: Statement, values: readonly Bindable[]): Promise<Row[]> {
+    return (await this.#ask(statement, values, asRowsOnce)).rows as Row[];
+  }
+
+  async column(statement: Statement, values: readonly Bindable[]): Promise<unknown[]> {
+    return (await this.#ask(statement, values, asColumn)).rows as unknown[];
+  }
+
+  async run(statement: Statement, values: readonly Bindable[]): Promise<WriteOutcome> {
+    const { tag } = await this.#ask(statement, values, asColumn);
+    return { changes: Number(/ (\d+)$/.exec(tag)?.[1] ?? 0), lastId: undefined };
+  }
+
+  /** Sends a command and answers what was done. */
+  async command(statement: Statement): Promise<string> {
+    return (await this.#ask(statement, [], asColumn)).tag;
+  }
+
+  /** Has a command done ahead of the next statement. */
+  later(statement: Statement): void {
+    this.#ahead.push(this.#prepare(statement));
+  }
+
+  /** Forgets the commands that wait when this is the first of them; says whether that is so. */
+  takeBack(first: Statement): boolean {
+    if (this.#ahead[0]?.statement !== first) return false;
+    this.#ahead = [];
+    return true;
+  }
+
+  /** Ends it in good order. */
+  async end(): Promise<void> {
+    this.#isBroken = true;
+    await this.#client.end().catch(() => undefined);
+  }
+
+  /** Ends it at once; a statement under way fails. */
+  destroy(): void {
+    this.#isBroken = true;
+    const { connection } = this.#client as unknown as { connection: { stream: { destroy(): void } } };
+    connection.stream.destroy();
+  }
+
+  /** Ends it when its statement runs for too long, as on a server that hangs. */
+  destroyIfStuck(): void {
+    if (this.#isBusy && performance.now() - this.#since > this.#options.queryMs) this.destroy();
+  }
+
+  async #ask(statement: Statement, values: readonly Bindable[], form: Form): Promise<Answer> {
+    if (this.#isBroken) throw broken();
+    const isAlone = this.#ahead.length === 0 && this.#isOutside();
+    try {
+      return await this.#send(statement, values, form);
+    } catch (error) {
+      const failure = translate(error, statement.names);
+      if (!isStale(failure)) throw failure;
+      this.#shared.generation++;
+      if (!isAlone) throw failure;
+    }
+    try {
+      return await this.#send(statement, values, form);
+    } catch (error) {
+      throw translate(error, statement.names);
+    }
+  }
+
+  #send(statement: Statement, values: readonly Bindable[], form: Form): Promise<Answer> {
+    this.#forgetStale();
+    const prepared = form.isOnce ? unnamed(statement) : this.#prepare(statement);
+    const [ahead, forgotten] = [this.#ahead, this.#forgotten];
+    this.#ahead = [];
+    this.#forgotten = [];
+    this.#isBusy = true;
+    this.#since = performance.now();
+    return new Promise<Answer>((resolve, reject) => {
+      const onDone = (answer: Answer) => {
+        this.#rest();
+        resolve(answer);
+      };
+      const onError = (error: unknown) => {
+        this.#rest();
+        for (const each of [...ahead, prepared]) if (!each.isParsed) this.#forget(each.statement);
+        reject(error);
+      };
+      const { isColumn } = form;
+      const query = { ahead, prepared, values, isColumn, forgotten, onDone, onError };
+      this.#client.query(new Query(query) as unknown as { submit: () => void });
+    });
+  }
+
+  #rest(): void {
+    this.#isBusy = false;
+    this.#since = performance.now();
+  }
+
+  #isOutside(): boolean {
+    const { getTransactionStatus } = this.#client as unknown as { getTransactionStatus(): string | null };
+    return getTransactionStatus.call(this.#client) === 'I';
+  }
+
+  #prepare(statement: Statement): Prepared {
+    if (!this.#options.isPreparing) return unnamed(statement);
+    let prepared = this.#statements.get(statement);
+    if (prepared === undefined) {
+      if (this.#statements.size >= limits.preparedStatements) this.#forgetOldest();
+      const name = `tenon_${++this.#named}`;
+      prepared = { statement, name, isParsed: false, columns: undefined };
+      this.#statements.set(statement, prepared);
+    }
+    return prepared;
+  }
+
+  // The one that was prepared first: those that are used often come back under a new name.
+  #forgetOldest(): void {
+    for (const statement of this.#statements.keys()) {
+      this.#forget(statement);
+      return;
+    }
+  }
+
+  // Another connection learned that the schema changed: what is prepared here is stale, too.
+  #forgetStale(): void {
+    if (this.#generation === this.#shared.generation || this.#ahead.length > 0 || !this.#isOutside()) return;
+    this.#generation = this.#shared.generation;
+    for (const statement of [...this.#statements.keys()]) this.#forget(statement);
+  }
+
+  // Under a new name next time, because a refused statement may or may not be there.
+  #forget(statement: Statement): void {
+    const prepared = this.#statements.get(statement);
+    if (prepared === undefined) return;
+    this.#statements.delete(statement);
+    this.#forgotten.push(prepared.name);
+  }
+}
+
+function unnamed(statement: Statement): Prepared {
+  return { statement, name: '', isParsed: false, columns: undefined };
+}
+
+function broken(): DatabaseError {
+  return new DatabaseError('unavailable', undefined, new Error('The connection is closed'));
+}
