@@ -7,6 +7,8 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { generator } from './load.ts';
 import { type Effort, measure, type Sample, type Scenario } from './scenario.ts';
+import { measureDatabases, measureGrowth } from './scenarios/databases.ts';
+import { measureStreams } from './scenarios/databases-stream.ts';
 import { house } from './scenarios/house.ts';
 import { languages } from './scenarios/languages.ts';
 import { measureRunners } from './scenarios/runners.ts';
@@ -30,8 +32,17 @@ const effort: Effort = {
   connections: Number(values.connections),
 };
 
+/** Questions that are no comparison of requests per second. */
+const others: Readonly<Record<string, () => Promise<unknown>>> = {
+  start: () => measureStart(effort.rounds * 2),
+  runners: () => measureRunners(effort.rounds),
+  databases: () => measureDatabases(effort),
+  'databases-growth': () => measureGrowth(effort),
+  'databases-stream': () => measureStreams(effort.rounds),
+};
+
 if (values.help) {
-  const names = [...scenarios.map((scenario) => scenario.name), 'start', 'runners'].join(', ');
+  const names = [...scenarios.map((scenario) => scenario.name), ...Object.keys(others)].join(', ');
   console.log(`npm run bench [-- name …] [--rounds 5] [--seconds 3] [--connections 32]\nnames: ${names}`);
 } else {
   await main();
@@ -40,7 +51,7 @@ if (values.help) {
 async function main(): Promise<void> {
   const wanted = (name: string) => positionals.length === 0 || positionals.includes(name);
   const unknown = positionals.filter(
-    (name) => name !== 'start' && name !== 'runners' && !scenarios.some((scenario) => scenario.name === name),
+    (name) => !Object.hasOwn(others, name) && !scenarios.some((scenario) => scenario.name === name),
   );
   if (unknown.length > 0) throw new Error(`No scenario is called ${unknown.join(', ')}; see --help.`);
   const reports: unknown[] = [];
@@ -48,8 +59,7 @@ async function main(): Promise<void> {
     console.log(`\n${scenario.name}: ${scenario.question}`);
     reports.push(report(scenario, await measure(scenario, effort)));
   }
-  if (wanted('start')) reports.push(await measureStart(effort.rounds * 2));
-  if (wanted('runners')) reports.push(await measureRunners(effort.rounds));
+  for (const [name, answer] of Object.entries(others)) if (wanted(name)) reports.push(await answer());
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`;
   const command = `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim();
