@@ -37,6 +37,8 @@ export interface Grammar {
   mark(field: Field): RawBuilder<unknown>;
   /** The mark of a value that a field is set to. */
   setMark(field: Field): RawBuilder<unknown>;
+  /** What is selected for a field that the driver would not read faithfully; absent: the column itself. */
+  read?(field: Field): RawBuilder<unknown> | undefined;
   /** An INSERT of one row; without fields, of defaults only. */
   insert(shape: InsertShape): RawBuilder<unknown>;
   /** How an insert tells a key that the database made: by the driver's `lastId`, or as a row. */

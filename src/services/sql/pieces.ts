@@ -1,6 +1,7 @@
 // Pieces of SQL that all dialects share. Invariant: `sql.id` quotes each name as a whole; the builder's own
 // methods would read dots and ` as ` in it.
 import { type RawBuilder, sql } from 'kysely';
+import type { Grammar } from './dialect.ts';
 import type { Field } from './schema.ts';
 
 /** Columns as they are. */
@@ -8,9 +9,9 @@ export function columns(fields: readonly Field[]): RawBuilder<unknown> {
   return sql.join(fields.map((field) => sql.id(field.column)));
 }
 
-/** Columns under the names of their fields. */
-export function selected(fields: readonly Field[]): RawBuilder<unknown> {
-  return sql.join(fields.map(selectedAs));
+/** Columns as the engine reads them, under the names of their fields. */
+export function selected(fields: readonly Field[], grammar: Grammar): RawBuilder<unknown> {
+  return sql.join(fields.map((field) => selectedAs(field, grammar.read?.(field))));
 }
 
 /** So many marks for values. */
@@ -18,6 +19,7 @@ export function marks(count: number): RawBuilder<unknown> {
   return sql.join(new Array<number>(count).fill(0).map(() => sql`${0}`));
 }
 
-function selectedAs({ column, name }: Field): RawBuilder<unknown> {
+function selectedAs({ column, name }: Field, reading: RawBuilder<unknown> | undefined): RawBuilder<unknown> {
+  if (reading !== undefined) return sql`${reading} AS ${sql.id(name)}`;
   return column === name ? sql.id(column) : sql`${sql.id(column)} AS ${sql.id(name)}`;
 }

@@ -120,7 +120,7 @@ export class ReadPlans {
       const matching = sql`FROM ${sql.id(...table.path)} WHERE ${isWanted}`;
       return {
         json: record && this.#compile(sql`SELECT ${record} ${matching}`),
-        rows: this.#compile(sql`SELECT ${selected(fields)} ${matching}`),
+        rows: this.#compile(sql`SELECT ${selected(fields, this.#dialect.grammar)} ${matching}`),
       };
     });
   }
@@ -133,7 +133,7 @@ export class ReadPlans {
   // for rows beyond the page; so where rows have to be sorted they are cut to the page first.
   #compileList(shape: ListShape): ListPlan {
     const record = this.#dialect.jsonRecord(shape.fields);
-    const rows = this.#compile(this.#page(shape, selected(shape.fields)));
+    const rows = this.#compile(this.#page(shape, selected(shape.fields, this.#dialect.grammar)));
     if (record === undefined) return { json: undefined, counted: undefined, texts: undefined, rows };
     const isSorted = comesInOrder(shape);
     const inner = isSorted ? sql`${record} AS ${sql.id(recordName)}` : columns(shape.fields);
