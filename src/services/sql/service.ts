@@ -5,6 +5,7 @@ import { PlatformError } from '../../core/errors.ts';
 import type { Action, Operation, Result } from '../../core/operation.ts';
 import type { CallContext, Endpoint, Location, Service } from '../../core/service.ts';
 import { DatabaseError, type MaybePromise, whenDone } from '../../database/connection.ts';
+import { withFault } from './connection-fault.ts';
 import { describeEndpoints } from './describe.ts';
 import { describeRoutines } from './describe-routines.ts';
 import type { Engine } from './dialect.ts';
@@ -94,7 +95,11 @@ export class SqlService implements Service {
   async test(): Promise<void> {
     this.refresh();
     await this.#source.ready();
-    this.#source.tables();
+    try {
+      this.#source.tables();
+    } catch (error) {
+      throw withFault(this.name, error);
+    }
   }
 
   refresh(): void {
