@@ -40,9 +40,16 @@ test('the bundle knows its version, and finds everything it needs to run a scrip
   expect(existsSync(env.TENON_HOME)).toBe(false);
 });
 
+test('the API reference is in it, with its viewer and the licences of what that contains', () => {
+  expect(readdirSync(join(dist, 'docs-page')).sort()).toEqual([
+    ...['index.html', 'page.css', 'page.js', 'rapidoc-min.js', 'rapidoc-min.js.LICENSE.txt'],
+    'rapidoc-min.js.gz',
+  ]);
+});
+
 test('the licences of what is inside are told', () => {
   const notices = readFileSync(join(dist, 'THIRD-PARTY.txt'), 'utf8');
-  for (const name of ['fastify', 'jose', 'kysely', 'commander', 'pino']) {
+  for (const name of ['fastify', 'jose', 'kysely', 'commander', 'pino', 'rapidoc']) {
     expect(notices).toMatch(new RegExp(`^---- ${name} \\d+\\.\\d+\\.\\d+ \\(MIT\\)\\n\\n`, 'm'));
   }
   expect(notices).not.toMatch(/---- (?:typescript|better-sqlite3|vitest) /);

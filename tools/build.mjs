@@ -3,7 +3,7 @@
 // Invariant: what package.json calls dependencies stays outside the bundle, and only that; the notices of all
 // that is inside are beside it.
 import { cpSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -58,12 +58,18 @@ const results = await Promise.all([
 for (const file of globSync('src/runners/**/*.{py,php,pl}', { cwd: root })) {
   cpSync(join(root, file), join(folder, relative('src', file)));
 }
+// The API reference: our page, and the viewer as its package has it.
+cpSync(join(root, 'src/http/docs-page'), join(folder, 'docs-page'), { recursive: true });
+const viewer = 'node_modules/rapidoc/dist/rapidoc-min.js';
+for (const file of [viewer, `${viewer}.gz`, `${viewer}.LICENSE.txt`]) {
+  cpSync(join(root, file), join(folder, 'docs-page', basename(file)));
+}
 const outputs = results.flatMap(({ metafile }) => Object.values(metafile.outputs));
 const asked = new Set(outputs.flatMap(({ imports }) => imports.map(({ path }) => path)));
 const unused = external.filter((name) => !asked.has(name));
 if (unused.length > 0) throw new Error(`package.json: no dependency of the bundle: ${unused.join(', ')}`);
 const inputs = results.flatMap(({ metafile }) => Object.keys(metafile.inputs));
-writeFileSync(join(folder, 'THIRD-PARTY.txt'), noticesOf(inputs));
+writeFileSync(join(folder, 'THIRD-PARTY.txt'), noticesOf([...inputs, viewer]));
 
 /** The licences of the packages that the files come from. @param {readonly string[]} files */
 function noticesOf(files) {

@@ -112,6 +112,7 @@ async function checkServer(path, node, home) {
     const script = join(path, 'examples/transform-employees.ts');
     run(node, [cli, 'script', 'push', script], { env: names });
     const token = await logIn(url, email, password);
+    await checkReference(url);
     const headers = { 'x-dreamfactory-session-token': token };
     const response = await fetch(`${url}/api/v2/hr/_table/employees?limit=1`, { headers });
     const { resource } = /** @type {{ resource: Record<string, unknown>[] }} */ (await response.json());
@@ -121,6 +122,14 @@ async function checkServer(path, node, home) {
     server.kill('SIGINT');
   }
   check((await ended) === 0 && said.endsWith('Stopped.\n'), `the server ended badly: ${said}`);
+}
+
+/** The API reference and all that it loads is served from the package. @param {string} url */
+async function checkReference(url) {
+  const page = await (await fetch(`${url}/docs`)).text();
+  const loaded = [...page.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path = '']) => path);
+  check(loaded.length === 3, `the API reference loads ${loaded.join()}`);
+  for (const path of loaded) check((await fetch(url + path)).status === 200, `${path} is missing`);
 }
 
 /** @param {string} url @param {string} email @param {string} password */

@@ -11,6 +11,7 @@ import type { Operation, Result } from '../core/operation.ts';
 import { ApiDoor } from './api-door.ts';
 import type { Authentication } from './authentication.ts';
 import { Cors } from './cors.ts';
+import { addDocsPages } from './docs.ts';
 import { frameworkFailure, refuseConnection } from './failures.ts';
 import { RequestReader } from './request.ts';
 import { type Rendered, renderError, renderPage } from './response.ts';
@@ -134,11 +135,16 @@ function addPages(app: FastifyInstance, { status }: HttpServerOptions): void {
     respond(reply, renderPage(isHealthy ? 200 : 503, page));
   });
   app.get('/', (_request, reply) => {
-    respond(reply, renderPage(200, { name: 'Tenon', links: { status: '/status', api: '/api/v2' } }));
+    respond(
+      reply,
+      renderPage(200, { name: 'Tenon', links: { status: '/status', api: '/api/v2', docs: '/docs' } }),
+    );
   });
+  addDocsPages(app);
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1).join('').slice(0, 200);
-    const message = `There is nothing at '${path}'. The API is at /api/v2, the health at /status.`;
+    const places = 'The API is at /api/v2, its reference at /docs, the health at /status.';
+    const message = `There is nothing at '${path}'. ${places}`;
     respond(reply, renderError(new PlatformError('request.not_found', message)));
   });
   app.setErrorHandler((error, _request, reply) => respond(reply, renderError(frameworkFailure(error))));

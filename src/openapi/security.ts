@@ -25,7 +25,5 @@ export const requirements = [
   { SessionTokenHeader: [] },
   { ApiKeyHeader: [], SessionTokenHeader: [] },
   { BearerAuth: [] },
-  { ApiKeyHeader: [], BearerAuth: [] },
   { BasicAuth: [] },
-  { ApiKeyQuery: [] },
 ] as const;

@@ -6,7 +6,8 @@ const text: PartMap = { type: 'string' };
 const integer: PartMap = { type: 'integer', format: 'int64' };
 const moment = (what: string, example: string): PartMap => ({
   type: 'string',
-  description: `${what}, such as ${example}.`,
+  description: `${what}.`,
+  examples: [example],
 });
 
 const types: Readonly<Record<FieldType, PartMap>> = {
