@@ -1,8 +1,10 @@
 // A sample of the corpus against each live engine; all of it runs by `npm run soak -- sql-injection`.
 import { describe, expect, test } from 'vitest';
-import { attackEngine } from './sql-injection.ts';
+import { attackEngine, attackWorld } from './sql-injection.ts';
 import { sqlPayloads } from './sql-payloads.ts';
 import { positions } from './sql-positions.ts';
+import { type Asked, startWorld } from './sql-world.ts';
+import type { Reply } from './wire.ts';
 
 test('the corpus is large, and the same in every run', () => {
   for (const engine of ['sqlite', 'postgres', 'mysql', 'mssql'] as const) {
@@ -12,6 +14,25 @@ test('the corpus is large, and the same in every run', () => {
     expect(sqlPayloads(engine)).toEqual(payloads);
   }
   expect(new Set(positions.map(({ name }) => name)).size).toBe(positions.length);
+});
+
+test('a service that puts filters into its SQL is found out, though it hides what fails', async () => {
+  const texts = sqlPayloads('sqlite').filter((text) => /^['"\\]*( or |')/.test(text) && text.length < 100);
+  const world = await startWorld('sqlite', texts);
+  const careless = async (asked: Asked): Promise<Reply> => {
+    const reply = await world.ask(asked);
+    const { filter, fields, order, limit } = asked.query ?? {};
+    if (filter === undefined || reply.status !== 200) return reply;
+    const sql = `select ${fields} from word where ${filter} order by ${order} limit ${limit}`;
+    const answered = (resource: unknown) => ({ ...reply, text: JSON.stringify({ resource }) });
+    return world.query(sql).then(answered, () => reply);
+  };
+  try {
+    const report = await attackWorld({ ...world, ask: careless }, { texts, portion: { start: 0, step: 1 } });
+    expect(report.findings.join('\n')).toMatch(/records [\d,]+ instead of/);
+  } finally {
+    await world.close();
+  }
 });
 
 /** A prime, so that the steps through the pairs meet every position equally often. */

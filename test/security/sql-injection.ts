@@ -46,14 +46,22 @@ export async function attackEngine(engine: LiveEngine, portion: Portion): Promis
   const texts = sqlPayloads(engine);
   const world = await startWorld(engine, texts);
   try {
-    const before = await world.snapshot();
-    const run = new InjectionRun(world);
-    await run.attackAll(pairs(texts, portion));
-    if ((await world.snapshot()) !== before) run.findings.push('the tables are not what they were');
-    return { engine, payloads: texts.length, positions: positions.length, ...run.counted() };
+    return await attackWorld(world, { texts, portion });
   } finally {
     await world.close();
   }
+}
+
+/** Attacks a service that runs. */
+export async function attackWorld(
+  world: World,
+  { texts, portion }: { readonly texts: readonly string[]; readonly portion: Portion },
+): Promise<InjectionReport> {
+  const before = await world.snapshot();
+  const run = new InjectionRun(world);
+  await run.attackAll(pairs(texts, portion));
+  if ((await world.snapshot()) !== before) run.findings.push('the tables are not what they were');
+  return { engine: world.engine, payloads: texts.length, positions: positions.length, ...run.counted() };
 }
 
 type Pair = readonly [text: string, position: Position];

@@ -2,8 +2,17 @@
 // Invariant: names are unique, so that a finding names its place.
 import { headers, keys, names } from './sql-name-positions.ts';
 import type { Position } from './sql-position.ts';
+import { routines } from './sql-routine-positions.ts';
 import { filters, values } from './sql-value-positions.ts';
 import { writes } from './sql-write-positions.ts';
 
 /** Every position there is. */
-export const positions: readonly Position[] = [...values, ...filters, ...names, ...keys, headers, ...writes];
+export const positions: readonly Position[] = [
+  ...values,
+  ...filters,
+  ...names,
+  ...keys,
+  headers,
+  ...routines,
+  ...writes,
+];

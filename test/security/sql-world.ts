@@ -79,13 +79,26 @@ function tables(engine: LiveEngine): readonly string[] {
   ];
 }
 
+/** Routines that give back what they are given. */
+const routines: Readonly<Record<LiveEngine, readonly string[]>> = {
+  sqlite: [],
+  postgres: [
+    'create function echo(t text) returns text language sql immutable as $$ select t $$',
+    'create procedure repeat_it(t text, out u text) language sql as $$ select t $$',
+  ],
+  mysql: [
+    'create function echo(t longtext) returns longtext deterministic return t',
+    'create procedure repeat_it(in t longtext, out u longtext) set u = t',
+  ],
+};
+
 /** Starts everything; each text gets a row in `word`, and in `code` where it can be a key. */
 export async function startWorld(engine: LiveEngine, texts: readonly string[]): Promise<World> {
   const server = await startTestServer(canaryEnvironment);
   const reference = await references[engine](server);
   const query = (sql: string, values: readonly (string | number)[] = []) => reference.query(sql, values);
   const canStore = (text: string) => engine !== 'postgres' || !text.includes('\0');
-  for (const statement of tables(engine)) await query(statement);
+  for (const statement of [...tables(engine), ...routines[engine]]) await query(statement);
   await fill(query, texts.filter(canStore));
   const body = {
     resource: [
