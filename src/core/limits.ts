@@ -65,6 +65,16 @@ export const limitTable = {
     'query shapes differ by client; the least used goes first',
   ),
   likePatternBytes: limit(50_000, 'bytes', 'SQLite refuses longer patterns of LIKE'),
+  nestedDepth: limit(
+    5,
+    'levels',
+    'records that bring related ones; deeper trees are clearer in several calls',
+  ),
+  nestedRecords: limit(
+    10_000,
+    'records per request',
+    'related ones that come with the written; each is some statements inside one transaction',
+  ),
   relatedRecords: limit(
     100_000,
     'records per relation and request',
@@ -75,6 +85,11 @@ export const limitTable = {
     'ms',
     'how long an unknown table is unknown before the schema of a server is looked at again',
   ),
+  picklist: limit(1_000, 'values of a picklist', 'people choose from it'),
+  patternChars: limit(1_000, 'characters', 'a longer pattern of a field is no rule that people read'),
+  patternSteps: limit(2_000, 'steps of a pattern', 'each is looked at once for every character of a value'),
+  patternTextChars: limit(2_000, 'characters', 'values that a pattern is compared with; some milliseconds'),
+  schemaTables: limit(100, 'tables per request', 'one request changes them together, in one transaction'),
   decimalDigits: limit(1_000, 'characters', 'the longest decimal that PostgreSQL keeps has as many'),
   streamPortion: limit(1_000, 'rows', 'rows of a streamed answer that are in memory at a time'),
   streamPortionChars: limit(
@@ -134,6 +149,7 @@ export const limitTable = {
     'ms',
     'a statement on a database server runs no longer, unless query_timeout is set',
   ),
+  statementMaxMs: limit(3_600_000, 'ms', 'the most that query_timeout and connect_timeout may be'),
   statementReplyMs: limit(
     2_000,
     'ms',

@@ -307,7 +307,6 @@ export const differences: Readonly<Record<string, Difference>> = {
 
 /** By pattern on the id: what brings it. */
 export const later: readonly { readonly pattern: RegExp; readonly brings: string }[] = [
-  { pattern: /^0(73)-/, brings: 'nested writes' },
   { pattern: /^(107|108|109|110)-/, brings: 'writing _schema' },
   { pattern: /^112-/, brings: 'the whole system API' },
   { pattern: /^25[23]-/, brings: 'the queue' },

@@ -14,7 +14,7 @@ export interface RefusedWrite {
 
 /** Whether only the one record was refused, so that the rest of a batch can go on. */
 export function concernsRecord(thrown: unknown): boolean {
-  if (thrown instanceof PlatformError) return thrown.status < 500;
+  if (thrown instanceof PlatformError) return thrown.status < 500 && !thrown.kind.startsWith('access.');
   return thrown instanceof DatabaseError && rowFailures.has(thrown.failure);
 }
 

@@ -76,11 +76,8 @@ function givenFields({ source, table, record }: RowInput): Map<Field, unknown> {
 }
 
 function refuseUnknown({ source, table, name }: { source: SqlSource; table: Table; name: string }): void {
-  if (table.relations.has(name)) {
-    throw invalid(
-      `'${name}' is a relation of table '${table.name}', not a field: write its records to their own table.`,
-    );
-  }
+  // Related records are written by themselves (nested.ts).
+  if (table.relations.has(name)) return;
   if (source.settings.strictFields) {
     throw invalid(`Field '${name}' does not exist in table '${table.name}'.`);
   }

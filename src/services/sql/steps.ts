@@ -31,14 +31,15 @@ export interface Change {
 export class RowSteps {
   readonly #source: SqlSource;
   readonly #statements: WriteStatements;
-  readonly #table: Table;
-  readonly #keys: readonly Field[];
+  readonly table: Table;
+  /** The fields that identify records. */
+  readonly keys: readonly Field[];
 
   constructor(options: StepsOptions) {
     this.#source = options.source;
     this.#statements = options.statements;
-    this.#table = options.table;
-    this.#keys = options.keys;
+    this.table = options.table;
+    this.keys = options.keys;
   }
 
   /**
@@ -48,7 +49,7 @@ export class RowSteps {
   get insertsAlone(): boolean {
     const { grammar } = this.#source.dialect;
     if (grammar.returnsAlone) return true;
-    return this.#keys.every((key) => this.#isLastId(key) || (key.default === null && !key.isGenerated));
+    return this.keys.every((key) => this.#isLastId(key) || (key.default === null && !key.isGenerated));
   }
 
   /** Inserts a record. */
@@ -61,56 +62,72 @@ export class RowSteps {
    */
   change(session: Session, key: KeyValues, { record, row, upsert }: Change): MaybePromise<KeyValues> {
     this.#refuseOtherKey(record, key);
-    const statement = this.#statements.update(this.#table, row.fields, this.#keys);
+    const statement = this.#statements.update(this.table, row.fields, this.keys);
     return whenDone(session.run(statement, [...row.values, ...key]), ({ changes }) => {
       if (changes > 0) return key;
       if (upsert) return this.#insert(session, this.#keyedRow(record, key));
-      throw this.#notFound(key);
+      throw this.notFound(key);
     });
   }
 
   /** Deletes the record of a key. */
   remove(session: Session, key: KeyValues): MaybePromise<KeyValues> {
-    const statement = this.#statements.remove(this.#table, this.#keys);
+    const statement = this.#statements.remove(this.table, this.keys);
     return whenDone(session.run(statement, key), ({ changes }) => {
-      if (changes === 0) throw this.#notFound(key);
+      if (changes === 0) throw this.notFound(key);
       return key;
     });
   }
 
   /** The key of a record that names it itself. */
   keyOf(record: unknown): KeyValues {
-    return readKey(this.#input(record), this.#keys);
+    return readKey(this.#input(record), this.keys);
   }
 
   /** The key that an identifier is: one value, or a list or record of them for keys of several fields. */
   keyOfId(id: unknown): KeyValues {
-    const values = Array.isArray(id) ? id : isRecord(id) ? this.#keys.map(({ name }) => id[name]) : [id];
-    const key = bindKey(this.#source.dialect, this.#keys, values);
+    const values = Array.isArray(id) ? id : isRecord(id) ? this.keys.map(({ name }) => id[name]) : [id];
+    const key = bindKey(this.#source.dialect, this.keys, values);
     if (key === undefined) throw notFound(textOf(id));
     return key;
   }
 
   /** The changes that a record asks for, without its key. */
   changes(record: unknown): RowValues {
-    return readChanges(this.#input(record), this.#keys);
+    return readChanges(this.#input(record), this.keys);
   }
 
-  #notFound(key: KeyValues): PlatformError {
+  /** Sets fields of the record of a key, whatever they are. */
+  set(
+    session: Session,
+    key: KeyValues,
+    values: readonly (readonly [Field, Bindable])[],
+  ): MaybePromise<KeyValues> {
+    const fields = values.map(([field]) => field);
+    const statement = this.#statements.update(this.table, fields, this.keys);
+    const bound = values.map(([, value]) => value);
+    return whenDone(session.run(statement, [...bound, ...key]), ({ changes }) => {
+      if (changes === 0) throw this.notFound(key);
+      return key;
+    });
+  }
+
+  /** The refusal of a key that no record has. */
+  notFound(key: KeyValues): PlatformError {
     const { dialect } = this.#source;
-    return notFound(this.#keys.map((field, index) => String(dialect.decode(field, key[index]))).join());
+    return notFound(this.keys.map((field, index) => String(dialect.decode(field, key[index]))).join());
   }
 
   #insert(session: Session, row: RowValues): MaybePromise<KeyValues> {
-    const missing = this.#keys.filter((key) => !row.fields.includes(key));
+    const missing = this.keys.filter((key) => !row.fields.includes(key));
     const [generated] = missing;
     if (generated === undefined || (missing.length === 1 && this.#isLastId(generated))) {
-      const statement = this.#statements.insert(this.#table, row.fields, []);
+      const statement = this.#statements.insert(this.table, row.fields, []);
       return whenDone(session.run(statement, row.values), ({ lastId }) =>
         this.#keyOfRow(row, () => lastId ?? null),
       );
     }
-    const statement = this.#statements.insert(this.#table, row.fields, missing);
+    const statement = this.#statements.insert(this.table, row.fields, missing);
     return whenDone(session.rows(statement, row.values), ([made]) =>
       this.#keyOfRow(row, (key) => (made?.[key.column] ?? null) as Bindable),
     );
@@ -121,26 +138,26 @@ export class RowSteps {
   }
 
   #keyOfRow(row: RowValues, generated: (key: Field) => Bindable): KeyValues {
-    return this.#keys.map((key) => {
+    return this.keys.map((key) => {
       const index = row.fields.indexOf(key);
       return index < 0 ? generated(key) : (row.values[index] ?? null);
     });
   }
 
   #keyedRow(record: unknown, key: KeyValues): RowValues {
-    const decoded = this.#keys.map((field, index) => [
+    const decoded = this.keys.map((field, index) => [
       field.name,
       this.#source.dialect.decode(field, key[index]),
     ]);
-    const isKey = (name: string) => this.#keys.some((field) => field === this.#table.field(name));
+    const isKey = (name: string) => this.keys.some((field) => field === this.table.field(name));
     const others = Object.entries(record as object).filter(([name]) => !isKey(name));
     return readNewRow(this.#input(Object.fromEntries([...decoded, ...others])));
   }
 
   #refuseOtherKey(record: unknown, key: KeyValues): void {
     for (const [name, value] of Object.entries(record as object)) {
-      const field = this.#table.field(name);
-      const index = field === undefined ? -1 : this.#keys.indexOf(field);
+      const field = this.table.field(name);
+      const index = field === undefined ? -1 : this.keys.indexOf(field);
       if (field === undefined || index < 0 || isSame(this.#source.dialect.encode(field, value), key[index]))
         continue;
       throw new PlatformError(
@@ -151,7 +168,7 @@ export class RowSteps {
   }
 
   #input(record: unknown) {
-    return { source: this.#source, table: this.#table, record };
+    return { source: this.#source, table: this.table, record };
   }
 }
 

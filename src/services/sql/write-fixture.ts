@@ -13,6 +13,7 @@ import {
   type Parameters,
   type Result,
 } from '../../core/operation.ts';
+import type { CallContext } from '../../core/service.ts';
 import { SqliteEngine } from './dialects/sqlite/engine.ts';
 import { readRecords } from './read.ts';
 import { EngineSource, type SqlSettings } from './source.ts';
@@ -61,14 +62,21 @@ export function openWriteFixture(sql: string, settings: Partial<SqlSettings> = {
   other.exec(sql);
   const source = new EngineSource({
     engine: new SqliteEngine({ path }),
-    settings: { service: 'hr', maxRecords: 1_000, allowUpsert: false, strictFields: false, ...settings },
+    settings: {
+      service: 'hr',
+      maxRecords: 1_000,
+      allowUpsert: false,
+      strictFields: false,
+      transactionMs: 2_000,
+      ...settings,
+    },
   });
   const writer = new RecordWriter({ source });
   const write = async (action: Action, table: string, call: Call): Promise<Result> => {
     const target = {
       table: source.table(table),
       id: call.id,
-      context: { call: refuseCall, check: () => undefined },
+      context: contextOf(source),
     };
     const asked = operation(action, table, call);
     if (action === 'GET') return readRecords(source, asked, target);
@@ -96,8 +104,18 @@ export function openWriteFixture(sql: string, settings: Partial<SqlSettings> = {
   };
 }
 
-function refuseCall(): Promise<never> {
-  return Promise.reject(new Error('A write makes no calls.'));
+// A write asks for nothing but related records, once it is done.
+function contextOf(source: EngineSource): CallContext {
+  const context: CallContext = {
+    call: async ({ path, action, request }) => {
+      if (action !== 'GET') throw new Error('A write makes no calls.');
+      const table = source.table(path[1] ?? '');
+      const asked = { ...operation('GET', table.name, {}), request };
+      return readRecords(source, asked, { table, id: undefined, context });
+    },
+    check: () => undefined,
+  };
+  return context;
 }
 
 /** The operation that a call is. */

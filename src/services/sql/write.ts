@@ -7,8 +7,11 @@ import type { Action, Operation, Result } from '../../core/operation.ts';
 import type { MaybePromise, Session, Transaction } from '../../database/connection.ts';
 import { type BatchOutcome, type BatchRules, batchError, hasFailed, runBatch, type Step } from './batch.ts';
 import type { SqlRecord } from './fetch.ts';
+import { NestedWriter } from './nested.ts';
+import { bringsRelated } from './nested-record.ts';
 import { ReadBack } from './read-back.ts';
 import { refusedWrite } from './refusals.ts';
+import type { RowValues } from './row.ts';
 import type { SqlSource } from './source.ts';
 import { WriteStatements } from './statements.ts';
 import { type KeyValues, RowSteps } from './steps.ts';
@@ -42,6 +45,8 @@ interface Work {
   readonly steps: RowSteps;
   readonly readBack: ReadBack;
   readonly rules: BatchRules;
+  /** Set when records bring related ones. */
+  readonly nested: NestedWriter | undefined;
 }
 
 /** What a writer works with; statements are compiled once for all that share them. */
@@ -71,7 +76,14 @@ export class RecordWriter {
     const { table, keys, selection } = request;
     const steps = new RowSteps({ source: this.#source, statements: this.#statements, table, keys });
     const readBack = new ReadBack({ source: this.#source, request });
-    const work: Work = { request, steps, readBack, rules: this.#rules(request) };
+    const nested = this.#nested(request);
+    const work: Work = {
+      request,
+      steps,
+      readBack,
+      rules: this.#rules(request, nested !== undefined),
+      nested,
+    };
     if (selection.kind === 'all') return this.#removeAll(work);
     if (selection.kind !== 'filter' && this.#standsAlone(work, selection))
       return this.#alone(work, selection);
@@ -79,8 +91,8 @@ export class RecordWriter {
   }
 
   // One statement is its own transaction: nothing to begin, nothing to wait for.
-  #standsAlone({ request, steps, readBack }: Work, selection: Keyed): boolean {
-    if (readBack.isWanted || sizeOf(selection) !== 1) return false;
+  #standsAlone({ request, steps, readBack, nested }: Work, selection: Keyed): boolean {
+    if (readBack.isWanted || nested !== undefined || sizeOf(selection) !== 1) return false;
     const { action } = request.operation;
     if (action === 'POST') return steps.insertsAlone;
     return action !== 'PUT' || !this.#source.settings.allowUpsert;
@@ -155,16 +167,37 @@ export class RecordWriter {
     if (selection.kind === 'records') {
       return selection.records.map((record) =>
         action === 'POST'
-          ? (session) => steps.create(session, record)
-          : (session) =>
-              steps.change(session, steps.keyOf(record), { record, row: steps.changes(record), upsert }),
+          ? this.#creation(work, record)
+          : this.#change(work, { key: () => steps.keyOf(record), record, upsert }),
       );
     }
+    // One record for all of them is read once.
     const { record } = selection;
-    const row = steps.changes(record);
-    return keysOf(steps, selection).map(
-      (key) => (session) => steps.change(session, key(), { record, row, upsert }),
-    );
+    const row = work.nested === undefined ? steps.changes(record) : undefined;
+    return keysOf(steps, selection).map((key) => this.#change(work, { key, record, row, upsert }));
+  }
+
+  #creation({ steps, nested }: Work, record: unknown): Step<KeyValues> {
+    if (nested === undefined || !bringsRelated(steps.table, record)) {
+      return (session) => steps.create(session, record);
+    }
+    return (session) => nested.create(session, record, steps);
+  }
+
+  #change({ steps, nested }: Work, { key, record, row, upsert }: Changed): Step<KeyValues> {
+    if (nested === undefined || !bringsRelated(steps.table, record)) {
+      return (session) => steps.change(session, key(), { record, row: row ?? steps.changes(record), upsert });
+    }
+    return (session) => nested.change(session, record, { steps, key: key(), upsert });
+  }
+
+  #nested({ selection, table, context, parameters }: WriteRequest): NestedWriter | undefined {
+    const records =
+      'records' in selection ? selection.records : 'record' in selection ? [selection.record] : [];
+    if (!records.some((record) => bringsRelated(table, record))) return undefined;
+    const source = this.#source;
+    const allowsDelete = parameters.flag('allow_related_delete');
+    return new NestedWriter({ source, statements: this.#statements, context, allowsDelete });
   }
 
   // Rows are deleted one statement for all; numbers once given are not given again.
@@ -177,16 +210,25 @@ export class RecordWriter {
     return { status: 200, headers: {}, body: Body.ofValue({ success: true }) };
   }
 
-  #rules({ table, operation, onFailure }: WriteRequest): BatchRules {
+  #rules({ table, operation, onFailure }: WriteRequest, isNested: boolean): BatchRules {
     const isDelete = operation.action === 'DELETE';
     const { settings } = this.#source;
-    const inSavepoints = this.#source.dialect.grammar.breaksTransactions;
+    // A refused record takes what it brought with it.
+    const inSavepoints = isNested || this.#source.dialect.grammar.breaksTransactions;
     return {
       onFailure,
       inSavepoints,
       refuse: (thrown) => refusedWrite(thrown, { settings, table, isDelete }),
     };
   }
+}
+
+/** A record to change; a key that can not be read refuses its own record only. */
+interface Changed {
+  readonly key: () => KeyValues;
+  readonly record: unknown;
+  readonly row?: RowValues | undefined;
+  readonly upsert: boolean;
 }
 
 function sizeOf(selection: Keyed): number {

@@ -1,0 +1,49 @@
+// Where among nested records a refusal arose: callers read `phone_by_contact_id[1].number`.
+// Invariant: a refusal is given its place once, by the innermost record; failures of the database itself and
+// refusals of access pass as they are.
+import { PlatformError } from '../../core/errors.ts';
+import { concernsRecord, refusedWrite } from './refusals.ts';
+import type { Table } from './schema.ts';
+import type { SqlSettings } from './source.ts';
+
+/** Puts places into refusals of one request. */
+export class NestedErrors {
+  readonly #settings: SqlSettings;
+  readonly #placed = new WeakSet<PlatformError>();
+
+  constructor(settings: SqlSettings) {
+    this.#settings = settings;
+  }
+
+  /** Does work for the record at a place. */
+  async at<T>(place: string, table: Table, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (thrown) {
+      throw this.#explained(thrown, place, table);
+    }
+  }
+
+  #explained(thrown: unknown, place: string, table: Table): unknown {
+    const refusal = refusedWrite(thrown, { settings: this.#settings, table, isDelete: false });
+    if (!(refusal instanceof PlatformError) || !concernsRecord(refusal)) return refusal;
+    if (this.#placed.has(refusal)) return refusal;
+    const { kind, message, status, code, context, cause } = refusal;
+    const placed = new PlatformError(kind, placedMessage(message, place, table), {
+      status,
+      code,
+      context,
+      cause,
+    });
+    this.#placed.add(placed);
+    return placed;
+  }
+}
+
+// The field that a message is about gets the place before its name; other messages begin with the place.
+function placedMessage(message: string, place: string, table: Table): string {
+  if (message.includes(`'${place}`)) return message;
+  const name = /^(?:Required field|Field) '(.+?)' /.exec(message)?.[1];
+  if (name === undefined || table.field(name) === undefined) return `In '${place}': ${message}`;
+  return message.replace(`'${name}'`, () => `'${place}.${name}'`);
+}
