@@ -44,7 +44,7 @@ export class Dispatcher {
     try {
       if (operation.depth > limits.callDepth) throw recursion(operation);
       const service = this.#parts.services.find(operation.service);
-      const waiting = service.ready?.(operation.path);
+      const waiting = service.ready?.(operation.path, operation.transaction !== undefined);
       if (waiting !== undefined) await waiting;
       const location = service.locate(operation.path, operation.action);
       if (location === undefined) throw notFound(service, operation);
@@ -161,6 +161,7 @@ function innerOperation(outer: Operation, call: InnerCall, asking: Asking): Oper
     uri: call.uri,
     apiVersion: outer.apiVersion,
     run,
+    transaction: call.transaction ?? outer.transaction,
   };
 }
 

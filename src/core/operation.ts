@@ -5,6 +5,7 @@ import type { Body } from './body.ts';
 import type { PlatformError } from './errors.ts';
 import type { RecordStream } from './record-stream.ts';
 import type { Role } from './role.ts';
+import type { TransactionScope } from './transaction.ts';
 
 /** What is done to a resource, in the field's own words. */
 export type Action = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -141,6 +142,8 @@ export interface Operation {
   readonly remoteAddress?: string;
   /** The run of a script that asks for it, or that asked for what this is a part of. */
   readonly run?: RunMark | undefined;
+  /** The transaction that it is a part of, and all that it causes. */
+  readonly transaction?: TransactionScope | undefined;
 }
 
 /**
@@ -153,4 +156,6 @@ export interface InnerCall {
   readonly action: Action;
   readonly request: Message;
   readonly uri: string;
+  /** The transaction that it joins; absent: that of the operation it is in. */
+  readonly transaction?: TransactionScope | undefined;
 }

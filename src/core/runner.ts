@@ -91,11 +91,25 @@ export interface BridgeCall {
   /** JSON text of the payload, or undefined when none was given. */
   readonly payload: string | undefined;
   readonly options: unknown;
+  /** The number of the transaction that the call joins, one that the run has begun; absent: none. */
+  readonly transaction?: number;
+}
+
+/** A step of a transaction of a script; the numbers are the runner's own, of this run alone. */
+export interface TransactionStep {
+  readonly step: 'begin' | 'commit' | 'rollback';
+  readonly transaction: number;
+  /** The one that it is begun in, or 0. */
+  readonly outer: number;
+  /** Name of the service to be covered, '' for the first that is used. */
+  readonly service: string;
 }
 
 /** Answers calls of one run; bound to its principal and depth, so nothing in a call can change who asks. */
 export interface Bridge {
   call(call: BridgeCall): Promise<Result>;
+  /** Takes a step of a transaction; a refusal is a result with the error. Absent: none are offered. */
+  transact?(step: TransactionStep): Promise<Result>;
 }
 
 /** One execution asked of a runner. */

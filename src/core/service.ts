@@ -59,9 +59,10 @@ export interface Service {
   readonly type: string;
   /**
    * Gets what `locate` needs for a path, such as the schema of a database on a server; undefined when it is
-   * there already. Awaited before `locate`; never fails, because `handle` says what is wrong.
+   * there already. Awaited before `locate`; never fails, because `handle` says what is wrong. Whoever is in a
+   * transaction may hold the last connection, so nothing is looked for then that is known well enough.
    */
-  ready?(path: readonly string[]): Promise<void> | undefined;
+  ready?(path: readonly string[], isInTransaction?: boolean): Promise<void> | undefined;
   /** The location of a path, or undefined when the service has no such resource (404, no events). */
   locate(path: readonly string[], action: Action): Location | undefined;
   /** Does it. Throws PlatformError for refusals. */

@@ -12,7 +12,7 @@ import { readOutcome } from './outcome.ts';
 import { checkOf, preparedBy } from './prepared.ts';
 import { ProcessGroups } from './process-groups.ts';
 import { type FrameFields, idBytes, type RunId } from './protocol.ts';
-import { type CallFrame, type Handed, type LaunchPlan, RunnerProcess } from './runner-process.ts';
+import { type Handed, type LaunchPlan, RunnerProcess } from './runner-process.ts';
 import { Task } from './task.ts';
 import { WaitingLine } from './waiting-line.ts';
 
@@ -192,7 +192,10 @@ export class RunnerPool implements Runner {
       const process = new RunnerProcess(this.#options.launch, {
         ready: (process) => this.#ready(process),
         result: (process, handed, fields) => this.#result(process, handed, fields),
-        call: (process, handed, call) => this.#call(process, handed, call),
+        call: (process, handed, call) =>
+          handed.task.call(call, (answer) => process.reply(handed, call.number, answer)),
+        transact: (process, handed, step) =>
+          handed.task.transact(step, (answer) => process.reply(handed, step.number, answer)),
         gone: (process, reason) => this.#gone(process, reason),
       });
       this.#processes.push(process);
@@ -222,10 +225,6 @@ export class RunnerPool implements Runner {
       this.#replace();
     }
     if (this.#waiting.length > 0) this.#drain();
-  }
-
-  #call(process: RunnerProcess, handed: Handed, call: CallFrame): void {
-    handed.task.call(call, (answer) => process.reply(handed, call.number, answer));
   }
 
   /** Takes a process out of service: what has not started on it moves to others. */

@@ -23,11 +23,22 @@ export const kinds = {
    * `id, u8 ending, u8 flags, i32 code, text error, text log, text returned, 7 texts` as in `changeNames`.
    */
   result: 17,
-  /** `id, u32 call, text method, text path, text options (JSON), text payload`. */
+  /**
+   * `id, u32 call, u32 transaction, text method, text path, text options (JSON), text payload`; transaction
+   * 0: none.
+   */
   call: 18,
   /** `id`: a recalled run that was not started. */
   dropped: 19,
+  /**
+   * `id, u32 call, u8 step, u32 transaction, u32 outer, text service`; `service`: '' for any. Answered by a
+   * reply, whose status is 200 or that of an error.
+   */
+  transact: 20,
 } as const;
+
+/** Steps of a transaction, in a transact. */
+export const steps = { begin: 0, commit: 1, rollback: 2 } as const;
 
 /** How a run ended, in a result. */
 export const endings = { finished: 0, threw: 1, exited: 2 } as const;

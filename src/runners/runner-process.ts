@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { setPriority, tmpdir } from 'node:os';
 import type { Duplex, Readable } from 'node:stream';
 import { limits } from '../core/limits.ts';
-import type { Program } from '../core/runner.ts';
+import type { Program, TransactionStep } from '../core/runner.ts';
 import {
   type FrameFields,
   FrameReader,
@@ -16,6 +16,7 @@ import {
   ProtocolError,
   type RunId,
   runFlags,
+  steps,
 } from './protocol.ts';
 import type { Enclosure, Sandbox } from './sandbox.ts';
 import type { Task } from './task.ts';
@@ -40,10 +41,17 @@ export interface LaunchPlan {
 /** A call that a run makes: its number, and the texts of its frame. */
 export interface CallFrame {
   readonly number: number;
+  /** 0: none. */
+  readonly transaction: number;
   readonly method: string;
   readonly path: string;
   readonly options: string;
   readonly payload: string | undefined;
+}
+
+/** A step of a transaction that a run takes, with the number of its frame. */
+export interface StepFrame extends TransactionStep {
+  readonly number: number;
 }
 
 /** What the pool is told; never while a process is being made. */
@@ -53,6 +61,7 @@ export interface ProcessEvents {
   /** Fields stand behind the id; `handed` is no longer among those of the process. */
   result(process: RunnerProcess, handed: Handed, fields: FrameFields): void;
   call(process: RunnerProcess, handed: Handed, call: CallFrame): void;
+  transact(process: RunnerProcess, handed: Handed, step: StepFrame): void;
   /** Once, when the process is gone and all that it said was read. */
   gone(process: RunnerProcess, reason: string): void;
 }
@@ -66,6 +75,12 @@ export interface Handed {
   /** `performance.now()` since when it is the oldest unanswered; 0 before. */
   startedAt: number;
 }
+
+const stepNames: Readonly<Record<number, TransactionStep['step']>> = {
+  [steps.begin]: 'begin',
+  [steps.commit]: 'commit',
+  [steps.rollback]: 'rollback',
+};
 
 /** One process. */
 export class RunnerProcess {
@@ -233,6 +248,7 @@ export class RunnerProcess {
     if (this.#isClosed) return;
     if (kind === kinds.result) this.#result(fields);
     else if (kind === kinds.call) this.#call(fields);
+    else if (kind === kinds.transact) this.#transact(fields);
     else if (kind === kinds.dropped) this.#dropped(fields);
     else if (kind === kinds.ready && !this.isReady) this.#becomeReady(fields);
     else throw new ProtocolError(`a frame of kind ${kind} is not expected`);
@@ -272,13 +288,30 @@ export class RunnerProcess {
   }
 
   #call(fields: FrameFields): void {
-    const handed = this.handed[0];
-    if (handed === undefined || !fields.isRun(handed.id)) throw new ProtocolError('a call has an unknown id');
+    const handed = this.#calling(fields);
     const number = fields.u32();
+    const transaction = fields.u32();
     const [method, path, options] = [fields.given(), fields.given(), fields.given()];
     const payload = fields.text() ?? undefined;
     fields.finish();
-    this.#events.call(this, handed, { number, method, path, options, payload });
+    this.#events.call(this, handed, { number, transaction, method, path, options, payload });
+  }
+
+  #transact(fields: FrameFields): void {
+    const handed = this.#calling(fields);
+    const number = fields.u32();
+    const step = stepNames[fields.u8()];
+    const [transaction, outer, service] = [fields.u32(), fields.u32(), fields.given()];
+    fields.finish();
+    if (step === undefined || transaction === 0)
+      throw new ProtocolError('a step of a transaction is unknown');
+    this.#events.transact(this, handed, { number, step, transaction, outer, service });
+  }
+
+  #calling(fields: FrameFields): Handed {
+    const handed = this.handed[0];
+    if (handed === undefined || !fields.isRun(handed.id)) throw new ProtocolError('a call has an unknown id');
+    return handed;
   }
 
   #breach(error: unknown): void {

@@ -5,7 +5,7 @@ import { limits } from '../core/limits.ts';
 import type { Result } from '../core/operation.ts';
 import type { Invocation, Outcome } from '../core/runner.ts';
 import { ProtocolError } from './protocol.ts';
-import type { CallFrame } from './runner-process.ts';
+import type { CallFrame, StepFrame } from './runner-process.ts';
 
 /** An answer to a call, as it travels. */
 export interface CallAnswer {
@@ -58,10 +58,7 @@ export class Task {
   call(call: CallFrame, reply: (answer: CallAnswer) => void): void {
     this.#made++;
     if (this.#made > limits.innerCalls) {
-      // A script that goes on calling after its limit is no script that counts its calls.
-      if (this.#made > limits.innerCalls * 2) throw new ProtocolError('a flood of calls');
-      const message = `A run may call the platform ${limits.innerCalls} times.`;
-      reply(errorAnswer(new PlatformError('script.too_many_calls', message)));
+      this.#refuse(reply);
       return;
     }
     const start = () => void this.#perform(call, reply);
@@ -69,12 +66,39 @@ export class Task {
     else this.#waiting.push(start);
   }
 
+  /**
+   * Takes a step of a transaction at once: the calls that wait for their turn may wait for just that. Throws
+   * ProtocolError for a flood of them.
+   */
+  transact({ step, transaction, outer, service }: StepFrame, reply: (answer: CallAnswer) => void): void {
+    this.#made++;
+    // What was begun may be ended in any case.
+    if (this.#made > limits.innerCalls && (step === 'begin' || this.#made > limits.innerCalls * 2)) {
+      this.#refuse(reply);
+      return;
+    }
+    const { bridge } = this.invocation;
+    const taken = bridge.transact?.({ step, transaction, outer, service }) ?? Promise.reject(notOffered());
+    taken.then(
+      (result) => reply(answerOf(result)),
+      (error) => reply(errorAnswer(asPlatformError(error))),
+    );
+  }
+
+  // A script that goes on calling after its limit is no script that counts its calls.
+  #refuse(reply: (answer: CallAnswer) => void): void {
+    if (this.#made > limits.innerCalls * 2) throw new ProtocolError('a flood of calls');
+    const message = `A run may call the platform ${limits.innerCalls} times.`;
+    reply(errorAnswer(new PlatformError('script.too_many_calls', message)));
+  }
+
   async #perform(call: CallFrame, reply: (answer: CallAnswer) => void): Promise<void> {
     this.#open++;
     try {
       const options: unknown = call.options === '' ? null : JSON.parse(call.options);
-      const { method, path, payload } = call;
-      reply(answerOf(await this.invocation.bridge.call({ method, path, payload, options })));
+      const { method, path, payload, transaction } = call;
+      const joined = transaction === 0 ? undefined : { transaction };
+      reply(answerOf(await this.invocation.bridge.call({ method, path, payload, options, ...joined })));
     } catch (error) {
       reply(errorAnswer(asPlatformError(error)));
     } finally {
@@ -82,6 +106,10 @@ export class Task {
       this.#waiting.shift()?.();
     }
   }
+}
+
+function notOffered(): PlatformError {
+  return new PlatformError('request.not_implemented', 'Transactions are not offered here.');
 }
 
 function answerOf(result: Result): CallAnswer {

@@ -16,12 +16,13 @@ import {
   type Result,
   type RunMark,
 } from '../core/operation.ts';
-import type { Bridge, BridgeCall } from '../core/runner.ts';
+import type { Bridge, BridgeCall, TransactionStep } from '../core/runner.ts';
 import type { Exchange } from '../core/script.ts';
 import { readableBody, writtenResult } from '../formats/index.ts';
 import { noParameters, parseParameters } from '../query/parameters.ts';
 import { callForeign, type ForeignStyle, isForeign, type Outgoing } from './foreign-call.ts';
 import { newRunId } from './run-record.ts';
+import { RunTransactions } from './run-transactions.ts';
 
 const form = 'application/x-www-form-urlencoded';
 
@@ -34,20 +35,24 @@ export interface Abroad {
   readonly hops: number;
 }
 
+/** What the calls of a run are made in. */
+export type CallingExchange = Pick<Exchange, 'call'> & Partial<Pick<Exchange, 'operation'>>;
+
 /** The bridge of one run. */
 export class CallBridge implements Bridge, RunMark {
   /** What the author of the script should know of its calls; for the log of the run. */
   readonly notes: LogLine[] = [];
-  readonly #exchange: Pick<Exchange, 'call'>;
+  readonly #exchange: CallingExchange;
   readonly #abroad: Abroad | undefined;
   #abort: AbortController | undefined;
+  #transactions: RunTransactions | undefined;
   #id: string | undefined;
   #made = 0;
   #running = 0;
   #waiting: (() => void)[] | undefined;
 
   /** Without `abroad`, calls to other hosts are refused. */
-  constructor(exchange: Pick<Exchange, 'call'>, abroad?: Abroad) {
+  constructor(exchange: CallingExchange, abroad?: Abroad) {
     this.#exchange = exchange;
     this.#abroad = abroad;
   }
@@ -68,7 +73,7 @@ export class CallBridge implements Bridge, RunMark {
     if (this.#running >= limits.innerCallsAtOnce) await this.#turn();
     else this.#running++;
     try {
-      return await (isForeign(call.path) ? this.#callAbroad(call) : this.#callInside(innerCall(call)));
+      return await (isForeign(call.path) ? this.#callAbroad(call) : this.#callHere(call));
     } catch (error) {
       return errorResult(error);
     } finally {
@@ -89,9 +94,29 @@ export class CallBridge implements Bridge, RunMark {
     return this.#id !== undefined;
   }
 
-  /** The run is over: calls to other hosts that are still under way end. */
-  end(): void {
+  /** Takes a step of a transaction that the run begins or has begun. */
+  transact(step: TransactionStep): Promise<Result> {
+    const { operation } = this.#exchange;
+    this.#transactions ??= new RunTransactions({ outer: operation?.transaction, notes: this.notes });
+    return this.#transactions.take(step);
+  }
+
+  /**
+   * The run is over: calls to other hosts that are still under way end, and transactions that are open are
+   * rolled back, which the promise is for.
+   */
+  end(): Promise<void> | undefined {
     this.#abort?.abort();
+    return this.#transactions?.end();
+  }
+
+  #callHere(call: BridgeCall): Promise<Result> {
+    const inner = innerCall(call);
+    const { transaction: number } = call;
+    if (number === undefined) return this.#callInside(inner);
+    if (this.#transactions === undefined)
+      throw new PlatformError('script.transaction_over', 'None was begun.');
+    return this.#transactions.inside(number, (transaction) => this.#callInside({ ...inner, transaction }));
   }
 
   // XML and CSV as at the door, for whoever says so in the headers of a call; but what PHP calls hands over

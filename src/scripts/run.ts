@@ -116,7 +116,8 @@ export class ScriptRuns {
       wantsChanges: run.wantsChanges,
       bridge,
     });
-    bridge.end();
+    const ending = bridge.end();
+    if (ending !== undefined) await ending;
     const log = run.keepsLog === false ? [] : logOf(outcome, bridge);
     if (!isEnding(outcome)) throw this.#failed(about, failureOf(outcome, script.name), log);
     return this.#finished(about, outcome, log);

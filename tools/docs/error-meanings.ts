@@ -13,6 +13,7 @@ export const errorMeanings: Readonly<Record<ErrorCode, readonly [meaning: string
   'request.no_records': ['There are no records to work on.', 'Send `{"resource": [...]}` or ids.'],
   'request.invalid_record': ['A record is refused by the table.', 'Correct the field it names.'],
   'request.batch_failed': ['Some records of a batch failed.', 'See `context.error` for which and why.'],
+  'request.invalid_schema': ['A table, field or relation cannot be made so.', 'Correct what it names.'],
   'request.malformed_uri': ['The path holds a broken `%` escape.', 'Encode it as UTF-8.'],
   'request.malformed_text': ['Text is not valid UTF-8.', 'Encode it as UTF-8.'],
   'request.malformed': ['The request is not valid HTTP.', 'Use a proper HTTP client.'],
@@ -60,6 +61,14 @@ export const errorMeanings: Readonly<Record<ErrorCode, readonly [meaning: string
   'script.unknown_type': ['There is no such language.', 'See `GET /api/v2/system/script_type`.'],
   'script.unknown_event': ['No event has that name.', 'See `GET /api/v2/system/event`.'],
   'script.too_many_calls': ['The script calls the platform too often.', 'Ask for more in each call.'],
+  'script.transaction_over': [
+    'A transaction of a script was open for too long, or the database gave it up; nothing of it was kept.',
+    'Try again; do less in it, or raise `transaction_seconds` of the service.',
+  ],
+  'script.transaction_elsewhere': [
+    'A transaction covers one service, and this would write to another.',
+    'Write there before or after it, or name the service that it is to cover.',
+  ],
   'egress.refused': ['A script may not call this place.', 'Allow it with `TENON_EGRESS_ALLOW`.'],
   'egress.failed': ['A call to another host failed.', 'The message says why.'],
   'egress.timeout': ['Another host did not answer in time.', 'Look at it, or call it less.'],

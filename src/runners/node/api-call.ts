@@ -10,6 +10,8 @@ export interface ApiRequest {
   /** JSON of the options, '' for none. */
   readonly options: string;
   readonly payload: string | undefined;
+  /** Number of the transaction that it joins; absent: none. */
+  readonly transaction?: number;
 }
 
 /** Sends a request and remembers who waits for its answer. */

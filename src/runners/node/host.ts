@@ -22,6 +22,7 @@ import { Modules } from './modules.ts';
 import { scriptConsole } from './script-console.ts';
 import { ScriptProgram } from './script-program.ts';
 import { type Ended, ScriptRun } from './script-run.ts';
+import type { StepRequest } from './transactions.ts';
 
 const channel = 3;
 const givenVariables = 'TENON_GIVEN';
@@ -95,14 +96,20 @@ class Host {
     this.#send(this.#out.begin(kinds.ready));
   }
 
-  call(run: ScriptRun, number: number, request: ApiRequest): void {
+  call(run: ScriptRun, number: number, request: ApiRequest | StepRequest): void {
     this.#socket.ref();
-    const { method, path, options, payload } = request;
-    const frame = this.#out.begin(kinds.call).id(run.id).u32(number);
+    if ('step' in request) {
+      const { step, transaction, outer, service } = request;
+      const frame = this.#out.begin(kinds.transact).id(run.id).u32(number).u8(step);
+      this.#send(frame.u32(transaction).u32(outer).text(service));
+      return;
+    }
+    const { method, path, options, payload, transaction = 0 } = request;
+    const frame = this.#out.begin(kinds.call).id(run.id).u32(number).u32(transaction);
     this.#send(frame.text(method).text(path).text(options).text(payload));
   }
 
-  callNow(run: ScriptRun, number: number, request: ApiRequest): ApiResponse {
+  callNow(run: ScriptRun, number: number, request: ApiRequest | StepRequest): ApiResponse {
     this.#setBlocking(true);
     this.call(run, number, request);
     this.#awaited = { number, answer: undefined };

@@ -12,6 +12,7 @@ import { RunLog } from './script-console.ts';
 import type { ScriptProgram } from './script-program.ts';
 import { synchronousApi } from './synchronous-api.ts';
 import { describeThrown, type ThrownText } from './thrown-value.ts';
+import { type StepRequest, Transactions } from './transactions.ts';
 
 /** How a run ended, ready to be written. */
 export interface Ended {
@@ -22,13 +23,16 @@ export interface Ended {
   readonly changes: ChangeTexts;
 }
 
+/** Whoever waits for the answer to a call. */
+type OpenCall = Pick<ApiCall, 'answer'>;
+
 /** What a run needs of the process it runs in. */
 export interface RunHost {
   readonly config: string;
   readonly require: NodeJS.Require;
-  call(run: ScriptRun, number: number, request: ApiRequest): void;
+  call(run: ScriptRun, number: number, request: ApiRequest | StepRequest): void;
   /** Makes a call and waits for its answer; nothing else of this process goes on meanwhile. */
-  callNow(run: ScriptRun, number: number, request: ApiRequest): ApiResponse;
+  callNow(run: ScriptRun, number: number, request: ApiRequest | StepRequest): ApiResponse;
   /** The run waits: the process tells it when nothing is open any more. */
   wait(): void;
   ended(run: ScriptRun, ended: Ended): void;
@@ -48,7 +52,8 @@ export class ScriptRun {
   #handedOver = false;
   #returned: string | undefined;
   #captured: ChangeTexts | undefined;
-  #calls = new Map<number, ApiCall>();
+  #calls = new Map<number, OpenCall>();
+  #transactions: Transactions | undefined;
   #lastCall = 0;
   /** Timers of this run that may still fire. */
   readonly timers: NodeJS.Timeout[] = [];
@@ -125,8 +130,12 @@ export class ScriptRun {
     info: () => this.view.info,
     platform: () => {
       const members = { api: lazy, config: lazy, session: lazy, store: { id: null } };
+      // Not among the keys, which scripts may list as they did before there were transactions.
+      const hidden = { value: lazy, enumerable: false, configurable: true, writable: true };
+      Object.defineProperty(members, 'transaction', hidden);
       return lazyObject(members, (platform, key) => {
         if (key === 'api') platform.api = this.#api();
+        else if (key === 'transaction') platform.transaction = this.#transaction();
         else if (key === 'config') platform.config = JSON.parse(this.#host.config);
         else platform.session = this.view.session();
       });
@@ -137,14 +146,38 @@ export class ScriptRun {
 
   #api(): unknown {
     if (this.program.isSynchronous) {
-      return synchronousApi((request) => this.#host.callNow(this, ++this.#lastCall, request));
+      return synchronousApi((request) => {
+        const transaction = this.#transactions?.current ?? 0;
+        return this.#host.callNow(this, ++this.#lastCall, { ...request, transaction });
+      });
     }
     return platformApi((request: ApiRequest, call: ApiCall) => {
-      if (this.#isOver) return;
-      this.#lastCall++;
-      this.#calls.set(this.#lastCall, call);
-      this.#host.call(this, this.#lastCall, request);
+      const transactions = this.#transactions;
+      const transaction = transactions?.current ?? 0;
+      if (transactions === undefined || transaction === 0) {
+        this.#send(request, call);
+        return;
+      }
+      transactions.add(transaction, call);
+      const answer = (response: ApiResponse) =>
+        transactions.answered(transaction, call, () => call.answer(response));
+      this.#send({ ...request, transaction }, { answer });
     });
+  }
+
+  #transaction(): unknown {
+    this.#transactions = new Transactions({
+      send: (request) => new Promise((answer) => this.#send(request, { answer })),
+      sendNow: (request) => this.#host.callNow(this, ++this.#lastCall, request),
+    });
+    return this.program.isSynchronous ? this.#transactions.runNow : this.#transactions.run;
+  }
+
+  #send(request: ApiRequest | StepRequest, call: OpenCall): void {
+    if (this.#isOver) return;
+    this.#lastCall++;
+    this.#calls.set(this.#lastCall, call);
+    this.#host.call(this, this.#lastCall, request);
   }
 
   #await(value: PromiseLike<unknown>): void {

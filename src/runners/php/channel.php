@@ -13,6 +13,7 @@ final class Channel
     public const REPLY = 4;
     public const RECALL = 5;
     private const CALL = 18;
+    private const TRANSACT = 20;
     private const CHUNK = 65_536;
 
     /** What was read, and how much of it was taken. */
@@ -81,9 +82,21 @@ final class Channel
     }
 
     /** Asks the platform and waits: `[status, headers, body]`. */
-    public function call(string $id, int $number, array $texts): array
+    public function call(string $id, int $number, int $transaction, array $texts): array
     {
-        $body = chr(self::CALL) . $id . pack('V', $number);
+        return $this->ask($id, $number, chr(self::CALL) . $id . pack('VV', $number, $transaction), $texts);
+    }
+
+    /** Takes a step of a transaction and waits. */
+    public function transact(string $id, int $number, array $step, string $service): array
+    {
+        [$kind, $transaction, $outer] = $step;
+        $head = chr(self::TRANSACT) . $id . pack('VCVV', $number, $kind, $transaction, $outer);
+        return $this->ask($id, $number, $head, [$service]);
+    }
+
+    private function ask(string $id, int $number, string $body, array $texts): array
+    {
         foreach ($texts as $text) $body .= $text === null ? "\xff\xff\xff\xff" : pack('V', strlen($text)) . $text;
         $this->write(pack('V', strlen($body)) . $body);
         for (;;) {

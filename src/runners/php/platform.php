@@ -5,6 +5,8 @@ declare(strict_types=1);
 
 namespace Tenon\Runner;
 
+use DreamFactory\Core\Exceptions\RestException;
+
 final class Platform
 {
     /** Only what the text of the script mentions. */
@@ -15,7 +17,31 @@ final class Platform
         if (isset($mentioned['config'])) $platform['config'] = $config;
         if (isset($mentioned['session'])) $platform['session'] = $run->session();
         if (isset($mentioned['store'])) $platform['store'] = new Store();
+        if (isset($mentioned['transaction'])) $platform['transaction'] = Transaction::run(...);
         return $platform;
+    }
+}
+
+/** `platform.transaction`: `(fn)` or `('service', fn)`. */
+final class Transaction
+{
+    public const BEGIN = 0;
+    public const COMMIT = 1;
+    public const ROLLBACK = 2;
+
+    public static function run($service, $work = null): mixed
+    {
+        if ($work === null && is_callable($service)) [$service, $work] = ['', $service];
+        if (!is_callable($work) || ($service !== null && !is_string($service))) {
+            throw new \InvalidArgumentException('platform.transaction takes a function, or the name of a service and a function.');
+        }
+        return Run::$current->inTransaction($service ?? '', $work);
+    }
+
+    public static function refusal(int $status, string $body): \Throwable
+    {
+        $error = json_decode($body, true)['error'] ?? [];
+        return new RestException($status, $error['message'] ?? 'The transaction was refused.', $error['code'] ?? $status);
     }
 }
 

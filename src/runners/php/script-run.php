@@ -28,6 +28,9 @@ final class Run
     private array $headers = [];
     private int $responseCode = 0;
     private int $calls = 0;
+    private int $transactions = 0;
+    /** Number of the transaction that calls join; 0: none. */
+    private int $transaction = 0;
     /** `[code, text]` once the script said that it leaves. */
     private ?array $leaves = null;
 
@@ -99,7 +102,32 @@ final class Run
     /** Asks the platform: `[status, headers, body]`. */
     public function call(string $method, string $path, string $options, ?string $payload): array
     {
-        return $this->channel->call($this->id, ++$this->calls, [$method, $path, $options, $payload]);
+        return $this->channel->call($this->id, ++$this->calls, $this->transaction, [$method, $path, $options, $payload]);
+    }
+
+    /** Does work in a transaction: kept when it returns, undone when it throws. */
+    public function inTransaction(string $service, callable $work): mixed
+    {
+        $outer = $this->transaction;
+        $number = ++$this->transactions;
+        $this->transact(Transaction::BEGIN, $number, $outer, $service);
+        $this->transaction = $number;
+        try {
+            $value = $work();
+            $this->transact(Transaction::COMMIT, $number, $outer, $service);
+            return $value;
+        } catch (\Throwable $thrown) {
+            $this->channel->transact($this->id, ++$this->calls, [Transaction::ROLLBACK, $number, $outer], $service);
+            throw $thrown;
+        } finally {
+            $this->transaction = $outer;
+        }
+    }
+
+    private function transact(int $step, int $number, int $outer, string $service): void
+    {
+        [$status, , $body] = $this->channel->transact($this->id, ++$this->calls, [$step, $number, $outer], $service);
+        if ($status >= 400) throw Transaction::refusal($status, $body);
     }
 
     /** Takes what the script prints. */

@@ -22,6 +22,7 @@ final class ScriptText
         T_HALT_COMPILER => 1, T_CONST => 1,
     ];
     private const FLOWING = [T_EVAL => 1, T_INCLUDE => 1, T_INCLUDE_ONCE => 1, T_REQUIRE => 1, T_REQUIRE_ONCE => 1];
+    private const MEMBERS = ['api', 'config', 'session', 'store'];
     private const VERBS = ['get' => 1, 'post' => 1, 'put' => 1, 'patch' => 1, 'delete' => 1, 'call' => 1];
 
     public bool $isPristine = false;
@@ -158,7 +159,7 @@ final class ScriptText
     private function everything(): void
     {
         $this->parts = EventView::EVERYTHING;
-        foreach (['api', 'config', 'session', 'store'] as $name) $this->platform[$name] = true;
+        foreach (self::MEMBERS as $name) $this->platform[$name] = true;
         $this->isQuick = false;
         $this->isNaming = true;
     }
@@ -183,9 +184,28 @@ final class ScriptText
             $verb = strtolower($this->tokens[$i - 1]->text ?? '');
             $isApi = isset(self::VERBS[$verb]) && ($this->tokens[$i - 2]->id ?? 0) === T_OBJECT_OPERATOR;
             if (!$isApi && !$this->closesCondition($i)) $this->isPristine = true;
+        } elseif ($token->text === ']' && $this->closesTransaction($i)) {
+            return;
         } elseif ($token->text === '"' || $token->text === ']' || $token->text === '}' && $this->closesValue($i)) {
             $this->isPristine = true;
         }
+    }
+
+    // `$platform['transaction'](function () { … })`: whatever it calls stands in the text as a function.
+    private function closesTransaction(int $i): bool
+    {
+        $start = $i - 3;
+        $isMember = $start >= 0 && $this->tokens[$start]->text === '$platform' && $this->keyAt($start + 1) === 'transaction';
+        return $isMember && $this->takesClosure($i + 1);
+    }
+
+    // `(function …` or `('service', function …`, and nothing that is called by its name.
+    private function takesClosure(int $i): bool
+    {
+        $at = $i + 1;
+        if (($this->tokens[$at]->id ?? 0) === T_CONSTANT_ENCAPSED_STRING && ($this->tokens[$at + 1]->text ?? '') === ',') $at += 2;
+        if (($this->tokens[$at]->id ?? 0) === T_STATIC) $at++;
+        return isset($this->tokens[$at]) && $this->tokens[$at]->is([T_FUNCTION, T_FN]);
     }
 
     private function closesCondition(int $i): bool
@@ -299,9 +319,9 @@ final class ScriptText
         if ($this->isEventInUse($i)) return;
         $isArrow = $next !== null && $next->is([T_OBJECT_OPERATOR, T_NULLSAFE_OBJECT_OPERATOR]);
         $name = $isArrow && $this->tokens[$i + 2]->id === T_STRING ? $this->tokens[$i + 2]->text : $this->keyAt($i + 1);
-        $names = $name === null ? ['api', 'config', 'session', 'store'] : [$name];
+        $names = $name === null ? self::MEMBERS : [$name];
         foreach ($names as $name) $this->platform[$name] = true;
-        if (isset($this->platform['api'])) $this->isQuick = false;
+        if (isset($this->platform['api']) || isset($this->platform['transaction'])) $this->isQuick = false;
     }
 
     /** The literal in `['key']` at a place, null for anything else. */
@@ -319,6 +339,7 @@ final class ScriptText
         if ($before === T_OBJECT_OPERATOR || $before === T_NULLSAFE_OBJECT_OPERATOR) {
             // A function of `platform.api` that is replaced could be any.
             if ($after === '=' && isset(self::VERBS[strtolower($token->text)])) $this->isPristine = true;
+            if (strtolower($token->text) === 'transaction' && $after === '(' && !$this->takesClosure($i + 1)) $this->isPristine = true;
             // Methods of lists that call what they are given.
             if (in_array(strtolower($token->text), ['uasort', 'uksort'], true)) $this->isCalling = $this->isSuspicious = true;
             return;
@@ -430,7 +451,8 @@ final class ScriptText
         $arrow = $this->tokens[$i + 1] ?? null;
         $name = $this->tokens[$i + 2] ?? null;
         if ($arrow === null || $name === null || $name->id !== T_STRING) return;
-        if (!$arrow->is([T_OBJECT_OPERATOR, T_NULLSAFE_OBJECT_OPERATOR]) || ($this->tokens[$i + 3]->text ?? '') === '(') return;
+        $isCall = ($this->tokens[$i + 3]->text ?? '') === '(' && $name->text !== 'transaction';
+        if (!$arrow->is([T_OBJECT_OPERATOR, T_NULLSAFE_OBJECT_OPERATOR]) || $isCall) return;
         $arrow->text = '[';
         $name->text = "'" . $name->text . "']";
     }

@@ -11,7 +11,8 @@ from .json_text import utf8
 CHANNEL = 3
 
 START, LOAD, RUN, REPLY, RECALL = 1, 2, 3, 4, 5
-READY, RESULT, CALL, DROPPED = 16, 17, 18, 19
+READY, RESULT, CALL, DROPPED, TRANSACT = 16, 17, 18, 19, 20
+BEGIN, COMMIT, ROLLBACK = 0, 1, 2
 FINISHED, THREW, EXITED = 0, 1, 2
 IS_QUICK, IS_PRISTINE, IS_DIALECT, BINDS_LOOKUPS, IS_CHECK = 2, 4, 8, 16, 32
 WANTS_CHANGES = 1
@@ -24,7 +25,8 @@ _head = Struct('<IB').unpack_from
 _u32 = Struct('<I')
 number = _u32.unpack_from
 _result = Struct('<IB16sBBi').pack
-_call = Struct('<IB16sI').pack
+_call = Struct('<IB16sII').pack
+_step = Struct('<IB16sIBII').pack
 _no_text = b'\xff\xff\xff\xff'
 _deleted_text = b'\xfe\xff\xff\xff'
 _nothing = _no_text * 10
@@ -60,9 +62,14 @@ def text_bytes(text):
     return _u32.pack(len(data)) + data
 
 
-def call_frame(run_id, number, *texts):
+def call_frame(run_id, number, transaction, *texts):
     body = b''.join([text_bytes(text) for text in texts])
-    return _call(len(body) + 21, CALL, run_id, number) + body
+    return _call(len(body) + 25, CALL, run_id, number, transaction) + body
+
+
+def step_frame(run_id, number, step, transaction, outer, service):
+    body = text_bytes(service)
+    return _step(len(body) + 30, TRANSACT, run_id, number, step, transaction, outer) + body
 
 
 def result_frame(run_id, ending, flags, code, texts):

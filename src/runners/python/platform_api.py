@@ -13,6 +13,15 @@ class Platform(LazyMunch):
 
     __slots__ = ()
 
+    # Not among the members, which scripts may list as they did before there were transactions.
+    def transaction(self, *given):
+        return self._view.transaction(given)
+
+    def __missing__(self, key):
+        if key == 'transaction' and key not in self._pending:
+            return self.transaction
+        return LazyMunch.__missing__(self, key)
+
     def _made(self, key):
         run = self._view
         if key == 'api':

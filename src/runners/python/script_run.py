@@ -11,10 +11,11 @@ from .json_text import FALSY, json_of
 from .platform_api import MEMBERS, Platform
 from .script_program import with_lookups
 from .thrown_value import describe
+from .transactions import Transactions
 
 
 class ScriptRun:
-    _lock = _session = None
+    _lock = _session = _transactions = None
     _calls = 0
     _is_over = False
 
@@ -82,13 +83,26 @@ class ScriptRun:
 
     def call(self, method, path, options, payload):
         """Status, headers and body of the server's answer. Threads of a script take turns."""
+        transaction = 0 if self._transactions is None else self._transactions.current()
+        return self._asked(lambda number: frames.call_frame(
+            self.id, number, transaction, method, path, options, payload))
+
+    def transaction(self, given):
+        if self._transactions is None:
+            self._transactions = Transactions(self._step)
+        return self._transactions.of(given)
+
+    def _step(self, step, transaction, outer, service):
+        return self._asked(lambda number: frames.step_frame(self.id, number, step, transaction, outer, service))
+
+    def _asked(self, frame):
         if self._lock is None:
             self._lock = _thread.allocate_lock()
         with self._lock:
             if self._is_over:
                 raise RuntimeError('The run that this call belongs to is over.')
             self._calls += 1
-            self._host.send(frames.call_frame(self.id, self._calls, method, path, options, payload))
+            self._host.send(frame(self._calls))
             data, at = self._host.reply_to(self.id, self._calls)
         status = data[at] | data[at + 1] << 8
         headers, at = frames.read_text(data, at + 2)

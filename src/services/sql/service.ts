@@ -51,7 +51,7 @@ export class SqlService implements Service {
     });
   }
 
-  ready([root, name]: readonly string[], isInTransaction: boolean): Promise<void> | undefined {
+  ready([root, name]: readonly string[], isInTransaction = false): Promise<void> | undefined {
     const kind = routineKind(root);
     if (kind !== undefined) {
       const isAny = isInTransaction || name === undefined;
@@ -136,7 +136,8 @@ export class SqlService implements Service {
       return writer.write(operation, { table, id, context });
     }
     const kind = routineKind(root);
-    if (kind !== undefined && name !== undefined) return this.#routines.call(kind, operation, inside?.session);
+    if (kind !== undefined && name !== undefined)
+      return this.#routines.call(kind, operation, inside?.session);
     if (action !== 'GET') throw this.#unsupported(operation);
     if (wantsRefresh(operation.request)) this.refresh();
     if (kind !== undefined) return this.#routines.list(kind, operation);
