@@ -23,8 +23,9 @@ interface Taken {
   readonly ms: number;
   readonly cpuMs: number;
   readonly bytes: number;
-  /** Most memory while it was under way, beyond that of the server before its first long answer. */
+  /** Most memory while it was under way, beyond that before it. */
   readonly growthMb: number;
+  readonly peakMb: number;
 }
 
 /** One server with its requests. */
@@ -32,7 +33,6 @@ interface Side {
   readonly server: Started;
   readonly headers: Readonly<Record<string, string>>;
   readonly path: (form: Form) => string;
-  readonly idleMb: number;
 }
 
 /** Measures every database that there is; prints and returns medians of `rounds` answers of each form. */
@@ -68,9 +68,9 @@ async function tenon(place: Place, folder: string): Promise<Side> {
   });
   if (!made.ok) throw new Error(await made.text());
   const path = (limit: number) => () => `/api/v2/long/_table/event?order=id&limit=${limit}`;
-  const side = { server, headers, idleMb: 0, path: path(rows) };
+  const side = { server, headers, path: path(rows) };
   for (const form of names) await take({ ...side, path: path(1_000) }, form);
-  return { ...side, idleMb: await settledMb(server.pid) };
+  return side;
 }
 
 async function reference(place: Place): Promise<Side> {
@@ -80,7 +80,7 @@ async function reference(place: Place): Promise<Side> {
     ready: '/',
     portVariable: 'BENCH_PORT',
   });
-  return { server, headers: {}, path: (form) => `/${form}`, idleMb: await settledMb(server.pid) };
+  return { server, headers: {}, path: (form) => `/${form}` };
 }
 
 interface Sides {
@@ -91,30 +91,32 @@ interface Sides {
 
 async function compared(place: Place, form: Form, { ours, byHand, rounds }: Sides): Promise<unknown> {
   const taken = { ours: [] as Taken[], byHand: [] as Taken[] };
-  await take(ours, form);
+  const first = await take(ours, form);
   await take(byHand, form);
   for (let round = 0; round < rounds; round++) {
     taken.ours.push(await take(ours, form));
     taken.byHand.push(await take(byHand, form));
   }
   const [a, b] = [middle(taken.ours.map(({ ms }) => ms)), middle(taken.byHand.map(({ ms }) => ms))];
-  const growthMb = Math.max(...taken.ours.map((each) => each.growthMb));
+  const growthMb = Math.max(...[first, ...taken.ours].map((each) => each.growthMb));
+  const peakMb = Math.max(...[first, ...taken.ours].map((each) => each.peakMb));
   const ratio = b / a;
-  const [first] = taken.ours;
   console.log(
     `  ${place.kind.padEnd(9)} ${form.padEnd(6)} tenon ${a.toFixed(0)} ms, by hand ${b.toFixed(0)} ms: ` +
       `× ${ratio.toFixed(2)} (must ${goal.must}, stretch ${goal.stretch}); ` +
-      `${((first?.bytes ?? 0) / 1e6).toFixed(1)} MB, memory + ${growthMb.toFixed(1)} MB (must ${goal.growthMb})`,
+      `${(first.bytes / 1e6).toFixed(1)} MB, memory + ${growthMb.toFixed(1)} MB (must ${goal.growthMb}), ` +
+      `at most ${peakMb.toFixed(0)} MB`,
   );
-  return { database: place.kind, form, ratio, growthMb, taken };
+  return { database: place.kind, form, ratio, growthMb, peakMb, taken };
 }
 
 /** Reads one answer to its end and throws its text away, as a client would that writes it to a file. */
 function take(side: Side, form: Form): Promise<Taken> {
-  const { server, headers, path, idleMb } = side;
+  const { server, headers, path } = side;
   const { pid, url } = server;
   const [began, cpuBefore] = [performance.now(), cpuMs(pid)];
-  let peakMb = 0;
+  const beforeMb = residentMb(pid);
+  let peakMb = beforeMb;
   const timer = setInterval(() => (peakMb = Math.max(peakMb, residentMb(pid))), 5);
   return new Promise((resolve, reject) => {
     const asked = request(url + path(form), { headers: { ...headers, Accept: forms[form] } }, (response) => {
@@ -125,17 +127,12 @@ function take(side: Side, form: Form): Promise<Taken> {
         clearInterval(timer);
         if (response.statusCode !== 200) reject(new Error(`${path(form)}: ${response.statusCode}`));
         const ms = performance.now() - began;
-        resolve({ ms, cpuMs: cpuMs(pid) - cpuBefore, bytes, growthMb: peakMb - idleMb });
+        resolve({ ms, cpuMs: cpuMs(pid) - cpuBefore, bytes, growthMb: peakMb - beforeMb, peakMb });
       });
     });
     asked.on('error', reject);
     asked.end();
   });
-}
-
-async function settledMb(pid: number): Promise<number> {
-  await new Promise((done) => setTimeout(done, 1_000));
-  return residentMb(pid);
 }
 
 function residentMb(pid: number): number {

@@ -7,6 +7,7 @@ import type { Row } from './connection.ts';
 import { openSqlite, type SqliteDatabase } from './sqlite.ts';
 
 const count = 3_500;
+const ids = { sql: 'SELECT id FROM item ORDER BY id LIMIT ?' };
 const all = { sql: 'SELECT id, name FROM item ORDER BY id LIMIT ?' };
 const everything = [1_000_000];
 
@@ -44,9 +45,10 @@ function begun(values: readonly number[] = everything): AsyncIterator<readonly R
 
 describe('a read in portions', () => {
   test('gives every row once, in order', async () => {
-    const portions = await portionsOf(database.stream(all, everything));
+    const portions = await portionsOf(database.stream(ids, everything));
     expect(portions.map((portion) => portion.length)).toEqual([1_000, 1_000, 1_000, 500]);
-    expect(portions.flat()).toEqual(database.rows(all, everything));
+    const rows = (await portionsOf(database.stream(all, everything))).flat();
+    expect(rows).toEqual(database.rows(all, everything));
   });
 
   test.each([0, 1, 999, 1_000, 1_001, 2_000])('of %i rows ends behind them', async (length) => {
@@ -58,7 +60,7 @@ describe('a read in portions', () => {
   test('gives fewer rows at a time when they are long', async () => {
     await database.run({ sql: "UPDATE item SET name = printf('%.*c', 30000, 'x')" }, []);
     const portions = await portionsOf(database.stream(all, [10]));
-    expect(portions.map((portion) => portion.length)).toEqual([3, 3, 3, 1]);
+    expect(portions.map((portion) => portion.length)).toEqual([2, 2, 2, 2, 2]);
   });
 
   test('keeps great numbers exact, and small ones numbers', async () => {
@@ -91,7 +93,7 @@ describe('a read in portions', () => {
     await expect(reading).rejects.toMatchObject({ failure: 'other', message: 'no such column: absent' });
     const writing = portionsOf(database.stream({ sql: 'DELETE FROM item RETURNING id' }, []));
     await expect(writing).rejects.toMatchObject({ failure: 'read_only' });
-    expect((await portionsOf(database.stream(all, everything))).length).toBe(4);
+    expect((await portionsOf(database.stream(ids, everything))).length).toBe(4);
   });
 });
 
@@ -133,7 +135,7 @@ describe('its connections', () => {
       for await (const _portion of database.stream(all, everything)) break;
       await expect(portionsOf(database.stream({ sql: 'SELECT absent' }, []))).rejects.toThrow();
     }
-    expect((await portionsOf(database.stream(all, everything))).length).toBe(4);
+    expect((await portionsOf(database.stream(ids, everything))).length).toBe(4);
   });
 
   test('come back when nobody goes on reading', async () => {
@@ -141,7 +143,7 @@ describe('its connections', () => {
     const reads = Array.from({ length: limits.streams }, () => begun());
     await Promise.all(reads.map((rows) => rows.next()));
     await vi.advanceTimersByTimeAsync(limits.streamIdleMs);
-    expect((await portionsOf(database.stream(all, everything))).length).toBe(4);
+    expect((await portionsOf(database.stream(ids, everything))).length).toBe(4);
     await expect(reads[0]?.next()).rejects.toMatchObject({ failure: 'unavailable' });
   });
 
