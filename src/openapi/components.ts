@@ -1,6 +1,7 @@
 // The parts of a document that have a name: each is written once, under `components`, and referred to from
 // wherever it is used. Invariant: only what is referred to is there, so nothing of a path that was left out
 // stays behind.
+import { setImmediate } from 'node:timers/promises';
 import { Named, type Part, type PartKind, type PartMap } from '../core/description.ts';
 
 /** How parts are written. */
@@ -18,6 +19,9 @@ interface Waiting {
 }
 
 type Json = Record<string, unknown>;
+
+/** Parts that are made before others are served again. */
+const portion = 100;
 
 // Values of a caller, not parts of the document.
 const values: ReadonlySet<string> = new Set(['example', 'examples', 'default', 'enum', 'const', 'value']);
@@ -37,11 +41,12 @@ export class Components {
   }
 
   /** The remembered parts by kind; to be asked for last. */
-  finish(): Json {
+  async finish(): Promise<Json> {
     // Not by recursion: tables refer to each other in chains as long as the schema has tables.
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      const { part, place, writing } = next;
+    for (let index = 0; index < this.#waiting.length; index++) {
+      const { part, place, writing } = this.#waiting[index] as Waiting;
       this.#kind(part.kind)[place] = this.write(part.make(), termsOf(part.kind, writing));
+      if (index % portion === portion - 1) await setImmediate();
     }
     return Object.fromEntries(this.#written);
   }

@@ -1,5 +1,6 @@
 // An OpenAPI 3.1 document of one service or of several, made from what each says of itself. Invariant: a
 // path, an action, a value of a placeholder and a schema are in it only where its reader may use them.
+import { setImmediate } from 'node:timers/promises';
 import {
   type ActionDetails,
   type DescriptionReader,
@@ -33,7 +34,10 @@ export interface DocumentHead {
   readonly tags?: Part;
 }
 
-/** Writes one document, service by service, so that others are served in between. */
+/** Paths that are written before others are served again. */
+const portion = 50;
+
+/** Writes one document. */
 export class DocumentWriter {
   readonly #head: DocumentHead;
   readonly #isWhole: boolean;
@@ -54,16 +58,19 @@ export class DocumentWriter {
   }
 
   /** Adds the paths of a service. */
-  add(service: DescribedService): void {
+  async add(service: DescribedService): Promise<void> {
     const paths = service.endpoints.flatMap((endpoint) => {
       return endpoint.details?.(service.reader) ?? [ofEndpoint(endpoint)];
     });
-    for (const path of paths) if (path.isAside !== true) this.#addPath(service, path);
-    for (const path of paths) if (path.isAside === true) this.#addPath(service, path);
+    const inOrder = paths.toSorted((a, b) => Number(a.isAside ?? false) - Number(b.isAside ?? false));
+    for (const [index, path] of inOrder.entries()) {
+      this.#addPath(service, path);
+      if (index % portion === portion - 1) await setImmediate();
+    }
   }
 
   /** The document; to be asked for last. */
-  finish(): object {
+  async finish(): Promise<object> {
     const { title, description, version, server, tags } = this.#head;
     return {
       openapi: '3.1.0',
@@ -72,7 +79,7 @@ export class DocumentWriter {
       tags: tags ?? [...this.#tags].map((name) => ({ name })),
       security: requirements,
       paths: this.#paths,
-      components: { ...this.#components.finish(), securitySchemes },
+      components: { ...(await this.#components.finish()), securitySchemes },
     };
   }
 
@@ -157,6 +164,7 @@ function reachable(reader: DescriptionReader, { pattern, parameters = {}, action
 }
 
 function placeholders({ pattern }: PathDetails, known: Asked['known'], details: ActionDetails): Part[] {
+  if (!pattern.some((segment) => nameOf(segment) !== undefined)) return [];
   const told = new Set((details.parameters ?? []).map(pathParameter));
   return pattern.flatMap((segment, index) => {
     const name = nameOf(segment);

@@ -1,11 +1,11 @@
 // JSON values as YAML in block style. Our own, because general writers take seconds for the description of a
 // large database, and nobody else is served then. Invariant: a reader of YAML 1.2 gets the same value back.
 
-/** YAML of a value that is JSON. */
-export function yamlText(value: unknown): string {
+/** The lines of a member of an object; without a value the line of its name alone. */
+export function yamlEntry(name: string, value: unknown, indent: string): string {
+  if (value === undefined) return `${indent}${text(name)}:\n`;
   const lines: string[] = [];
-  if (isEmpty(value)) return `${scalar(value)}\n`;
-  writeBlock(value, '', lines);
+  writeEntry(`${indent}${text(name)}:`, value, { indent, lines, isItem: false });
   return `${lines.join('\n')}\n`;
 }
 

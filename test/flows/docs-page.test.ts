@@ -155,7 +155,7 @@ async function copiedCurl(): Promise<string> {
   const panel = open.page.locator('api-request');
   await panel.getByRole('button', { name: 'CURL' }).click();
   await panel.getByRole('button', { name: 'Copy' }).filter({ visible: true }).first().click();
-  return open.page.evaluate(() => navigator.clipboard.readText());
+  return open.page.evaluate('navigator.clipboard.readText()');
 }
 
 function expectNoProblems(): void {

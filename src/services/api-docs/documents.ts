@@ -1,7 +1,6 @@
 // The descriptions themselves: made from what services say of themselves, for one reader, and kept as text.
 // Invariant: a kept text is given only to readers with the same rights, as long as the service says the same.
 import { createHash } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { isAllowed } from '../../core/access.ts';
 import type { DescriptionReader } from '../../core/description.ts';
@@ -12,7 +11,7 @@ import type { Endpoint, Service } from '../../core/service.ts';
 import type { ServiceRecord } from '../../core/store.ts';
 import { definedHead } from '../../openapi/definition-details.ts';
 import { type DescribedService, type DocumentHead, DocumentWriter } from '../../openapi/document.ts';
-import { yamlText } from '../../openapi/yaml-text.ts';
+import { documentText } from '../../openapi/document-text.ts';
 import { type DocumentOptions, invalidParameter } from './request.ts';
 import { specEndpoint } from './spec-endpoint.ts';
 
@@ -45,6 +44,7 @@ export class Documents {
     maxEntrySize: limits.documentCacheChars,
     sizeCalculation: ({ text }) => text.length,
   });
+  readonly #making = new Map<string, Promise<DocumentText>>();
   readonly #numbers = new WeakMap<object, number>();
   #next = 0;
 
@@ -54,11 +54,8 @@ export class Documents {
     await service.ready?.([]);
     const endpoints = await service.describe();
     const head = headOf(record);
-    const known = this.#key([head, this.#number(endpoints)], reading);
-    return (
-      this.#texts.get(known) ??
-      this.#keep(known, reading, () => serviceText(head, { source, endpoints, reading }))
-    );
+    const key = this.#key([head, this.#number(endpoints)], reading);
+    return this.#kept(key, reading, () => serviceText(head, { source, endpoints, reading }));
   }
 
   /** The description of all services; those that cannot be described now are named in it. */
@@ -75,17 +72,26 @@ export class Documents {
     }
     const head = headOfAll(missing);
     const parts = described.map(({ source, endpoints }) => [source.service.name, this.#number(endpoints)]);
-    const known = this.#key([head, parts], reading);
-    return this.#texts.get(known) ?? this.#keep(known, reading, () => instanceText(head, described));
+    const key = this.#key([head, parts], reading);
+    return this.#kept(key, reading, () => instanceText(head, described));
   }
 
-  async #keep(key: string, { options }: Reading, make: () => Promise<object>): Promise<DocumentText> {
-    const document = await make();
-    const text = options.format === 'yaml' ? yamlText(document) : JSON.stringify(document);
-    const etag = `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"`;
-    const made = { text, etag };
-    this.#texts.set(key, made);
-    return made;
+  // Many may ask for the same at once; it is made once.
+  async #kept(key: string, { options }: Reading, make: () => Promise<object>): Promise<DocumentText> {
+    const known = this.#texts.get(key) ?? this.#making.get(key);
+    if (known !== undefined) return known;
+    const making = make().then(async (document) => {
+      const text = await documentText(document, options.format);
+      return { text, etag: `"${createHash('sha256').update(text).digest('base64url').slice(0, 22)}"` };
+    });
+    this.#making.set(key, making);
+    try {
+      const made = await making;
+      this.#texts.set(key, made);
+      return made;
+    } finally {
+      this.#making.delete(key);
+    }
   }
 
   // All that a description depends on: what the services say, what the reader may do, what is wanted.
@@ -118,7 +124,7 @@ async function serviceText(head: DocumentHead, described: Described): Promise<ob
   const service = describedService(described);
   const writer = new DocumentWriter({ head, isWhole: false });
   if (options.tables !== undefined) checkTables(options.tables, described.endpoints, service.reader);
-  writer.add(service);
+  await writer.add(service);
   // Whether there is such a service is nothing for those to know who may do nothing with it.
   if (writer.isEmpty) throw serviceNotFound(service.name);
   return writer.finish();
@@ -126,11 +132,7 @@ async function serviceText(head: DocumentHead, described: Described): Promise<ob
 
 async function instanceText(head: DocumentHead, all: readonly Described[]): Promise<object> {
   const writer = new DocumentWriter({ head, isWhole: true });
-  for (const described of all) {
-    writer.add(describedService(described));
-    // A description of thousands of tables must not keep all others waiting.
-    await setImmediate();
-  }
+  for (const described of all) await writer.add(describedService(described));
   return writer.finish();
 }
 

@@ -78,7 +78,7 @@ export class RecordPaths {
     const seen = tables.filter(isSeen);
     this.#tables = seen.filter(({ name }) => isWanted(name));
     this.#isCompact = reader.isCompact;
-    const readable = seen.filter(({ name }) => reader.may(['_table', name], 'GET'));
+    const readable = this.#tables.filter(({ name }) => reader.may(['_table', name], 'GET'));
     this.#parts = new RecordParts(readable);
   }
 

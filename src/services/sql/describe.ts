@@ -1,7 +1,9 @@
 // What a SQL service offers, in the recorded order: for event names, OpenAPI and the role editor.
-import type { DescriptionReader } from '../../core/description.ts';
+import type { ActionDetails, DescriptionReader } from '../../core/description.ts';
 import type { Action } from '../../core/operation.ts';
 import type { Endpoint } from '../../core/service.ts';
+import { jsonContent, listSchema } from '../../openapi/envelopes.ts';
+import { recordParameters } from '../../openapi/record-parameters.ts';
 import { RecordPaths } from './describe-records.ts';
 import { type SchemaPath, schemaDetails } from './describe-schema.ts';
 import type { Table } from './schema.ts';
@@ -29,9 +31,9 @@ export function describeEndpoints(tables: readonly Table[]): readonly Endpoint[]
     return known;
   };
   return [
-    { pattern: [], actions: ['GET'], summary: 'List the resources of the service' },
+    rootEndpoint,
     ...schemaPaths.map((path) => schemaEndpoint(path, names)),
-    { pattern: ['_table'], actions: ['GET'], summary: 'List tables and views' },
+    tablesEndpoint,
     {
       pattern: ['_table', '{table_name}'],
       actions: all,
@@ -47,6 +49,23 @@ export function describeEndpoints(tables: readonly Table[]): readonly Endpoint[]
       details: (reader) => recordsFor(reader).records(),
     },
   ];
+}
+
+const rootEndpoint = listEndpoint([], 'List the resources of the service');
+const tablesEndpoint = listEndpoint(['_table'], 'List tables and views');
+
+// A list of names, or of what `fields` asks for.
+function listEndpoint(pattern: readonly string[], summary: string): Endpoint {
+  const { asList, asAccessList, fields, includeAccess, refresh } = recordParameters;
+  const own = pattern.length === 0 ? [asAccessList] : [fields, includeAccess];
+  const item = { type: 'object', required: ['name'], properties: { name: { type: 'string' } } };
+  const schema = listSchema({ anyOf: [item, { type: 'string' }] });
+  const GET: ActionDetails = {
+    summary,
+    parameters: [asList, ...own, refresh],
+    responses: { 200: { description: summary, content: jsonContent(schema) } },
+  };
+  return { pattern, actions: ['GET'], summary, details: () => [{ pattern, actions: { GET } }] };
 }
 
 function schemaEndpoint(path: SchemaPath, names: readonly string[]): Endpoint {

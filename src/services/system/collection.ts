@@ -7,6 +7,7 @@ import type { Parameters, Result } from '../../core/operation.ts';
 import type { Endpoint } from '../../core/service.ts';
 import type { Store } from '../../core/store.ts';
 import { runBatch } from './batch.ts';
+import { describedRecords } from './describe-collection.ts';
 import {
   findRecords,
   flagOption,
@@ -320,20 +321,21 @@ interface WriteBatch<Item> {
   readonly work: (store: Store, item: Item) => Promise<Row>;
 }
 
-function endpointsOf({ name, noun, create, update, remove, upserts }: Collection): Endpoint[] {
+function endpointsOf(collection: Collection): Endpoint[] {
+  const { name, noun, create, update, remove, upserts } = collection;
   const path = name.split('/');
   const changes = update === undefined ? [] : (['PUT', 'PATCH'] as const);
   const removal = remove === undefined ? [] : (['DELETE'] as const);
   const creation = create === undefined ? [] : (['POST'] as const);
   const byId = upserts === true ? creation : [];
-  return [
+  return describedRecords(collection, [
     { pattern: path, actions: ['GET', ...creation, ...changes, ...removal], summary: `${noun} records` },
     {
       pattern: [...path, '{id}'],
       actions: ['GET', ...byId, ...changes, ...removal],
       summary: `one ${noun}`,
     },
-  ];
+  ]);
 }
 
 /** Options with `:user_id`, which is always bound in filters of system resources (spec §5.6). */

@@ -3,6 +3,7 @@
 import { PlatformError } from '../../core/errors.ts';
 import type { Operation, Result } from '../../core/operation.ts';
 import { loginKeys } from '../../security/throttle.ts';
+import { describedAccount } from './describe-account.ts';
 import { invalidField, required } from './fields.ts';
 import type { SystemParts } from './parts.ts';
 import { readNewPassword } from './password-rule.ts';
@@ -22,7 +23,13 @@ export function userPassword(parts: SystemParts): Resource {
 function passwordResource(parts: SystemParts, name: string): Resource {
   return {
     name,
-    endpoints: [{ pattern: name.split('/'), actions: ['POST'], summary: 'change of the own password' }],
+    endpoints: [
+      describedAccount('password', {
+        pattern: name.split('/'),
+        actions: ['POST'],
+        summary: 'change of the own password',
+      }),
+    ],
     handle: ({ operation }) => change(parts, operation),
   };
 }

@@ -2,6 +2,7 @@
 import { PlatformError } from '../../core/errors.ts';
 import type { UserRecord } from '../../core/store.ts';
 import { readPerson } from './account.ts';
+import { describedAccount } from './describe-account.ts';
 import type { SystemParts } from './parts.ts';
 import { readObject } from './request.ts';
 import { answer, type Resource, success } from './resource.ts';
@@ -21,7 +22,7 @@ export function userProfile(parts: SystemParts): Resource {
 function profileResource({ store, observe }: SystemParts, name: string): Resource {
   return {
     name,
-    endpoints: [{ pattern: name.split('/'), actions: all, summary: 'own data' }],
+    endpoints: [describedAccount('profile', { pattern: name.split('/'), actions: all, summary: 'own data' })],
     handle: async ({ operation, action }) => {
       const { user: view } = operation.principal;
       const user = view === undefined ? undefined : await store.users.get(view.id);

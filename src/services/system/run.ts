@@ -8,6 +8,7 @@ import type { KeptRun, RunRecord, RunRepository } from '../../core/run.ts';
 import type { Endpoint } from '../../core/service.ts';
 import { type Batch, runBatch } from './batch.ts';
 import { withUser } from './collection.ts';
+import { describedRecords } from './describe-collection.ts';
 import type { SystemParts } from './parts.ts';
 import {
   countOption,
@@ -65,10 +66,10 @@ type Parts = Pick<SystemParts, 'store' | 'scripts' | 'observe'>;
 /** The resource `run`. */
 export class RunResource implements Resource {
   readonly name = 'run';
-  readonly endpoints: readonly Endpoint[] = [
+  readonly endpoints: readonly Endpoint[] = describedRecords({ ...set, noun: 'run' }, [
     { pattern: ['run'], actions: ['GET', 'DELETE'], summary: 'runs of scripts' },
     { pattern: ['run', '{id}'], actions: ['GET', 'DELETE'], summary: 'one run, with output and error' },
-  ];
+  ]);
   readonly #parts: Parts;
 
   constructor(parts: Parts) {

@@ -7,6 +7,7 @@ import { limits } from '../../core/limits.ts';
 import type { Operation, Principal, Result } from '../../core/operation.ts';
 import type { UserRecord } from '../../core/store.ts';
 import { loginKeys } from '../../security/throttle.ts';
+import { describedAccount } from './describe-account.ts';
 import { readFlag } from './fields.ts';
 import type { OpenedSession, SystemParts } from './parts.ts';
 import { readObject, type Written } from './request.ts';
@@ -49,7 +50,9 @@ function sessionResource(parts: SystemParts, kind: SessionKind): Resource {
   const door = { ...parts, kind };
   return {
     name: kind.name,
-    endpoints: [{ pattern: kind.name.split('/'), actions: all, summary: kind.summary }],
+    endpoints: [
+      describedAccount('session', { pattern: kind.name.split('/'), actions: all, summary: kind.summary }),
+    ],
     publicActions: all,
     handle: ({ operation, action }: Call) => {
       if (action === 'POST') return login(door, operation);
