@@ -1,0 +1,63 @@
+// How MySQL and MariaDB spell the clauses that differ between engines. Sessions run with NO_BACKSLASH_ESCAPES,
+// so a backslash is a character like any other.
+// Invariant: what differs between the two is asked of the server that is there, when a statement is made.
+import { type RawBuilder, sql } from 'kysely';
+import type { Grammar } from '../../dialect.ts';
+import { columns } from '../../pieces.ts';
+import type { Field } from '../../schema.ts';
+import { isGeometry } from './geometry.ts';
+
+/** What a grammar has to know of its server. */
+export interface Flavor {
+  readonly isMariadb: boolean;
+  /** Whether an INSERT can answer its row, as MariaDB's can since 10.5. */
+  readonly hasReturning: boolean;
+}
+
+const mark = () => sql`${0}`;
+
+/** The clauses of a server. Null sorts first by itself. */
+export function mysqlGrammar(flavor: () => Flavor): Grammar {
+  return {
+    page: () => sql`LIMIT ${0} OFFSET ${0}`,
+    pageValues: (limit, offset) => [limit, offset],
+    order: (column, { descending, nulls }) => {
+      const term = descending ? sql`${column} DESC` : sql`${column} ASC`;
+      const isAsItComes = nulls === undefined || (nulls === 'first') === !descending;
+      if (isAsItComes) return term;
+      return nulls === 'first' ? sql`${column} IS NULL DESC, ${term}` : sql`${column} IS NULL ASC, ${term}`;
+    },
+    like: (column, escaped) => (escaped ? sql`${column} LIKE ${0} ESCAPE '\\'` : sql`${column} LIKE ${0}`),
+    xor: (left, right) => sql`(${left} XOR ${right})`,
+    mark: (field) => markOf(field, flavor()),
+    setMark: (field) => (isGeometry(field) ? sql`ST_GeomFromText(${0})` : mark()),
+    read: (field) => (isGeometry(field) ? sql`ST_AsText(${sql.id(field.column)})` : undefined),
+    insert: ({ table, fields, returning }) => {
+      const given = fields.map((field) => (isGeometry(field) ? sql`ST_GeomFromText(${0})` : mark()));
+      const row =
+        fields.length === 0 ? sql`() values ()` : sql`(${columns(fields)}) values (${sql.join(given)})`;
+      const answer = returning.length === 0 ? sql`` : sql` returning ${columns(returning)}`;
+      return sql`insert into ${sql.id(...table.path)} ${row}${answer}`;
+    },
+    generatedKey: 'last_id',
+    returnsAlone: false,
+    breaksTransactions: false,
+    keepsLongText: false,
+  };
+}
+
+// Text beside a number or a document would be compared as a double or as text.
+function markOf(field: Field, { isMariadb }: Flavor): RawBuilder<unknown> {
+  if (isGeometry(field)) return sql`ST_GeomFromText(${0})`;
+  if (field.type === 'json' && !isMariadb) return sql`CAST(${0} AS JSON)`;
+  if (field.type === 'decimal') return sql`CAST(${0} AS DECIMAL(65, ${sql.raw(String(digitsAfter(field)))}))`;
+  return mark();
+}
+
+// As many as there may be beside the digits before the point: a filter's value is not rounded to its column.
+function digitsAfter({ precision, scale }: Field): number {
+  const before = (precision ?? 65) - (scale ?? 0);
+  return Math.min(maxScale, 65 - before);
+}
+
+const maxScale = 30;

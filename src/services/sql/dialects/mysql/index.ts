@@ -1,0 +1,184 @@
+// The service types `mysql` and `mariadb`: their settings and how a service is made of them. One dialect serves
+// both; which of the two a server is, is asked of the server.
+
+import { limits } from '../../../../core/limits.ts';
+import type { ConfigField, ServiceType } from '../../../../core/service.ts';
+import { commonConfig, sqlSettings } from '../../configuration.ts';
+import { SqlService } from '../../service.ts';
+import { MysqlEngine } from './engine.ts';
+import { engineOptions } from './login.ts';
+
+const optional = { required: false, default: null } as const;
+
+const ignored = (name: string, label: string): ConfigField => ({
+  name,
+  label,
+  type: 'object',
+  description: 'Accepted for compatibility, without effect.',
+  ...optional,
+});
+
+const config: readonly ConfigField[] = [
+  {
+    name: 'host',
+    label: 'Host',
+    type: 'string',
+    description: 'Name or address of the server.',
+    required: false,
+    default: 'localhost',
+  },
+  {
+    name: 'port',
+    label: 'Port',
+    type: 'integer',
+    description: 'Port of the server.',
+    required: false,
+    default: 3306,
+  },
+  {
+    name: 'unix_socket',
+    label: 'Socket',
+    type: 'string',
+    description: "Path of the server's socket on this machine, in place of host and port.",
+    ...optional,
+  },
+  {
+    name: 'database',
+    label: 'Database',
+    type: 'string',
+    description: "Name of the database; may be a part of 'url' instead.",
+    ...optional,
+  },
+  {
+    name: 'schema',
+    label: 'Further databases',
+    type: 'string',
+    description:
+      'Names of other databases of the server, with commas between them: their tables are called database.table.',
+    ...optional,
+  },
+  { name: 'username', label: 'User name', type: 'string', description: 'Who logs in.', ...optional },
+  {
+    name: 'password',
+    label: 'Password',
+    type: 'password',
+    description: 'The password of that user.',
+    secret: true,
+    ...optional,
+  },
+  {
+    name: 'url',
+    label: 'URL',
+    type: 'password',
+    description:
+      'mysql://user:password@host:port/database, in place of the settings above, which go before it.',
+    secret: true,
+    ...optional,
+  },
+  {
+    name: 'ssl',
+    label: 'Encryption',
+    type: 'picklist',
+    description:
+      'prefer: TLS where the server has it. require: TLS, whoever the server is. verify: TLS, and its certificate ' +
+      'must be for the host and signed by somebody who is trusted. off: none.',
+    required: false,
+    default: 'prefer',
+    values: ['off', 'prefer', 'require', 'verify'],
+  },
+  {
+    name: 'ssl_ca',
+    label: 'Trusted certificates',
+    type: 'text',
+    description:
+      'PEM text of who may sign the certificate of the server, in place of those that the system trusts.',
+    ...optional,
+  },
+  {
+    name: 'ssl_cert',
+    label: 'Client certificate',
+    type: 'text',
+    description: 'PEM text of the certificate that we show to the server.',
+    ...optional,
+  },
+  {
+    name: 'ssl_key',
+    label: 'Client key',
+    type: 'password',
+    description: 'PEM text of the key of that certificate.',
+    secret: true,
+    ...optional,
+  },
+  {
+    name: 'max_connections',
+    label: 'Connections',
+    type: 'integer',
+    description: 'The most connections at a time; further callers wait in line.',
+    required: false,
+    default: limits.poolConnections,
+  },
+  {
+    name: 'connect_timeout',
+    label: 'Time to connect',
+    type: 'integer',
+    description: `Seconds after which a server that does not answer is away (${limits.poolConnectMs / 1_000}).`,
+    ...optional,
+  },
+  {
+    name: 'query_timeout',
+    label: 'Time of a statement',
+    type: 'integer',
+    description: `Seconds that a statement may take (${limits.statementMs / 1_000}).`,
+    ...optional,
+  },
+  {
+    name: 'timezone',
+    label: 'Time zone',
+    type: 'string',
+    description: 'Time zone of the sessions, in which TIMESTAMP columns are read and written: +00:00.',
+    ...optional,
+  },
+  {
+    name: 'charset',
+    label: 'Character set',
+    type: 'string',
+    description:
+      'Accepted for compatibility, without effect: text travels as utf8mb4, which holds all others.',
+    ...optional,
+  },
+  {
+    name: 'collation',
+    label: 'Collation',
+    type: 'string',
+    description:
+      'Accepted for compatibility, without effect: text is compared in the collation of its column.',
+    ...optional,
+  },
+  ignored('options', 'Driver options'),
+  ignored('attributes', 'Driver attributes'),
+  ignored('statements', 'Statements'),
+  ...commonConfig,
+];
+
+/** MySQL databases. */
+export const mysql: ServiceType = typeOf('mysql', 'MySQL');
+
+/** MariaDB databases. */
+export const mariadb: ServiceType = typeOf('mariadb', 'MariaDB');
+
+function typeOf(name: string, label: string): ServiceType {
+  return {
+    name,
+    label,
+    description: `A REST API over a ${label} database.`,
+    group: 'Database',
+    singleton: false,
+    config,
+    create: (given) =>
+      new SqlService({
+        type: name,
+        settings: sqlSettings(given),
+        engine: new MysqlEngine(engineOptions(given.config)),
+      }),
+  };
+}
