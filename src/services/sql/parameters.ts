@@ -1,23 +1,14 @@
 // What a read asks for: the parameters of spec §5.5 with their aliases, checked against a table. Invariant:
 // whatever is malformed or unknown is refused with a 400 that names the parameter; nothing is skipped.
 import { PlatformError } from '../../core/errors.ts';
-import type { Message, Parameters } from '../../core/operation.ts';
+import type { Message, Parameters, ParameterValue } from '../../core/operation.ts';
 import type { Literal, Order, Where } from '../../core/query.ts';
 import { parseNames } from '../../query/fields.ts';
 import { parseFilter } from '../../query/filter.ts';
 import { parseOrder } from '../../query/order.ts';
-import type { Field, Relation, Table } from './schema.ts';
+import { parseRelated, type RelationRequest } from './related-request.ts';
+import type { Field, Table } from './schema.ts';
 import { readTruth } from './values.ts';
-
-/** A relation that is asked for, with what is wanted of its records. */
-export interface RelationRequest {
-  readonly relation: Relation;
-  /** As given: names with commas, or undefined for all. */
-  readonly fields: string | undefined;
-  /** At most so many records for each parent. */
-  readonly limit: number | undefined;
-  readonly order: string | undefined;
-}
 
 /** A read of a table, understood. */
 export interface ReadRequest {
@@ -119,6 +110,21 @@ export class ReadParameters {
     return Array.isArray(records) ? records : undefined;
   }
 
+  /** Options for the relations of a relation's records: `{relation}.{other}.fields` and the like. */
+  within(relation: string): Parameters {
+    const found: Record<string, ParameterValue> = {};
+    const prefixes = [`${relation}.`, `${relation}_`.replace(/[ .[]/g, '_')];
+    for (const source of [this.#body, this.#query]) {
+      for (const [name, value] of Object.entries(source)) {
+        const prefix = prefixes.find((each) => name.startsWith(each));
+        const rest = prefix === undefined ? '' : name.slice(prefix.length);
+        if (/[._](?:fields|limit|order|group|filter|related)$/.test(rest))
+          found[rest] = value as ParameterValue;
+      }
+    }
+    return found;
+  }
+
   /** The value of a filter's `:name`. */
   placeholder(name: string): Literal | undefined {
     const values = this.get('params');
@@ -138,7 +144,7 @@ export function parseRead(table: Table, parameters: ReadParameters, where?: Wher
   const limit = parameters.integer('limit');
   const idFields = namedFields(table, parameters.text('id_field'));
   const order = parameters.text('order');
-  const relations = parseRelated(table, parameters);
+  const relations = parseRelated(table, parameters, { withAlways: group.length === 0 });
   if (group.length > 0 && relations.length > 0) throw invalid('related', "can not be combined with 'group'");
   return {
     fields: fields === undefined && group.length > 0 ? group : parseFields(table, fields, group),
@@ -157,65 +163,20 @@ export function parseRead(table: Table, parameters: ReadParameters, where?: Wher
   };
 }
 
-/** The fields that a text names; all for `*` and undefined. Throws `request.invalid_field`. */
+/** The fields that a text or list names; all for `*` and undefined. Throws `request.invalid_field`. */
 export function parseFields(
   table: Table,
-  text: string | undefined,
+  names: string | readonly string[] | undefined,
   group: readonly Field[] = [],
 ): readonly Field[] {
-  if (text === undefined || text.trim() === '*') return ungrouped([...table.fields.values()], group);
+  if (names === undefined) return ungrouped([...table.fields.values()], group);
   const fields = new Set<Field>();
-  for (const name of parseNames(text)) {
+  for (const name of typeof names === 'string' ? parseNames(names) : names) {
     if (name === '*') for (const field of table.fields.values()) fields.add(field);
     else fields.add(known(table, name));
   }
   if (fields.size === 0) throw invalid('fields', 'must name at least one field');
   return ungrouped([...fields], group);
-}
-
-/** The relations that `related` asks for, in the table's order. Throws `request.invalid_parameter`. */
-export function parseRelated(table: Table, parameters: ReadParameters): readonly RelationRequest[] {
-  const related = parameters.get('related');
-  if (related === undefined || related === null) return [];
-  const wanted = new Map<string, Readonly<Record<string, unknown>>>();
-  if (isMap(related)) {
-    for (const [name, options] of Object.entries(related)) wanted.set(name, isMap(options) ? options : {});
-  } else {
-    for (const name of parseNames(parameters.text('related') ?? '')) wanted.set(name, {});
-  }
-  if (wanted.delete('*')) {
-    for (const name of table.relations.keys()) if (!wanted.has(name)) wanted.set(name, {});
-  }
-  for (const name of wanted.keys()) {
-    if (!table.relations.has(name)) {
-      throw new PlatformError('request.invalid_parameter', `Invalid relationship requested: ${name}`);
-    }
-  }
-  const found = [...table.relations.values()].filter((relation) => wanted.has(relation.name));
-  return found.map((relation) => relationRequest(relation, wanted.get(relation.name) ?? {}, parameters));
-}
-
-function relationRequest(
-  relation: Relation,
-  options: Readonly<Record<string, unknown>>,
-  parameters: ReadParameters,
-): RelationRequest {
-  // As written in a body, and as PHP and our own parser of query strings spell `{relation}.fields`.
-  const spellings = (name: string) => [
-    `${relation.name}.${name}`,
-    `${relation.name}_${name}`.replace(/[ .[]/g, '_'),
-  ];
-  const option = (name: string): unknown => {
-    const given = spellings(name).map((spelling) => parameters.get(spelling));
-    return options[name] ?? given.find((value) => value !== undefined);
-  };
-  const text = (name: string): string | undefined => {
-    const value = option(name) ?? undefined;
-    if (value === undefined || typeof value === 'string') return value;
-    throw invalid(`${relation.name}.${name}`, 'must be text');
-  };
-  const limit = integerOf(`${relation.name}.limit`, option('limit') ?? undefined);
-  return { relation, fields: text('fields'), limit: limit === 0 ? undefined : limit, order: text('order') };
 }
 
 function parseWhere(table: Table, parameters: ReadParameters): Where | undefined {

@@ -20,8 +20,8 @@ export interface ListShape {
   readonly where: Where | undefined;
   readonly order: readonly Order[];
   readonly group: readonly Field[];
-  /** At most so many records for each value of the field, in the given order. Bound before the limit. */
-  readonly perValue?: { readonly field: Field; readonly limit: number };
+  /** At most so many records for each value of the fields, in the given order. Bound before the limit. */
+  readonly perValue?: { readonly fields: readonly Field[]; readonly limit: number };
 }
 
 /**
@@ -88,7 +88,7 @@ export class ReadPlans {
   list(shape: ListShape): Bound<ListPlan> {
     const bound = this.#bind(shape);
     const order = shape.order.map(orderShape).join();
-    const perValue = shape.perValue === undefined ? [] : [shape.perValue.field];
+    const perValue = shape.perValue?.fields ?? [];
     const lists = [shape.fields, shape.group, perValue].map(namesOf).join('|');
     const key = `${this.#number(shape.table)}|${lists}|${bound.shape}|${order}`;
     const plan = kept(this.#lists, key, () => this.#compileList(shape));
@@ -154,11 +154,17 @@ export class ReadPlans {
     const { grammar } = this.#dialect;
     const from = sql`FROM ${sql.id(...table.path)}${this.#condition(shape)}`;
     const grouping = group.length === 0 ? sql`` : sql` GROUP BY ${columns(group)}`;
-    const terms = order.map((term) => grammar.order(sql.id(columnOf(table, term.field)), term));
+    // Some engines find groups in the order of their values, others in none.
+    const sorted =
+      order.length > 0 ? order : group.map((field) => ({ field: field.name, descending: false }));
+    const terms = sorted.map((term: Order) => {
+      const hasNulls = table.isView || table.field(term.field)?.allowNull !== false;
+      return grammar.order(sql.id(columnOf(table, term.field)), { ...term, hasNulls });
+    });
     const sorting = terms.length === 0 ? sql`` : sql` ORDER BY ${sql.join(terms)}`;
     const end = grammar.page(terms.length > 0);
     if (perValue === undefined) return sql`SELECT ${list} ${from}${grouping}${sorting} ${end}`;
-    const value = sql.id(perValue.field.column);
+    const value = columns(perValue.fields);
     const rank = sql`row_number() OVER (PARTITION BY ${value}${sorting}) AS ${sql.id(rankName)}`;
     const needed = new Set([...fields.map((f) => f.column), ...order.map((o) => columnOf(table, o.field))]);
     const all = sql.join([...needed].map((name) => sql.id(name)));

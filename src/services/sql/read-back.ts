@@ -5,8 +5,9 @@ import type { MaybePromise } from '../../database/connection.ts';
 import { type Bindable, type Session, whenDone } from '../../database/connection.ts';
 import { parseFilter } from '../../query/filter.ts';
 import { decodeRow, fetchRecords, type SqlRecord } from './fetch.ts';
-import { parseFields, parseRelated, type RelationRequest } from './parameters.ts';
+import { parseFields } from './parameters.ts';
 import { attachRelated, keyFieldsOf } from './related.ts';
+import { parseRelated, type RelationRequest } from './related-request.ts';
 import type { Field } from './schema.ts';
 import type { SqlSource } from './source.ts';
 import type { KeyValues } from './steps.ts';
@@ -78,9 +79,10 @@ export class ReadBack {
     if (fields === undefined || !this.hasRelations) return records;
     const { table, context } = this.#request;
     const known = records.filter((record) => record !== undefined);
-    await attachRelated(known, { source: this.#source, table, relations: this.#relations, context });
-    const names = [...fields, ...this.#relations.map(({ relation }) => relation)].map(({ name }) => name);
-    return records.map((record) => record && Object.fromEntries(names.map((name) => [name, record[name]])));
+    const relations = this.#relations;
+    const extra = keyFieldsOf(table, relations).filter((field) => !fields.includes(field));
+    await attachRelated(known, { source: this.#source, table, relations, context, extra });
+    return records;
   }
 
   /** The keys of the records that a filter finds, in their order. Refuses more than the service's cap. */

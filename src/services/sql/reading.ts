@@ -54,10 +54,7 @@ export function attached(read: Read, records: readonly SqlRecord[]): MaybePromis
   const { relations } = request;
   if (relations.length === 0) return records;
   const extra = keyFieldsOf(table, relations).filter((field) => !request.fields.includes(field));
-  return attachRelated(records, { source, table, relations, context }).then(() => {
-    for (const record of records) for (const field of extra) delete record[field.name];
-    return records;
-  });
+  return attachRelated(records, { source, table, relations, context, extra }).then(() => records);
 }
 
 /**
