@@ -1,0 +1,158 @@
+// The service type `sqlsrv` (DreamFactory's name): its settings and how a service is made of them.
+import { limits } from '../../../../core/limits.ts';
+import type { ConfigField, ServiceSettings, ServiceType } from '../../../../core/service.ts';
+import { commonConfig, sqlSettings } from '../../configuration.ts';
+import { SqlService } from '../../service.ts';
+import { MssqlEngine } from './engine.ts';
+import { connectionOf, encryptions, schemasOf } from './login.ts';
+
+const optional = { required: false, default: null } as const;
+
+const config: readonly ConfigField[] = [
+  { name: 'host', label: 'Host', type: 'string', description: 'Name or address of the server.', ...optional },
+  { name: 'port', label: 'Port', type: 'integer', description: '1433 unless it is set.', ...optional },
+  {
+    name: 'instance',
+    label: 'Instance',
+    type: 'string',
+    description: 'Name of an instance, whose port the server is asked for (by UDP 1434) instead.',
+    ...optional,
+  },
+  { name: 'database', label: 'Database', type: 'string', description: 'Name of the database.', ...optional },
+  { name: 'username', label: 'User name', type: 'string', description: 'Who logs in.', ...optional },
+  {
+    name: 'password',
+    label: 'Password',
+    type: 'password',
+    description: 'The password of that user.',
+    secret: true,
+    ...optional,
+  },
+  {
+    name: 'domain',
+    label: 'Domain',
+    type: 'string',
+    description: 'Windows domain to log in with (NTLM); empty for a login of the server itself.',
+    ...optional,
+  },
+  {
+    name: 'url',
+    label: 'URL',
+    type: 'password',
+    description: 'All of it in one: mssql://user:password@host:1433/database. Settings beside it come first.',
+    secret: true,
+    ...optional,
+  },
+  {
+    name: 'schema',
+    label: 'Schema',
+    type: 'string',
+    description:
+      'Schemas to serve, separated by commas. Tables of the first are called by their name, those of others ' +
+      'as schema.table. Empty: all schemas, dbo being the first.',
+    ...optional,
+  },
+  {
+    name: 'encrypt',
+    label: 'TLS',
+    type: 'picklist',
+    description: 'on: everything. off: only the login. strict: before anything else is said (TDS 8).',
+    required: false,
+    default: 'on',
+    values: encryptions,
+  },
+  {
+    name: 'trust_server_certificate',
+    label: 'Trust any certificate',
+    type: 'boolean',
+    description: 'Whether the certificate of the server may be signed by anybody.',
+    required: false,
+    default: false,
+  },
+  {
+    name: 'ssl_ca',
+    label: 'Authority',
+    type: 'text',
+    description: 'Certificates (PEM) of the authorities to trust, instead of those of the system.',
+    ...optional,
+  },
+  {
+    name: 'ssl_server_name',
+    label: 'Name of the server',
+    type: 'string',
+    description: "The name in the server's certificate, where it is another one than the host.",
+    ...optional,
+  },
+  {
+    name: 'max_connections',
+    label: 'Connections',
+    type: 'integer',
+    description: `The most connections at a time; reads of long lists have up to ${limits.streams} of their own.`,
+    required: false,
+    default: limits.poolConnections,
+  },
+  {
+    name: 'connect_timeout',
+    label: 'Time to connect',
+    type: 'integer',
+    description: 'Milliseconds after which a server that does not answer is away.',
+    required: false,
+    default: limits.poolConnectMs,
+  },
+  {
+    name: 'query_timeout',
+    label: 'Time of a statement',
+    type: 'integer',
+    description: 'Milliseconds after which a statement is given up.',
+    required: false,
+    default: limits.statementMs,
+  },
+  {
+    name: 'application_name',
+    label: 'Application name',
+    type: 'string',
+    description: "What the server's list of sessions shows; tenon unless it is set.",
+    ...optional,
+  },
+  {
+    name: 'options',
+    label: 'Driver options',
+    type: 'object',
+    description: 'Accepted for compatibility, without effect.',
+    ...optional,
+  },
+  {
+    name: 'attributes',
+    label: 'Driver attributes',
+    type: 'object',
+    description: 'Accepted for compatibility, without effect.',
+    ...optional,
+  },
+  {
+    name: 'statements',
+    label: 'Statements',
+    type: 'object',
+    description: 'Accepted for compatibility, never run.',
+    ...optional,
+  },
+  ...commonConfig,
+];
+
+/** SQL Server databases. Written by its documentation and tried without a server: see the how-to. */
+export const mssql: ServiceType = {
+  name: 'sqlsrv',
+  label: 'SQL Server',
+  description: 'A REST API over a database of Microsoft SQL Server.',
+  group: 'Database',
+  singleton: false,
+  config,
+  create,
+};
+
+function create(given: ServiceSettings): SqlService {
+  return new SqlService({
+    type: 'sqlsrv',
+    settings: sqlSettings(given),
+    engine: new MssqlEngine({ connection: connectionOf(given.config), ...schemasOf(given.config) }),
+  });
+}
