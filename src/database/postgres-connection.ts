@@ -12,7 +12,7 @@ export interface ConnectionOptions {
   readonly client: ClientConfig;
   /** Run once when the connection is made: the settings of its session. */
   readonly setup: string;
-  /** Whether statements are kept prepared; not behind a pooler that hands out another connection each time. */
+  /** Keeps statements prepared; not behind a pooler that hands out another connection each time. */
   readonly isPreparing: boolean;
   /** Counts how often some connection found its statements stale. */
   readonly shared: { generation: number };

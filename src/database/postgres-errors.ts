@@ -15,10 +15,11 @@ const failures: readonly (readonly [RegExp, DatabaseFailure])[] = [
   [/^(?:23505|23P01)$/, 'unique'],
   [/^(?:23503|23001)$/, 'foreign_key'],
   [/^23502$/, 'not_null'],
-  // A trigger's RAISE EXCEPTION is a rule of the table, too.
+  // RAISE EXCEPTION in a trigger or routine, in words of its author.
+  [/^P0001$/, 'raised'],
   [/^(?:23514|23000|44000|P0...)$/, 'check'],
-  // A value of a type that has no comparison, and a row that is too large for an index.
-  [/^(?:22...|42804|42883|42725|54000)$/, 'type'],
+  // Also a type that has no comparison, a field beside a group, and a value too large for an index.
+  [/^(?:22...|42803|42804|42883|42725|54000)$/, 'type'],
   [/^(?:25006|42501)$/, 'read_only'],
   [/^(?:40001|40P01|55P03|57014|53...)$/, 'busy'],
   [/^(?:08...|28...|3D000|57...|58...|25P03)$/, 'unavailable'],
@@ -29,10 +30,15 @@ export function translate(error: unknown, names?: readonly string[]): DatabaseEr
   if (error instanceof DatabaseError) return error;
   const cause: ServerError = error instanceof Error ? error : new Error(String(error));
   if (!isFromServer(cause)) return new DatabaseError('unavailable', undefined, cause);
-  const failure = hasLostPlan(cause)
-    ? 'busy'
-    : (failures.find(([code]) => code.test(cause.code ?? ''))?.[1] ?? 'other');
+  const failure = failureOf(cause);
   return new DatabaseError(failure, fieldOf(cause, names), cause);
+}
+
+function failureOf(error: ServerError): DatabaseFailure {
+  if (hasLostPlan(error)) return 'busy';
+  const known = failures.find(([code]) => code.test(error.code ?? ''))?.[1];
+  // Types of extensions refuse their values as they like.
+  return known ?? (parameterOf(error) === undefined ? 'other' : 'type');
 }
 
 /** Whether the same statement may succeed when it is done again: it lost a conflict with another one. */
@@ -65,6 +71,11 @@ function fieldOf({ column, detail, where }: ServerError, names: readonly string[
   if (column !== undefined) return column;
   const key = /\(([^()]+)\)=\(/.exec(detail ?? '')?.[1];
   if (key !== undefined) return key.replaceAll('"', '');
-  const parameter = /\$(\d+)/.exec(where ?? '')?.[1];
-  return parameter === undefined ? undefined : names?.[Number(parameter) - 1];
+  const parameter = parameterOf({ where });
+  return parameter === undefined ? undefined : names?.[parameter - 1];
+}
+
+function parameterOf({ where }: { readonly where?: string | undefined }): number | undefined {
+  const number = / \$(\d+)(?: = |$)/.exec(where ?? '')?.[1];
+  return number === undefined ? undefined : Number(number);
 }

@@ -1,5 +1,5 @@
-// Values on the wire of PostgreSQL, which are text in both directions. Invariant: nothing is lost; what has no
-// exact JavaScript value stays the text that the server sent.
+// Values on the wire of PostgreSQL, which are text in both directions. Invariant: nothing is lost; what has
+// no exact JavaScript value stays the text that the server sent.
 import type { Bindable } from './connection.ts';
 
 /** Makes a value of the text that the server sent. */

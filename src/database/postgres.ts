@@ -27,7 +27,7 @@ export interface PostgresOptions {
   readonly connectMs: number;
   /** The longest that a statement may run. */
   readonly queryMs: number;
-  /** Keeps statements prepared. Off behind a pooler that hands out another connection for each transaction. */
+  /** Keeps statements prepared. Off behind a pooler that hands out another connection each time. */
   readonly isPreparing: boolean;
   /** Connects without TLS where the server has none. */
   readonly isTlsOptional?: boolean;
@@ -122,8 +122,8 @@ export class PostgresDatabase implements Database {
   }
 }
 
-// What all sessions have in common, so that texts mean the same on every server. A pooler that hands a server
-// connection to many clients knows the first ones and gives each client its own; the others would stay behind.
+// What all sessions have in common, so that texts mean the same on every server. A pooler that hands a
+// connection to many clients knows the first ones and gives each client its own; others would stay behind.
 function setup(queryMs: number, isOwnSession: boolean): string {
   const settings = ["SET TimeZone='UTC'", "SET DateStyle='ISO, YMD'", "SET IntervalStyle='postgres'"];
   if (isOwnSession) {

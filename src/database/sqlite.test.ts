@@ -2,7 +2,8 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { limits } from '../core/limits.ts';
 import { DatabaseError, type DatabaseFailure } from './connection.ts';
 import { openSqlite, type SqliteDatabase } from './sqlite.ts';
 
@@ -170,6 +171,35 @@ describe('reading and writing', () => {
     await Promise.all([...all, single, write('d')]);
     expect(order).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'd begins', 'd ends']);
     expect(db.column(names, [])).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  test('a writer whose turn does not come in time is refused, and the line goes on without it', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const gate = Promise.withResolvers<void>();
+    const holding = db.transaction(() => gate.promise);
+    const refused = failure(() => db.transaction(() => 1));
+    await vi.advanceTimersByTimeAsync(limits.databaseWaitMs - 1);
+    const waiting = db.run(insert, ['a']);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await refused).toMatchObject({ failure: 'busy' });
+    gate.resolve();
+    await holding;
+    expect(await waiting).toMatchObject({ changes: 1 });
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
+  test('a transaction that a trigger ended is not gone on with as if it were there', async () => {
+    await db.run(
+      st("CREATE TRIGGER no BEFORE INSERT ON t WHEN new.name = 'no' BEGIN SELECT RAISE(ROLLBACK, 'no'); END"),
+      [],
+    );
+    const work = db.transaction((session) => {
+      session.run(insert, ['a']);
+      return session.savepoint(() => session.run(insert, ['no']));
+    });
+    await expect(work).rejects.toMatchObject({ failure: 'busy' });
+    expect(db.column(names, [])).toEqual([]);
   });
 
   test('a lock held by another process is waited for', async () => {

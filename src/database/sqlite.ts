@@ -133,7 +133,7 @@ export class SqliteDatabase implements Database {
   }
 
   async transaction<T>(work: (session: SqliteSession) => MaybePromise<T>): Promise<T> {
-    if (this.#isTaken) await new Promise<void>((resolve) => this.#line.push(resolve));
+    if (this.#isTaken) await this.#turn();
     this.#isTaken = true;
     try {
       const begun = this.#begin();
@@ -163,6 +163,21 @@ export class SqliteDatabase implements Database {
       if (this.#writer.inTransaction) this.#writer.exec('ROLLBACK');
       throw error;
     }
+  }
+
+  // Transactions of scripts may stay open for a while; whoever has waited for long enough hears of it.
+  #turn(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const clock = setTimeout(() => {
+        this.#line.splice(this.#line.indexOf(turn), 1);
+        reject(new DatabaseError('busy', undefined, new Error('other writers did not end in time')));
+      }, limits.databaseWaitMs);
+      const turn = () => {
+        clearTimeout(clock);
+        resolve();
+      };
+      this.#line.push(turn);
+    });
   }
 
   // Synchronous when the lock is free, which is nearly always.
@@ -260,9 +275,14 @@ class Connection implements SqliteSession {
       attempt(() => this.#connection.exec(`RELEASE ${name}`));
       return value;
     };
-    // A refusal may have ended the whole transaction already.
+    // A refusal may have ended the whole transaction already (RAISE(ROLLBACK) of a trigger): whoever goes on
+    // must know that nothing holds what he does together.
     const undo = (error: unknown): never => {
-      if (this.#connection.inTransaction) this.#connection.exec(`ROLLBACK TO ${name}; RELEASE ${name}`);
+      if (!this.#connection.inTransaction) {
+        const cause = error instanceof Error ? error : new Error(String(error));
+        throw new DatabaseError('busy', undefined, cause);
+      }
+      this.#connection.exec(`ROLLBACK TO ${name}; RELEASE ${name}`);
       throw error;
     };
     try {

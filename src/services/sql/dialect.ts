@@ -18,6 +18,11 @@ export interface InsertShape {
   readonly returning: readonly Field[];
 }
 
+/** How a column is sorted, and whether it can have nulls. */
+export interface OrderTerm extends Pick<Order, 'descending' | 'nulls'> {
+  readonly hasNulls: boolean;
+}
+
 /** The clauses that engines spell differently. Pieces of SQL with a mark for each value. */
 export interface Grammar {
   /** The end of a list that binds `pageValues`; `isOrdered`: an ORDER BY stands before it. */
@@ -25,7 +30,7 @@ export interface Grammar {
   /** What `page` binds, in its order. */
   pageValues(limit: number, offset: number): readonly Bindable[];
   /** One term of ORDER BY. Nulls come first in ascending order unless the caller says otherwise. */
-  order(column: RawBuilder<unknown>, order: Pick<Order, 'descending' | 'nulls'>): RawBuilder<unknown>;
+  order(column: RawBuilder<unknown>, term: OrderTerm): RawBuilder<unknown>;
   /**
    * Whether a column is like a bound pattern, upper and lower case alike. `escaped`: the pattern's own `%`,
    * `_` and `\` stand after a backslash; without it there is no escape character.

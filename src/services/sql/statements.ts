@@ -18,14 +18,14 @@ export class WriteStatements {
 
   /** Inserts a row; answers the `returning` fields where some are named. Binds the fields' values. */
   insert(table: Table, fields: readonly Field[], returning: readonly Field[]): Statement {
-    return this.#statement(shape('insert', table, [fields, returning]), () =>
+    return this.#statement(shape('insert', table, [fields, returning]), fields, () =>
       this.#dialect.grammar.insert({ table, fields, returning }),
     );
   }
 
   /** Changes the rows of a key. Binds the fields' values, then the key's. */
   update(table: Table, fields: readonly Field[], keys: readonly Field[]): Statement {
-    return this.#statement(shape('update', table, [fields, keys]), () => {
+    return this.#statement(shape('update', table, [fields, keys]), [...fields, ...keys], () => {
       const { grammar } = this.#dialect;
       const changes = sql.join(
         fields.map((field) => sql`${sql.id(field.column)} = ${grammar.setMark(field)}`),
@@ -36,16 +36,17 @@ export class WriteStatements {
 
   /** Deletes the rows of a key. Binds the key's values; without key fields it deletes every row. */
   remove(table: Table, keys: readonly Field[]): Statement {
-    return this.#statement(shape('delete', table, [keys]), () => {
+    return this.#statement(shape('delete', table, [keys]), keys, () => {
       const where = keys.length === 0 ? sql`` : sql` where ${isKey(this.#dialect.grammar, keys)}`;
       return sql`delete from ${sql.id(...table.path)}${where}`;
     });
   }
 
-  #statement(key: string, make: () => RawBuilder<unknown>): Statement {
+  #statement(key: string, bound: readonly Field[], make: () => RawBuilder<unknown>): Statement {
     let statement = this.#known.get(key);
     if (statement === undefined) {
-      statement = { sql: make().compile(this.#dialect.builder).sql };
+      const { sql: text } = make().compile(this.#dialect.builder);
+      statement = { sql: text, names: bound.map(({ name }) => name) };
       this.#known.set(key, statement);
     }
     return statement;
