@@ -205,6 +205,10 @@ export class TransactionScope {
 
 /** What a write of a service is refused with inside a transaction of another one. */
 export function elsewhere(service: string, covered: string): PlatformError {
+  if (service.toLowerCase() === covered.toLowerCase()) {
+    const message = `Service '${service}' was configured anew while the transaction was open.`;
+    return new PlatformError('script.transaction_over', message);
+  }
   return new PlatformError(
     'script.transaction_elsewhere',
     `This transaction covers service '${covered}' only: write to '${service}' before or after it, ` +

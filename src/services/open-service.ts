@@ -33,8 +33,8 @@ export class OpenService implements Service {
     };
   }
 
-  ready(path: readonly string[]): Promise<void> | undefined {
-    return this.#service.ready?.(path);
+  ready(path: readonly string[], isInTransaction?: boolean): Promise<void> | undefined {
+    return this.#service.ready?.(path, isInTransaction);
   }
 
   locate(path: readonly string[], action: Action): Location | undefined {
@@ -90,7 +90,7 @@ export class OpenService implements Service {
 
   async #pass(operation: Operation, context: CallContext): Promise<Result> {
     const successor = this.#successor();
-    await successor.ready?.(operation.path);
+    await successor.ready?.(operation.path, operation.transaction !== undefined);
     const location = successor === this ? undefined : successor.locate(operation.path, operation.action);
     if (location === undefined) {
       throw new PlatformError(

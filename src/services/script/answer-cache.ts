@@ -36,8 +36,9 @@ export class AnswerCache {
 
   /** The kept answer, or a new one, which is kept when it is a success. */
   async answer(operation: Operation, make: () => Promise<Result>): Promise<Result> {
-    const { action, request } = operation;
-    if (action !== 'GET' || request.body !== undefined) return make();
+    const { action, request, transaction } = operation;
+    // What a transaction sees may never come to be.
+    if (action !== 'GET' || request.body !== undefined || transaction !== undefined) return make();
     const key = this.#keyOf(operation);
     const known = this.#kept.get(key);
     if (known !== undefined && known.until > this.#now()) return known.result;

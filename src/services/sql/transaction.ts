@@ -63,19 +63,32 @@ export class SqlTransactions implements TransactionMember {
     context: CallContext,
     work: (inside: Inside) => MaybePromise<T>,
   ): Promise<T> {
-    const value = await transaction.join(this, async ({ session }: SqlTransaction, inner) =>
-      work({
-        session,
-        source: new JoinedSource(this.#source, session),
-        context: {
-          ...context,
-          streams: undefined,
-          call: (call, requestor, run) =>
-            context.call({ ...call, transaction: call.transaction ?? inner }, requestor, run),
-        },
-      }),
-    );
+    // A batch that failed in part has undone for itself what its rules say; the rest is to stay.
+    let partly: PlatformError | undefined;
+    const value = await transaction.join(this, async ({ session }: SqlTransaction, inner) => {
+      try {
+        return await work(this.#inside(session, context, inner));
+      } catch (error) {
+        if (!(error instanceof PlatformError) || error.kind !== 'request.batch_failed') throw error;
+        partly = error;
+        return undefined;
+      }
+    });
+    if (partly !== undefined) throw partly;
     return value as T;
+  }
+
+  #inside(session: Transaction, context: CallContext, inner: TransactionScope): Inside {
+    return {
+      session,
+      source: new JoinedSource(this.#source, session),
+      context: {
+        ...context,
+        streams: undefined,
+        call: (call, requestor, run) =>
+          context.call({ ...call, transaction: call.transaction ?? inner }, requestor, run),
+      },
+    };
   }
 }
 
