@@ -32,11 +32,11 @@ export interface MysqlRoutinesOptions {
 
 const statements = {
   routines: {
-    sql: `SELECT routine_name AS name, specific_name AS specific, routine_comment AS comment
+    sql: `SELECT routine_name AS name, specific_name AS own, routine_comment AS comment
       FROM information_schema.routines WHERE routine_schema = ? AND routine_type = ? ORDER BY routine_name`,
   },
   parameters: {
-    sql: `SELECT specific_name AS specific, ordinal_position AS place, parameter_mode AS mode,
+    sql: `SELECT specific_name AS own, ordinal_position AS place, parameter_mode AS mode,
       parameter_name AS name, data_type AS data_type, dtd_identifier AS column_type,
       character_maximum_length AS length, numeric_precision AS digits, numeric_scale AS scale,
       character_set_name AS charset FROM information_schema.parameters
@@ -67,10 +67,10 @@ export class MysqlRoutines implements Routines {
       const rows = await database.rows(statements.routines, [name, type]);
       const parameters = Map.groupBy(
         await database.rows(statements.parameters, [name, type]),
-        ({ specific }) => specific,
+        ({ own }) => own,
       );
       for (const row of rows) {
-        const own = parameters.get(row.specific) ?? [];
+        const own = parameters.get(row.own) ?? [];
         all.push(this.#routine(row, { kind, own, database: index === 0 ? undefined : name }));
       }
     }
