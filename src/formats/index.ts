@@ -13,6 +13,11 @@ export interface Format {
 /** Media types that values can be written in, in the order in which they are tried. */
 export const writable = ['application/xml', 'text/csv', 'text/xml', 'application/x-ndjson'] as const;
 
+/** Whether every value is text in a media type, so that readers say what it stands for. */
+export function isText(type: string | undefined): boolean {
+  return type === 'text/csv' || type === 'application/xml' || type === 'text/xml';
+}
+
 /** The form of a media type, if it is one of ours. */
 export function formatOf(type: string): Promise<Format> | undefined {
   switch (type) {

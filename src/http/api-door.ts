@@ -8,9 +8,10 @@ import type { Operation, Result } from '../core/operation.ts';
 import type { Cors } from './cors.ts';
 import { sendPortions } from './portions.ts';
 import type { RequestReader } from './request.ts';
-import { type Rendered, render, renderRefusal, type Wanted, wantedStream } from './response.ts';
+import { type Rendered, render, renderRefusal } from './response.ts';
 import { originForm } from './target.ts';
 import { methods } from './verb.ts';
+import { type Wanted, wantedStream } from './wanted.ts';
 
 /** What the door leads to. */
 export interface ApiDoorParts {

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { Body } from '../core/body.ts';
 import { PlatformError } from '../core/errors.ts';
 import type { Result } from '../core/operation.ts';
-import { type Rendered, render, renderError, renderRefusal, type Wanted } from './response.ts';
+import { type Rendered, render, renderError, renderRefusal } from './response.ts';
+import type { Wanted } from './wanted.ts';
 
 const json = 'application/json';
 const result = (body: Body | undefined, others: Partial<Result> = {}): Result => ({

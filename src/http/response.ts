@@ -2,24 +2,14 @@
 // wire.
 // Invariant: nothing that a script or service puts into a result can break the framing of HTTP.
 import { validateHeaderName, validateHeaderValue } from 'node:http';
-import type { Body } from '../core/body.ts';
+import { Body } from '../core/body.ts';
 import { errorResult } from '../core/dispatch.ts';
 import { PlatformError } from '../core/errors.ts';
-import type { Action, Parameters, Result } from '../core/operation.ts';
-import type { RecordStream, StreamForm } from '../core/record-stream.ts';
-import { contentType, formatOf, streamForm, streamText, writable, writtenBody } from '../formats/index.ts';
-import { type Acceptance, readAccept } from './negotiation.ts';
-
-/** What the client said about the form of its answer. */
-export interface Wanted {
-  /** The Accept header. */
-  readonly accept: string | undefined;
-  /** `accept` and `file` (spec §5.4). */
-  readonly parameters: Parameters;
-  readonly action: Action;
-  /** Last part of the path, the name of a file to be saved. */
-  readonly resource: string;
-}
+import type { Result } from '../core/operation.ts';
+import type { RecordStream } from '../core/record-stream.ts';
+import { contentType, formatOf, streamText, writable, writtenBody } from '../formats/index.ts';
+import type { Acceptance } from './negotiation.ts';
+import { acceptanceOf, disposition, listType, type Wanted, wrapOf } from './wanted.ts';
 
 /** An answer ready to be sent: header names and values in turn; content length is left to the sender. */
 export interface Rendered {
@@ -59,12 +49,18 @@ export function renderError(thrown: unknown): Rendered {
 
 /** The answer that an error is for a client of the API. */
 export async function renderRefusal(thrown: unknown, accept: string | undefined): Promise<Rendered> {
+  if (thrown instanceof PlatformError && thrown.kind === 'request.not_acceptable') return renderText(thrown);
   const wanted: Wanted = { accept, parameters: {}, action: 'GET', resource: '' };
   try {
     return await render(errorResult(thrown), wanted);
   } catch {
     return renderError(thrown);
   }
+}
+
+// No form was acceptable, so it is none but words, as recorded.
+function renderText({ status, message }: PlatformError): Rendered {
+  return { status, headers: headersOf(plainType), payload: message };
 }
 
 /** The answer that a JSON value of the server's own is. */
@@ -83,20 +79,26 @@ export function render(result: Result, wanted: Wanted): Rendered | Promise<Rende
   }
   if (result.stream !== undefined) return renderStream(result, result.stream, wanted);
   const isBare = status === 204 || status === 205 || status === 304;
-  const content = isBare ? undefined : negotiate(result, wanted);
+  const shown = wanted.parameters.wrap === undefined || status >= 400 ? result : wrapped(result, wanted);
+  const content = isBare ? undefined : negotiate(shown, wanted);
   if (!(content instanceof Promise)) return rendered(result, wanted, content);
   return content.then((converted) => rendered(result, wanted, converted));
 }
 
-/** What a list that may be long is to hand out for a client; undefined when it is to be answered whole. */
-export function wantedStream(wanted: Wanted): StreamForm | undefined {
-  return wanted.action === 'GET' ? streamForm(listType(wanted)) : undefined;
+// What is said beside a list (`meta`) has its place only in the object around it.
+function wrapped(result: Result, wanted: Wanted): Result {
+  const { body } = result;
+  const wrap = wrapOf(wanted);
+  if (wrap === undefined || body === undefined || !body.isJson) return result;
+  const value = body.exactValue;
+  if (wrap) return Array.isArray(value) ? { ...result, body: Body.ofValue({ resource: value }) } : result;
+  const list = isOnlyList(value) ? value.resource : undefined;
+  return list === undefined ? result : { ...result, body: Body.ofValue(list) };
 }
 
-// The media type that a list of records is answered in.
-function listType(wanted: Wanted): string | undefined {
-  const acceptance = readAccept(acceptOf(wanted));
-  return acceptance.accepts(jsonType) ? jsonType : writable.find((each) => acceptance.accepts(each));
+function isOnlyList(value: unknown): value is { readonly resource: readonly unknown[] } {
+  if (typeof value !== 'object' || value === null || !('resource' in value)) return false;
+  return Array.isArray(value.resource) && Object.keys(value).length === 1;
 }
 
 async function renderStream(result: Result, stream: RecordStream, wanted: Wanted): Promise<Rendered> {
@@ -120,7 +122,7 @@ function rendered(result: Result, wanted: Wanted, content: Content | undefined):
 function negotiate(result: Result, wanted: Wanted): Content | Promise<Content> {
   const { body } = result;
   const type = plainMediaType(result.mediaType) ?? body?.mediaType;
-  const acceptance = readAccept(acceptOf(wanted));
+  const acceptance = acceptanceOf(wanted);
   if (body === undefined || isNull(body)) return { type: type ?? jsonType, payload: '' };
   if (type === undefined || type === jsonType) {
     if (acceptance.accepts(jsonType)) return { type: jsonType, payload: jsonOf(body) };
@@ -170,21 +172,6 @@ function refuse({ status }: Result, wanted: Wanted, content: Content): Content {
   );
 }
 
-const fileTypes: Readonly<Record<string, string>> = {
-  csv: 'text/csv',
-  json: jsonType,
-  ndjson: 'application/x-ndjson',
-  xml: 'application/xml',
-};
-
-function acceptOf({ accept, parameters }: Wanted): string | undefined {
-  const { accept: asked, file } = parameters;
-  const extension =
-    typeof file === 'string' ? /\.(json|csv|xml|ndjson)$/i.exec(file)?.[1]?.toLowerCase() : undefined;
-  if (extension !== undefined) return fileTypes[extension];
-  return typeof asked === 'string' && asked !== '' ? asked : accept;
-}
-
 // The text that content of a type consists of; undefined when it is a value that the type cannot hold.
 function textOf(body: Body, type: string): string | undefined {
   if (!body.isJson) return body.text;
@@ -227,10 +214,8 @@ function extraHeaders(result: Result, wanted: Wanted, type: string | undefined):
   for (const name in result.headers) {
     if (!ownHeaders.has(name.toLowerCase())) addHeader(extra, name, result.headers[name]);
   }
-  const { file } = wanted.parameters;
-  if (file !== undefined && type !== undefined && result.status < 400) {
-    addHeader(extra, 'Content-Disposition', disposition(file, wanted.resource, type));
-  }
+  const saved = type === undefined || result.status >= 400 ? undefined : disposition(wanted, type);
+  if (saved !== undefined) addHeader(extra, 'Content-Disposition', saved);
   return extra;
 }
 
@@ -243,13 +228,6 @@ function addHeader(headers: string[], name: string, given: unknown): void {
     throw unsendable(`its header '${name.replace(/[^\w-]/g, '?')}' has characters that HTTP does not allow`);
   }
   headers.push(name, value);
-}
-
-function disposition(file: unknown, resource: string, type: string): string {
-  const isFlag = typeof file !== 'string' || file === '' || /^(true|1|yes|on)$/i.test(file);
-  const extension = /(?:csv|xml|ndjson)$/.exec(type)?.[0] ?? 'json';
-  const name = isFlag ? `${resource === '' ? 'services' : resource}.${extension}` : file;
-  return `attachment; filename="${name.replace(/[^\w.() -]/g, '_')}";`;
 }
 
 function unsendable(problem: string): PlatformError {

@@ -154,11 +154,6 @@ describe('errors', () => {
     const answer = await server.ask(books, { anonymous: true, headers });
     expect([answer.status, answer.headers.get('content-type')]).toEqual([401, 'application/xml']);
   });
-
-  test('of a form that nobody has', async () => {
-    const answer = await read(books, 'image/png');
-    expect([answer.status, answer.body.error.status_code]).toEqual([400, 400]);
-  });
 });
 
 describe('scripts', () => {

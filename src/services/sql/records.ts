@@ -3,7 +3,6 @@
 import { Body, writeJson } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import type { Action, Message } from '../../core/operation.ts';
-import { writable } from '../../formats/index.ts';
 
 /** What the body of a write holds. */
 export interface WriteContent {
@@ -19,7 +18,7 @@ const nothing: WriteContent = { list: undefined, bare: undefined, beside: {} };
 
 /** Takes a body apart. Integers beyond 2^53 arrive as bigint. */
 export function readContent(message: Message, action: Action): WriteContent {
-  const value = message.body && contentOf(message.body);
+  const value = message.body?.exactValue;
   if (Array.isArray(value)) return listContent(value, {}, action);
   if (!isRecord(value)) return nothing;
   const wrapped = Object.hasOwn(value, 'resource') ? value.resource : undefined;
@@ -28,19 +27,6 @@ export function readContent(message: Message, action: Action): WriteContent {
   // A DELETE needs no values, so its body is parameters: `{"ids": [1, 2]}`.
   if (action === 'DELETE') return { ...nothing, beside: value };
   return { ...nothing, bare: value };
-}
-
-// An empty cell of CSV or element of XML is no value: what was read with NULLs is written back with them.
-function contentOf(body: Body): unknown {
-  const isText = writable.some((type) => type === body.mediaType);
-  return isText ? withNulls(body.exactValue) : body.exactValue;
-}
-
-function withNulls(value: unknown): unknown {
-  if (value === '') return null;
-  if (Array.isArray(value)) return value.map(withNulls);
-  if (!isRecord(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withNulls(member)]));
 }
 
 // As recorded: plain values in the list of a DELETE are the identifiers of records.

@@ -9,6 +9,7 @@ import { ReadParameters } from './parameters.ts';
 import { besideRecords, isRecord, noRecords, readContent, textOf, type WriteContent } from './records.ts';
 import type { Field, Table } from './schema.ts';
 import type { SqlSource } from './source.ts';
+import { typedContent } from './text-content.ts';
 
 /** Where a write goes. */
 export interface WriteTarget {
@@ -49,7 +50,8 @@ export function readWrite(source: SqlSource, operation: Operation, target: Write
   if (operation.action === 'POST' && id !== undefined) {
     throw invalidRecord('Create record by identifier not currently supported.');
   }
-  const content = readContent(operation.request, operation.action);
+  const { request, action } = operation;
+  const content = typedContent(readContent(request, action), request.body, table);
   const parameters = new ReadParameters(besideRecords(operation.request, content));
   const keys = keyFields(table, operation.action, parameters);
   const selection = select({ operation, content, parameters, id });
