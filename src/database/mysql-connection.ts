@@ -1,5 +1,6 @@
 // One connection to MySQL or MariaDB: made ready for our statements, with its prepared statements and exact
-// values. Invariant: whatever was asked is answered or refused, also when the connection is given up meanwhile.
+// values.
+// Invariant: whatever was asked is answered or refused, also when the connection is given up meanwhile.
 import type {
   Connection,
   ConnectionOptions,
@@ -117,7 +118,8 @@ const driverOptions: ConnectionOptions = {
   dateStrings: true,
   jsonStrings: true,
   multipleStatements: false,
-  // No statement can make the driver read a file of this machine; IGNORE_SPACE would reserve names of functions.
+  // No statement can make the driver read a file of this machine; IGNORE_SPACE would reserve names of
+  // functions.
   flags: ['FOUND_ROWS', '-LOCAL_FILES', '-IGNORE_SPACE', '-ODBC'],
   enableKeepAlive: true,
   keepAliveInitialDelay: limits.poolIdleMs,

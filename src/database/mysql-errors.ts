@@ -90,9 +90,8 @@ const failures: ReadonlyMap<number, DatabaseFailure> = new Map(
   }).flatMap(([failure, numbers]) => numbers.map((number) => [number, failure as DatabaseFailure])),
 );
 
-// "Column 'a' cannot be null", "Field 'a' doesn't have a default value", "… for column `db`.`t`.`a` at row 1",
-// "… for column 'a' at row 1", "FOREIGN KEY (`a`, `b`) REFERENCES …". A duplicate names its index: see
-// `duplicateKey`.
+// "Column 'a' cannot be null", "Field 'a' doesn't have a default value", "… for column `db`.`t`.`a` at row 1"
+// or "… for column 'a' at row 1". A duplicate names its index: see `duplicateKey`.
 function fieldOf(message: string, failure: DatabaseFailure): string | undefined {
   switch (failure) {
     case 'not_null':

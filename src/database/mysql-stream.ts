@@ -1,5 +1,6 @@
 // Long reads in portions, each on a connection of its own: the server is taken no more from than the reader
-// wants. Invariant: a connection comes back clean after the last row, and is dropped when the read ends earlier.
+// wants.
+// Invariant: a connection comes back clean after the last row, and is dropped when the read ends earlier.
 import { limits } from '../core/limits.ts';
 import { type Bindable, DatabaseError, type Row } from './connection.ts';
 import type { MysqlConnection } from './mysql-connection.ts';

@@ -1,6 +1,6 @@
-// MySQL and MariaDB through mysql2: a pool of connections for statements and transactions, and one for reads in
-// portions. Invariant: reads see what is committed; what was begun on a connection ends before somebody else
-// gets it.
+// MySQL and MariaDB through mysql2: a pool of connections for statements and transactions, and one for reads
+// in portions. Invariant: reads see what is committed; what was begun on a connection ends before somebody
+// else gets it.
 import { setTimeout as delay } from 'node:timers/promises';
 import { limits } from '../core/limits.ts';
 import {
@@ -119,8 +119,8 @@ export class MysqlDatabase implements Database {
     this.#streams.close();
   }
 
-  // A connection may turn out to be dead when it is used again. A read has changed nothing, so it is done once
-  // more on a new one.
+  // A connection may turn out to be dead when it is used again. A read has changed nothing, so it is done
+  // once more on a new one.
   async #read<T>(work: (connection: MysqlConnection) => Promise<T>): Promise<T> {
     try {
       return await this.#withConnection(work);

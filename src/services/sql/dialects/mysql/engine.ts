@@ -1,5 +1,6 @@
 // One database on a MySQL or MariaDB server as the SQL service uses it.
-// Invariant: connections are made when first needed; what the server is, is known before any statement is made.
+// Invariant: connections are made when first needed; what the server is, is known before any statement is
+// made.
 import { createHash } from 'node:crypto';
 import { DummyDriver, Kysely, MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler } from 'kysely';
 import { MysqlDatabase, type MysqlOptions } from '../../../../database/mysql.ts';

@@ -1,5 +1,5 @@
-// How MySQL and MariaDB spell the clauses that differ between engines. Sessions run with NO_BACKSLASH_ESCAPES,
-// so a backslash is a character like any other.
+// How MySQL and MariaDB spell the clauses that differ between engines. In our sessions a backslash is a
+// character like any other.
 // Invariant: what differs between the two is asked of the server that is there, when a statement is made.
 import { type RawBuilder, sql } from 'kysely';
 import type { Grammar } from '../../dialect.ts';
@@ -16,6 +16,10 @@ export interface Flavor {
 
 const mark = () => sql`${0}`;
 
+// There always is an escape character, which is a backslash if none is said: so that it means itself in a
+// pattern it is doubled.
+const plainPattern = () => sql`REPLACE(${0}, '\\', '\\\\')`;
+
 /** The clauses of a server. Null sorts first by itself. */
 export function mysqlGrammar(flavor: () => Flavor): Grammar {
   return {
@@ -27,7 +31,7 @@ export function mysqlGrammar(flavor: () => Flavor): Grammar {
       if (isAsItComes) return term;
       return nulls === 'first' ? sql`${column} IS NULL DESC, ${term}` : sql`${column} IS NULL ASC, ${term}`;
     },
-    like: (column, escaped) => (escaped ? sql`${column} LIKE ${0} ESCAPE '\\'` : sql`${column} LIKE ${0}`),
+    like: (column, escaped) => sql`${column} LIKE ${escaped ? mark() : plainPattern()} ESCAPE '\\'`,
     xor: (left, right) => sql`(${left} XOR ${right})`,
     mark: (field) => markOf(field, flavor()),
     setMark: (field) => (isGeometry(field) ? sql`ST_GeomFromText(${0})` : mark()),

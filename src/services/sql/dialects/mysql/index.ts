@@ -1,5 +1,5 @@
-// The service types `mysql` and `mariadb`: their settings and how a service is made of them. One dialect serves
-// both; which of the two a server is, is asked of the server.
+// The service types `mysql` and `mariadb`: their settings and how a service is made of them. One dialect
+// serves both; which of the two a server is, is asked of the server.
 
 import { limits } from '../../../../core/limits.ts';
 import type { ConfigField, ServiceType } from '../../../../core/service.ts';
@@ -54,7 +54,7 @@ const config: readonly ConfigField[] = [
     label: 'Further databases',
     type: 'string',
     description:
-      'Names of other databases of the server, with commas between them: their tables are called database.table.',
+      'Names of other databases of the server, separated by commas: their tables are called database.table.',
     ...optional,
   },
   { name: 'username', label: 'User name', type: 'string', description: 'Who logs in.', ...optional },
@@ -80,8 +80,8 @@ const config: readonly ConfigField[] = [
     label: 'Encryption',
     type: 'picklist',
     description:
-      'prefer: TLS where the server has it. require: TLS, whoever the server is. verify: TLS, and its certificate ' +
-      'must be for the host and signed by somebody who is trusted. off: none.',
+      'prefer: TLS where the server has it. require: TLS, whoever the server is. verify: TLS, and its ' +
+      'certificate must be for the host and signed by somebody who is trusted. off: none.',
     required: false,
     default: 'prefer',
     values: ['off', 'prefer', 'require', 'verify'],
@@ -121,7 +121,7 @@ const config: readonly ConfigField[] = [
     name: 'connect_timeout',
     label: 'Time to connect',
     type: 'integer',
-    description: `Seconds after which a server that does not answer is away (${limits.poolConnectMs / 1_000}).`,
+    description: `Seconds until a server that does not answer is away (${limits.poolConnectMs / 1_000}).`,
     ...optional,
   },
   {

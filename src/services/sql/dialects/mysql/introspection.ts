@@ -1,5 +1,5 @@
 // Reads tables, views and keys from information_schema, a few statements for each database of the server.
-// Invariant: names starting with `_tenon_` stay hidden; what is read is facts, each in the server's own names.
+// Invariant: names starting with `_tenon_` stay hidden; what is read is facts, in the server's own names.
 import type { Bindable, MaybePromise, Row } from '../../../../database/connection.ts';
 import type { Catalog, ColumnFacts, ForeignKeyFacts, TableFacts } from '../../schema.ts';
 import { columnType } from './column-type.ts';
@@ -33,8 +33,8 @@ interface Reader {
 
 const statements = {
   tables: {
-    sql: `SELECT table_name AS name, table_type AS type, table_comment AS comment FROM information_schema.tables
-      WHERE table_schema = ? AND table_type IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED')
+    sql: `SELECT table_name AS name, table_type AS type, table_comment AS comment
+      FROM information_schema.tables WHERE table_schema = ? AND table_type IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED')
       AND table_name NOT LIKE '!_tenon!_%' ESCAPE '!' ORDER BY table_name`,
   },
   columns: {

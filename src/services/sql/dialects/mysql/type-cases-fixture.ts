@@ -130,7 +130,7 @@ export const mysqlTypes: readonly TypeCase[] = [
       ['"2026-01-31T09:30:00+02:00"', '"2026-01-31 07:30:00"'],
     ],
     refused: ['"yesterday"', '5'],
-    note: 'What comes with a zone is kept as UTC. Parts of a second that the column does not keep are left out.',
+    note: 'What comes with a zone is kept as UTC. Fractions that the column does not keep are left out.',
   },
   {
     declared: 'DATETIME(6)',

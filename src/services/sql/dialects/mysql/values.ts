@@ -1,6 +1,6 @@
 // What MySQL and MariaDB keep of a checked value, and what their stored values mean in JSON.
-// Invariant: decode(encode(x)) is x in its canonical form; what a column can not keep as it is meant is refused
-// by the field's name, unless the server does so itself.
+// Invariant: decode(encode(x)) is x in its canonical form; what a column can not keep as it is meant is
+// refused by the field's name, unless the server does so itself.
 import { Body, exactNumber } from '../../../../core/body.ts';
 import { type ErrorCode, PlatformError } from '../../../../core/errors.ts';
 import type { Literal } from '../../../../core/query.ts';
@@ -24,7 +24,9 @@ export function encode(field: Field, value: unknown): Bindable {
   return coerced;
 }
 
-/** What is bound for a value that a filter compares with. Throws `request.invalid_filter` naming the field. */
+/**
+ * What is bound for a value that a filter compares with. Throws `request.invalid_filter` naming the field.
+ */
 export function encodeLiteral(field: Field, value: Literal): Bindable {
   if (value === null) return null;
   // Texts of enumerations are compared as texts: what is none of them is equal to none.
