@@ -30,6 +30,7 @@ export const mssqlGrammar: Grammar = {
   mark,
   setMark: mark,
   read,
+  summed,
   insert: (shape) => (shape.fields.some((field) => field.autoIncrement) ? withOwnKey(shape) : insert(shape)),
   generatedKey: 'returning',
   returnsAlone: true,
@@ -89,4 +90,17 @@ function insert({ table, fields, returning }: InsertShape): RawBuilder<unknown> 
 function withOwnKey(shape: InsertShape): RawBuilder<unknown> {
   const table = sql.id(...shape.table.path);
   return sql`set identity_insert ${table} on; ${insert(shape)}; set identity_insert ${table} off`;
+}
+
+// A sum has the type of its column and its average no fraction, unless the column is made a wider decimal.
+function summed(
+  aggregate: 'SUM' | 'AVG',
+  { type, column }: Field,
+  distinct: RawBuilder<unknown>,
+): RawBuilder<unknown> | undefined {
+  if (type === 'double' || type === 'float') return undefined;
+  const name = sql.id(column);
+  if (aggregate === 'AVG') return sql`avg(${distinct}CAST(${name} AS decimal(38, 10)))`;
+  const isExact = type === 'decimal' || type === 'money';
+  return isExact ? undefined : sql`sum(${distinct}CAST(${name} AS decimal(38, 0)))`;
 }
