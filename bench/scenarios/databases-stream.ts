@@ -101,13 +101,15 @@ async function compared(place: Place, form: Form, { ours, byHand, rounds }: Side
   const growthMb = Math.max(...[first, ...taken.ours].map((each) => each.growthMb));
   const peakMb = Math.max(...[first, ...taken.ours].map((each) => each.peakMb));
   const ratio = b / a;
+  const cpu = (all: readonly Taken[]) => middle(all.map((each) => each.cpuMs));
+  const cpuRatio = cpu(taken.ours) / cpu(taken.byHand);
   console.log(
     `  ${place.kind.padEnd(9)} ${form.padEnd(6)} tenon ${a.toFixed(0)} ms, by hand ${b.toFixed(0)} ms: ` +
-      `× ${ratio.toFixed(2)} (must ${goal.must}, stretch ${goal.stretch}); ` +
+      `× ${ratio.toFixed(2)} (must ${goal.must}, stretch ${goal.stretch}), CPU × ${cpuRatio.toFixed(2)}; ` +
       `${(first.bytes / 1e6).toFixed(1)} MB, memory + ${growthMb.toFixed(1)} MB (must ${goal.growthMb}), ` +
       `at most ${peakMb.toFixed(0)} MB`,
   );
-  return { database: place.kind, form, ratio, growthMb, peakMb, taken };
+  return { database: place.kind, form, ratio, cpuRatio, growthMb, peakMb, taken };
 }
 
 /** Reads one answer to its end and throws its text away, as a client would that writes it to a file. */

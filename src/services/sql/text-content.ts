@@ -28,12 +28,20 @@ function typedRecord(record: Readonly<Record<string, unknown>>, table: Table): R
 }
 
 function typedValue(table: Table, name: string, value: unknown): unknown {
-  if (typeof value !== 'string') return value;
+  if (typeof value !== 'string') return withNulls(value);
   const field = table.field(name);
   if (field === undefined) return table.relations.has(name) ? nested(value) : value;
   if (field.type === 'json') return value === '' ? null : nested(value);
   const keepsEmpty = (field.type === 'string' || field.type === 'text') && !field.allowNull;
   return value === '' && !keepsEmpty ? null : value;
+}
+
+// Elements of XML inside of others have no field that would say more.
+function withNulls(value: unknown): unknown {
+  if (value === '') return null;
+  if (Array.isArray(value)) return value.map(withNulls);
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withNulls(member)]));
 }
 
 // Text that is no JSON is itself the value: a text in a JSON column is written without its quotes.
