@@ -53,6 +53,16 @@ export class PostgresDatabase implements Database {
     return this.#single((connection) => connection.rows(statement, values));
   }
 
+  /** Rows of a statement that is used once, and never repeated. */
+  async rowsOnce(statement: Statement, values: readonly Bindable[]): Promise<Row[]> {
+    const connection = await this.#pool.acquire();
+    try {
+      return await connection.rowsOnce(statement, values);
+    } finally {
+      this.#pool.release(connection);
+    }
+  }
+
   column(statement: Statement, values: readonly Bindable[]): Promise<unknown[]> {
     return this.#single((connection) => connection.column(statement, values));
   }

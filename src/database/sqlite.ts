@@ -144,6 +144,47 @@ export class SqliteDatabase implements Database {
     }
   }
 
+  /**
+   * A transaction in which references between tables are neither enforced nor acted upon, so that a table can
+   * be made anew under its name. Refuses with `foreign_key` what would leave a reference broken.
+   */
+  async rebuild<T>(work: (session: SqliteSession) => MaybePromise<T>): Promise<T> {
+    if (this.#isTaken) await new Promise<void>((resolve) => this.#line.push(resolve));
+    this.#isTaken = true;
+    try {
+      this.#enforce(false);
+      const begun = this.#begin();
+      if (begun !== undefined) await begun;
+      return await this.#finish(async (session) => {
+        const before = this.#brokenReferences();
+        const value = await work(session);
+        const after = this.#brokenReferences();
+        if (before !== undefined && after !== undefined && after > before) throw brokenReference();
+        return value;
+      });
+    } finally {
+      this.#enforce(true);
+      this.#release();
+    }
+  }
+
+  // The old form of renaming leaves alone what refers to the name, which is the name of the new table afterwards.
+  #enforce(isOn: boolean): void {
+    attempt(() => {
+      this.#writer.pragma(`foreign_keys = ${isOn ? 'ON' : 'OFF'}`);
+      this.#writer.pragma(`legacy_alter_table = ${isOn ? 'OFF' : 'ON'}`);
+    });
+  }
+
+  // Undefined where a reference is to what is no key, which SQLite does not count.
+  #brokenReferences(): number | undefined {
+    try {
+      return (this.#writer.pragma('foreign_key_check') as unknown[]).length;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Waits for writers, then closes; a closed database refuses everything. */
   async close(): Promise<void> {
     if (this.#isTaken) await new Promise<void>((resolve) => this.#line.push(resolve));
@@ -343,6 +384,10 @@ function attempt<T>(work: () => T): T {
   } catch (error) {
     throw translate(error);
   }
+}
+
+function brokenReference(): DatabaseError {
+  return new DatabaseError('foreign_key', undefined, new Error('FOREIGN KEY constraint failed'));
 }
 
 function isBusy(error: unknown): boolean {

@@ -52,11 +52,15 @@ export function matchRoutine(
   given: GivenValues,
 ): { readonly routine: Routine; readonly values: ReadonlyMap<RoutineParameter, unknown> } {
   let refusal: PlatformError | undefined;
+  const found: { routine: Routine; values: ReadonlyMap<RoutineParameter, unknown> }[] = [];
   for (const routine of overloads) {
     const values = valuesFor(routine, given);
-    if (!(values instanceof PlatformError)) return { routine, values };
-    refusal ??= values;
+    if (!(values instanceof PlatformError)) found.push({ routine, values });
+    else refusal ??= values;
   }
+  // The one that leaves the fewest of the given values aside; of several, the first.
+  const [best] = found.toSorted((a, b) => b.values.size - a.values.size);
+  if (best !== undefined) return best;
   throw refusal ?? new PlatformError('request.not_found', 'There is no such procedure or function.');
 }
 

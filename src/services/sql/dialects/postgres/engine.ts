@@ -1,5 +1,5 @@
 // One PostgreSQL database as the SQL service uses it. Invariant: values are read and written by the types
-// that introspection found, which are replaced as a whole.
+// that introspection found, a type by its declaration.
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 import { PostgresDatabase, type PostgresOptions } from '../../../../database/postgres.ts';
 import type { AnySchema, Dialect, Engine } from '../../dialect.ts';
@@ -7,6 +7,7 @@ import type { Catalog } from '../../schema.ts';
 import type { ValueType } from './column-type.ts';
 import { postgresGrammar } from './grammar.ts';
 import { introspectPostgres, type SchemaChoice, schemaVersion } from './introspection.ts';
+import { PostgresRoutines } from './routine-call.ts';
 import { PostgresValues } from './values.ts';
 
 /** Where the database is, and which schemas of it are served. */
@@ -17,6 +18,7 @@ export interface PostgresEngineOptions extends SchemaChoice {
 /** An engine over one PostgreSQL database. */
 export class PostgresEngine implements Engine {
   readonly dialect: Dialect;
+  readonly routines: PostgresRoutines;
   readonly #options: PostgresEngineOptions;
   readonly #types = new Map<string, ValueType>();
   readonly #database: PostgresDatabase;
@@ -36,6 +38,9 @@ export class PostgresEngine implements Engine {
       jsonList: (record) => record,
       jsonJoined: (text) => text,
     };
+    this.routines = new PostgresRoutines({
+      ...{ schemas: options.schemas, database: this.#database, dialect: this.dialect, types: this.#types },
+    });
   }
 
   database(): PostgresDatabase {
@@ -44,7 +49,6 @@ export class PostgresEngine implements Engine {
 
   async introspect(): Promise<Catalog> {
     const catalog = await introspectPostgres(this.#database, this.#options);
-    this.#types.clear();
     for (const [declared, type] of catalog.types) this.#types.set(declared, type);
     return catalog;
   }

@@ -49,6 +49,11 @@ export const postgresGrammar: Grammar = {
     const answer = returning.length === 0 ? sql`` : sql` returning ${columns(returning)}`;
     return sql`insert into ${sql.id(...table.path)} ${row}${answer}`;
   },
+  // Sums of money are answered as the numbers that they are.
+  summed: (aggregate, { type, column }, distinct) =>
+    type === 'money'
+      ? sql`${aggregate === 'SUM' ? sql`sum` : sql`avg`}(${distinct}${sql.id(column)}::numeric)`
+      : undefined,
   generatedKey: 'returning',
   returnsAlone: true,
   breaksTransactions: true,

@@ -62,8 +62,8 @@ const tls: readonly ConfigField[] = [
     label: 'TLS',
     type: 'picklist',
     description:
-      'disable: none. prefer: where the server offers it. require: always. verify-ca: with a certificate of ' +
-      'a trusted authority. verify-full: and for this host.',
+      'disable: none. prefer: where the server offers it. require: always. verify-ca: with a certificate ' +
+      'of a trusted authority. verify-full: and for this host.',
     required: false,
     default: null,
     values: sslModes,

@@ -50,8 +50,8 @@ interface KeyRow {
   readonly on_delete: string;
 }
 
-// $1 is a JSON list of schemas, empty for all but the system's own.
-const isServed = `(CASE WHEN $1 = '[]' THEN n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+/** SQL: whether schema n is served; $1 is a JSON list of schemas, empty for all but the system's own. */
+export const isServed = `(CASE WHEN $1 = '[]' THEN n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
   ELSE n.nspname IN (SELECT json_array_elements_text($1::json)) END)`;
 
 const tables = `pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

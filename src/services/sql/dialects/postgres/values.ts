@@ -25,7 +25,8 @@ export class PostgresValues {
     if (value === null) return null;
     const type = this.#types.get(field.dbType);
     const place = { field, kind: 'request.invalid_record' } as const;
-    return type === undefined ? plain(coerceValue(field, value)) : encoded(type, value, place);
+    if (type === undefined) return plain(coerceValue(field, value));
+    return encoded(type, type.element === null ? value : listOf(value), place);
   }
 
   encodeLiteral(field: Field, value: Literal): Bindable {
@@ -185,8 +186,8 @@ function bits({ name, length }: ValueType, value: unknown, place: Place): string
   throw refused(place, `must be text of ${size}digits 0 and 1.`);
 }
 
-// A filter has texts only: of a JSON list, or as PostgreSQL writes an array.
-function listOf(value: Literal): unknown {
+// Filters, query strings and CSV have texts only: of a JSON list, or as PostgreSQL writes an array.
+function listOf(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   try {
     return value.startsWith('{') ? readArray(value, ',') : Body.ofText(value).exactValue;
