@@ -288,9 +288,12 @@ class OutageRun {
 function isEnvelope(text: string, { config }: Place): boolean {
   try {
     const { error } = JSON.parse(text) as { error?: { status_code?: unknown; message?: unknown } };
-    const isWhole = error?.status_code === 503 && typeof error.message === 'string';
-    const told = [config.password, config.username, config.port].some((each) => text.includes(String(each)));
-    return isWhole && !told && !/ECONN|terminat|socket|pool|:\d/.test(text);
+    if (error?.status_code !== 503 || typeof error.message !== 'string') return false;
+    const { message } = error;
+    const told = [config.password, config.username, config.port].some((each) =>
+      message.includes(String(each)),
+    );
+    return !told && !/ECONN|terminat|socket|pool|\d/.test(message);
   } catch {
     return false;
   }

@@ -1,6 +1,8 @@
 // A sample of the corpus against each live engine; all of it runs by `npm run soak -- sql-injection`.
 import { describe, expect, test } from 'vitest';
+import { canTest } from '../databases.ts';
 import { attackEngine, attackWorld } from './sql-injection.ts';
+import { useHostileNames } from './sql-names.ts';
 import { sqlPayloads } from './sql-payloads.ts';
 import { positions } from './sql-positions.ts';
 import { type Asked, startWorld } from './sql-world.ts';
@@ -38,11 +40,29 @@ test('a service that puts filters into its SQL is found out, though it hides wha
 /** A prime, so that the steps through the pairs meet every position equally often. */
 const step = 101;
 
-describe.each([['sqlite', true]] as const)('hostile texts at %s', (engine, isThere) => {
+const engines = [
+  ['sqlite', true],
+  ['postgres', canTest('postgres')],
+  ['mysql', canTest('mysql')],
+] as const;
+
+/** Another part of the corpus in every run; a failure says how to run it again. */
+function startOf(): number {
+  return Number(process.env.TENON_SEED ?? Math.floor(Math.random() * step)) % step;
+}
+
+describe.each(engines)('hostile texts at %s', (engine, isThere) => {
   test.runIf(isThere)('find what bound values find, or are refused', { timeout: 120_000 }, async () => {
-    const start = Number(process.env.TENON_SEED ?? Math.floor(Math.random() * step)) % step;
+    const start = startOf();
     const report = await attackEngine(engine, { start, step });
     expect(report.findings, `again with TENON_SEED=${start}`).toEqual([]);
     expect(report.attacks).toBeGreaterThan(1_000);
+  });
+
+  test.runIf(isThere)('are names of tables and columns like any other', { timeout: 120_000 }, async () => {
+    const start = startOf();
+    const report = await useHostileNames(engine, { start, step });
+    expect(report.findings, `again with TENON_SEED=${start}`).toEqual([]);
+    expect(report.columns).toBeGreaterThan(10);
   });
 });

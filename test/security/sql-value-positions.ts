@@ -34,8 +34,7 @@ const same = (text: string): readonly [string, string] => ['select id from word 
 function likeSql(engine: LiveEngine, isEscaped: boolean): string {
   if (engine === 'postgres') return isEscaped ? "body ilike ? escape '\\'" : "body ilike ? escape ''";
   if (engine === 'sqlite') return isEscaped ? "body like ? escape '\\'" : 'body like ?';
-  const any = 'convert(body using utf8mb4) collate utf8mb4_general_ci';
-  return isEscaped ? `${any} like ? escape '\\\\'` : `${any} like ? escape ''`;
+  return isEscaped ? "body like ? escape '\\\\'" : "body like ? escape ''";
 }
 
 function like(isEscaped: boolean, pattern: (text: string) => string): ValuePosition['reference'] {

@@ -185,12 +185,8 @@ const references: Readonly<Record<LiveEngine, (server: TestServer) => Promise<Re
       config: configOf(own),
       query: async (sql, values) => {
         let count = 0;
-        return (
-          await pool.query(
-            sql.replace(/\?/g, () => `$${++count}`),
-            [...values],
-          )
-        ).rows;
+        const marked = values.length === 0 ? sql : sql.replace(/\?/g, () => `$${++count}`);
+        return (await pool.query(marked, [...values])).rows;
       },
       close: async () => {
         await pool.end();
@@ -200,7 +196,7 @@ const references: Readonly<Record<LiveEngine, (server: TestServer) => Promise<Re
   },
   mysql: async () => {
     const own = await testDatabase('mysql');
-    const pool = mysql.createPool({ ...loginOf(own), charset: 'utf8mb4_nopad_bin', connectionLimit: 8 });
+    const pool = mysql.createPool({ ...loginOf(own), charset: 'utf8mb4_bin', connectionLimit: 8 });
     return {
       type: 'mysql',
       config: configOf(own),

@@ -1,6 +1,7 @@
 // The whole corpus of hostile texts in every position, on each live engine.
 // Invariant: options only make it smaller; without them everything runs.
 import { attackEngine, type InjectionReport } from '../security/sql-injection.ts';
+import { type NamesReport, useHostileNames } from '../security/sql-names.ts';
 import type { LiveEngine } from '../security/sql-world.ts';
 import { optionOf, type SoakResult } from './soak.ts';
 
@@ -13,18 +14,17 @@ export async function soakInjection(
 ): Promise<SoakResult> {
   const wanted = optionOf(options, 'engine', engines.join()).split(',');
   const step = Number(optionOf(options, 'step', '1'));
-  const reports: InjectionReport[] = [];
+  const reports: (InjectionReport | NamesReport)[] = [];
   for (const engine of engines.filter((each) => wanted.includes(each))) {
-    const began = Date.now();
-    const report = await attackEngine(engine, { start: 0, step });
-    reports.push(report);
-    const { attacks, requests, findings } = report;
-    const seconds = Math.round((Date.now() - began) / 1000);
-    say(`${engine}: ${attacks} attacks, ${requests} requests, ${findings.length} findings, ${seconds} s`);
+    for (const work of [attackEngine, useHostileNames]) {
+      const began = Date.now();
+      const report = await work(engine, { start: 0, step });
+      reports.push(report);
+      const seconds = Math.round((Date.now() - began) / 1000);
+      say(`${engine}: ${report.requests} requests, ${report.findings.length} findings, ${seconds} s`);
+    }
   }
   const findings = reports.flatMap((each) => each.findings.map((finding) => `${each.engine}: ${finding}`));
-  return {
-    figures: reports.map(({ findings: found, ...rest }) => ({ ...rest, findings: found.length })),
-    findings,
-  };
+  const figures = reports.map(({ findings: found, ...rest }) => ({ ...rest, findings: found.length }));
+  return { figures, findings };
 }
