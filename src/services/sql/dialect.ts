@@ -56,6 +56,11 @@ export interface Grammar {
   readonly keepsLongText: boolean;
 }
 
+  /**
+   * An expression for a key that the database would make and no INSERT can answer: asked for before, then bound.
+   * Absent or undefined: an INSERT answers it.
+   */
+  keyBefore?(table: Table, field: Field): RawBuilder<unknown> | undefined;
 /** The language of a SQL engine as the service needs it. */
 export interface Dialect {
   readonly name: string;

@@ -23,6 +23,17 @@ export class WriteStatements {
     );
   }
 
+  /** Selects keys, by column, that an insert could not answer; undefined where one can. */
+  keysBefore(table: Table, keys: readonly Field[]): Statement | undefined {
+    const { grammar } = this.#dialect;
+    const made = keys.flatMap((key) => {
+      const value = grammar.keyBefore?.(table, key);
+      return value === undefined ? [] : [sql`${value} AS ${sql.id(key.column)}`];
+    });
+    if (made.length === 0 || made.length < keys.length) return undefined;
+    return this.#statement(shape('keys', table, [keys]), keys, () => sql`select ${sql.join(made)}`);
+  }
+
   /** Changes the rows of a key. Binds the fields' values, then the key's. */
   update(table: Table, fields: readonly Field[], keys: readonly Field[]): Statement {
     return this.#statement(shape('update', table, [fields, keys]), [...fields, ...keys], () => {

@@ -1,7 +1,13 @@
 // The single steps of writing: what is done to one row. Invariant: a step checks everything it can before its
 // statement, so that a refused record has changed nothing.
 import { PlatformError } from '../../core/errors.ts';
-import { type Bindable, type MaybePromise, type Session, whenDone } from '../../database/connection.ts';
+import {
+  type Bindable,
+  type MaybePromise,
+  type Row,
+  type Session,
+  whenDone,
+} from '../../database/connection.ts';
 import { bindKey } from './fetch.ts';
 import { isRecord, textOf } from './records.ts';
 import { type RowValues, readChanges, readKey, readNewRow } from './row.ts';
@@ -131,6 +137,13 @@ export class RowSteps {
     return whenDone(session.rows(statement, row.values), ([made]) =>
       this.#keyOfRow(row, (key) => (made?.[key.column] ?? null) as Bindable),
     );
+    const unknown = missing.filter((key) => !this.#isLastId(key));
+    const before = this.#statements.keysBefore(this.table, unknown);
+    if (before !== undefined) {
+      return whenDone(session.rows(before, []), ([made]) =>
+        this.#insert(session, withKeys(row, unknown, made ?? {})),
+      );
+    }
   }
 
   #isLastId(key: Field): boolean {
@@ -174,6 +187,13 @@ export class RowSteps {
 
 function notFound(identifier: string): PlatformError {
   return new PlatformError('request.not_found', `Record with identifier '${identifier}' not found.`);
+}
+
+function withKeys(row: RowValues, keys: readonly Field[], made: Row): RowValues {
+  return {
+    fields: [...row.fields, ...keys],
+    values: [...row.values, ...keys.map(({ column }) => (made[column] ?? null) as Bindable)],
+  };
 }
 
 // Both were encoded for the same field; the text tells bytes apart too.

@@ -13,6 +13,7 @@ import {
   type IndexColumns,
   indexColumnsOf,
   indexKey,
+  keyDefaultsOf,
   readDatabases,
   type Scope,
 } from './introspection.ts';
@@ -32,7 +33,7 @@ export class MysqlEngine implements Engine {
   readonly routines: MysqlRoutines;
   readonly #options: MysqlEngineOptions;
   readonly #database: MysqlDatabase;
-  #flavor: Flavor = { isMariadb: true, hasReturning: false };
+  #flavor: Flavor = { isMariadb: true, hasReturning: false, keyDefaults: new Map() };
   #indexes: IndexColumns = new Map();
   /** What the last look at the schema found, until it is used. */
   #seen: readonly DatabaseRows[] | undefined;
@@ -73,6 +74,7 @@ export class MysqlEngine implements Engine {
     const rows = this.#seen ?? (await readDatabases(this.#database, scope));
     this.#seen = undefined;
     this.#indexes = indexColumnsOf(rows);
+    this.#flavor = { ...this.#flavor, keyDefaults: keyDefaultsOf(rows, scope) };
     return catalogOf(rows, scope);
   }
 
@@ -92,7 +94,7 @@ export class MysqlEngine implements Engine {
 
   async #scope(): Promise<Scope> {
     const { isMariadb, version } = await this.#database.server();
-    this.#flavor = { isMariadb, hasReturning: isMariadb && version >= 10_05_00 };
+    this.#flavor = { ...this.#flavor, isMariadb, hasReturning: isMariadb && version >= 10_05_00 };
     return { main: this.#options.login.database, others: this.#options.others, isMariadb };
   }
 }

@@ -12,6 +12,13 @@ export interface Flavor {
   readonly isMariadb: boolean;
   /** Whether an INSERT can answer its row, as MariaDB's can since 10.5. */
   readonly hasReturning: boolean;
+  /** Expressions for the defaults of keys, by `defaultKey`. */
+  readonly keyDefaults: ReadonlyMap<string, string>;
+}
+
+/** How the default of a column is found. */
+export function defaultKey(path: readonly string[], column: string): string {
+  return [...path, column].join('\0');
 }
 
 const mark = () => sql`${0}`;
@@ -42,6 +49,12 @@ export function mysqlGrammar(flavor: () => Flavor): Grammar {
         fields.length === 0 ? sql`() values ()` : sql`(${columns(fields)}) values (${sql.join(given)})`;
       const answer = returning.length === 0 ? sql`` : sql` returning ${columns(returning)}`;
       return sql`insert into ${sql.id(...table.path)} ${row}${answer}`;
+    },
+    keyBefore: ({ path }, { column }) => {
+      const { hasReturning, keyDefaults } = flavor();
+      const made = hasReturning ? undefined : keyDefaults.get(defaultKey(path, column));
+      // Text of the schema itself, which whoever made the table wrote.
+      return made === undefined ? undefined : sql`(${sql.raw(made)})`;
     },
     generatedKey: 'last_id',
     returnsAlone: false,

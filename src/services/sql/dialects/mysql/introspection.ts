@@ -4,6 +4,7 @@ import type { Bindable, MaybePromise, Row } from '../../../../database/connectio
 import type { Catalog, ColumnFacts, ForeignKeyFacts, TableFacts } from '../../schema.ts';
 import { columnType } from './column-type.ts';
 import { defaultOf } from './default-value.ts';
+import { defaultKey } from './grammar.ts';
 
 /** Which databases of the server are read. */
 export interface Scope {
@@ -41,7 +42,7 @@ const statements = {
     sql: `SELECT table_name AS tab, column_name AS name, data_type AS data_type, column_type AS column_type,
       character_maximum_length AS length, numeric_precision AS digits, numeric_scale AS scale,
       character_set_name AS charset, is_nullable AS nullable, column_default AS fallback, extra AS extra,
-      generation_expression AS generated, column_comment AS comment FROM information_schema.columns
+      generation_expression AS generated, column_comment AS comment, column_key AS part_of FROM information_schema.columns
       WHERE table_schema = ? ORDER BY table_name, ordinal_position`,
   },
   indexes: {
@@ -103,6 +104,24 @@ export function indexColumnsOf(all: readonly DatabaseRows[]): IndexColumns {
     }
   }
   return columns;
+}
+
+/** SQL of the defaults of all primary keys that have one, by `defaultKey`. */
+export function keyDefaultsOf(
+  all: readonly DatabaseRows[],
+  { main, isMariadb }: Scope,
+): ReadonlyMap<string, string> {
+  const defaults = new Map<string, string>();
+  for (const { database, columns } of all) {
+    for (const { tab, name, fallback, extra, part_of } of columns) {
+      if (part_of !== 'PRI' || fallback === null) continue;
+      const path = database === main ? [String(tab)] : [database, String(tab)];
+      const text = String(fallback);
+      const isSql = isMariadb || /default_generated/i.test(String(extra));
+      defaults.set(defaultKey(path, String(name)), isSql ? text : `'${text.replaceAll("'", "''")}'`);
+    }
+  }
+  return defaults;
 }
 
 /** How an index is found in IndexColumns. */
