@@ -2,7 +2,8 @@
 // all (suite.ts). Invariant: shared code never asks which engine it is, only for the clause or fact it needs.
 import type { Kysely, RawBuilder } from 'kysely';
 import type { Literal, Order } from '../../core/query.ts';
-import type { Bindable, Database, MaybePromise } from '../../database/connection.ts';
+import type { Bindable, Database, MaybePromise, Transaction } from '../../database/connection.ts';
+import type { Ddl } from './ddl.ts';
 import type { Routines } from './routine.ts';
 import type { Catalog, Field, Table } from './schema.ts';
 
@@ -40,12 +41,26 @@ export interface Grammar {
   xor(left: RawBuilder<unknown>, right: RawBuilder<unknown>): RawBuilder<unknown>;
   /** The mark of a value that a field is compared with. */
   mark(field: Field): RawBuilder<unknown>;
+  /**
+   * SUM or AVG of a column, which comes with DISTINCT before it where that was asked for, when the engine's own
+   * would cut, round or overflow; undefined: its own.
+   */
+  summed?(
+    aggregate: 'SUM' | 'AVG',
+    field: Field,
+    distinct: RawBuilder<unknown>,
+  ): RawBuilder<unknown> | undefined;
   /** The mark of a value that a field is set to. */
   setMark(field: Field): RawBuilder<unknown>;
   /** What is selected for a field that the driver would not read faithfully; absent: the column itself. */
   read?(field: Field): RawBuilder<unknown> | undefined;
   /** An INSERT of one row; without fields, of defaults only. */
   insert(shape: InsertShape): RawBuilder<unknown>;
+  /**
+   * An expression for a key that the database would make and no INSERT can answer: asked for before, then bound.
+   * Absent or undefined: an INSERT answers it.
+   */
+  keyBefore?(table: Table, field: Field): RawBuilder<unknown> | undefined;
   /** How an insert tells a key that the database made: by the driver's `lastId`, or as a row. */
   readonly generatedKey: 'last_id' | 'returning';
   /** Whether an insert that answers a row may run outside a transaction, as one statement. */
@@ -56,11 +71,6 @@ export interface Grammar {
   readonly keepsLongText: boolean;
 }
 
-  /**
-   * An expression for a key that the database would make and no INSERT can answer: asked for before, then bound.
-   * Absent or undefined: an INSERT answers it.
-   */
-  keyBefore?(table: Table, field: Field): RawBuilder<unknown> | undefined;
 /** The language of a SQL engine as the service needs it. */
 export interface Dialect {
   readonly name: string;
@@ -84,6 +94,8 @@ export interface Dialect {
   jsonList(record: RawBuilder<string>): RawBuilder<string>;
   /** An aggregate that makes a JSON list of texts which are JSON already. */
   jsonJoined(text: RawBuilder<string>): RawBuilder<string>;
+  /** How the schema is changed. */
+  readonly ddl?: Ddl;
 }
 
 /** One database behind an engine's driver. */
@@ -95,6 +107,11 @@ export interface Engine {
   database(): Database;
   /** Reads all tables and views with their keys. Embedded engines answer at once. */
   introspect(): MaybePromise<Catalog>;
+  /**
+   * Changes the schema in what comes nearest to a transaction on this engine; absent: a transaction of the
+   * database.
+   */
+  changeSchema?<T>(work: (session: Transaction) => MaybePromise<T>): Promise<T>;
   /** Differs from an earlier answer when the schema was changed in between, by whomever. */
   schemaVersion(): MaybePromise<unknown>;
   close(): MaybePromise<void>;

@@ -30,7 +30,8 @@ export function metaOf(read: Read, length: number): MaybePromise<Meta | undefine
 
 /** How many records there are, or groups. */
 export function countRecords({ source, table, request }: Read): MaybePromise<number> {
-  const { plan, values } = source.plans.count({ table, where: request.where, group: request.group });
+  const { where, grouping } = request;
+  const { plan, values } = source.plans.count({ table: grouping?.groups ?? table, where, grouping });
   return whenDone(source.database().column(plan, values), ([total]) => Number(total));
 }
 

@@ -6,6 +6,7 @@ import type { Literal, Order, Where } from '../../core/query.ts';
 import { parseNames } from '../../query/fields.ts';
 import { parseFilter } from '../../query/filter.ts';
 import { parseOrder } from '../../query/order.ts';
+import { asksForGroups, type Grouping, parseGroups } from './grouping.ts';
 import { parseRelated, type RelationRequest } from './related-request.ts';
 import type { Field, Table } from './schema.ts';
 import { readTruth } from './values.ts';
@@ -15,7 +16,8 @@ export interface ReadRequest {
   readonly fields: readonly Field[];
   readonly where: Where | undefined;
   readonly order: readonly Order[];
-  readonly group: readonly Field[];
+  /** Set when groups are asked for; `fields`, `order` and `where` are then those of the groups. */
+  readonly grouping: Grouping | undefined;
   /** Undefined when none was given (0 counts as none). */
   readonly limit: number | undefined;
   readonly offset: number;
@@ -139,18 +141,10 @@ export class ReadParameters {
  * Throws `request.invalid_parameter`, `request.invalid_field` or `request.invalid_filter`.
  */
 export function parseRead(table: Table, parameters: ReadParameters, where?: Where): ReadRequest {
-  const group = namedFields(table, parameters.text('group'));
-  const fields = parameters.text('fields');
   const limit = parameters.integer('limit');
   const idFields = namedFields(table, parameters.text('id_field'));
-  const order = parameters.text('order');
-  const relations = parseRelated(table, parameters, { withAlways: group.length === 0 });
-  if (group.length > 0 && relations.length > 0) throw invalid('related', "can not be combined with 'group'");
   return {
-    fields: fields === undefined && group.length > 0 ? group : parseFields(table, fields, group),
-    where: where ?? parseWhere(table, parameters),
-    order: order === undefined ? [] : parseOrder(order, (name) => table.field(name)?.name),
-    group,
+    ...parseSelection(table, parameters, where),
     limit: limit === 0 ? undefined : limit,
     offset: parameters.integer('offset') ?? 0,
     ids: parameters.ids(),
@@ -159,24 +153,46 @@ export function parseRead(table: Table, parameters: ReadParameters, where?: Wher
     includeCount: parameters.flag('include_count'),
     countOnly: parameters.flag('count_only'),
     includeSchema: parameters.flag('include_schema'),
-    relations,
   };
 }
 
+type SelectionOfRead = Pick<ReadRequest, 'fields' | 'where' | 'order' | 'grouping' | 'relations'>;
+
+function parseSelection(table: Table, parameters: ReadParameters, known: Where | undefined): SelectionOfRead {
+  const fields = parameters.text('fields');
+  const group = namedFields(table, parameters.text('group'));
+  const order = parameters.text('order');
+  const having = parameters.text('having');
+  const where = known ?? parseWhere(table, parameters);
+  if (!asksForGroups(table, { fields, group })) {
+    if (having !== undefined)
+      throw invalid('having', "needs 'group' or aggregates in 'fields'; use 'filter'");
+    return {
+      fields: parseFields(table, fields),
+      where,
+      order: order === undefined ? [] : parseOrder(order, (name) => table.field(name)?.name),
+      grouping: undefined,
+      relations: parseRelated(table, parameters, { withAlways: true }),
+    };
+  }
+  const parameter = (name: string) => parameters.placeholder(name);
+  const grouped = parseGroups(table, { fields, group, order, having, where, parameter });
+  if (parseRelated(table, parameters).length > 0) {
+    throw invalid('related', "can not be combined with 'group' and aggregates");
+  }
+  return { ...grouped, where: grouped.having, relations: [] };
+}
+
 /** The fields that a text or list names; all for `*` and undefined. Throws `request.invalid_field`. */
-export function parseFields(
-  table: Table,
-  names: string | readonly string[] | undefined,
-  group: readonly Field[] = [],
-): readonly Field[] {
-  if (names === undefined) return ungrouped([...table.fields.values()], group);
+export function parseFields(table: Table, names: string | readonly string[] | undefined): readonly Field[] {
+  if (names === undefined) return [...table.fields.values()];
   const fields = new Set<Field>();
   for (const name of typeof names === 'string' ? parseNames(names) : names) {
     if (name === '*') for (const field of table.fields.values()) fields.add(field);
     else fields.add(known(table, name));
   }
   if (fields.size === 0) throw invalid('fields', 'must name at least one field');
-  return ungrouped([...fields], group);
+  return [...fields];
 }
 
 function parseWhere(table: Table, parameters: ReadParameters): Where | undefined {
@@ -196,16 +212,6 @@ function known(table: Table, name: string): Field {
   const field = table.field(name);
   if (field !== undefined) return field;
   throw new PlatformError('request.invalid_field', `Invalid field requested: ${name}`);
-}
-
-// Of many records in a group there is no one value of a field that they are not grouped by.
-function ungrouped(fields: readonly Field[], group: readonly Field[]): readonly Field[] {
-  const other = group.length === 0 ? undefined : fields.find((field) => !group.includes(field));
-  if (other === undefined) return fields;
-  throw new PlatformError(
-    'request.invalid_field',
-    `Field '${other.name}' is not in 'group': name only grouped fields in 'fields'.`,
-  );
 }
 
 function integerOf(name: string, value: unknown): number | undefined {

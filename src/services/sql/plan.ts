@@ -8,6 +8,8 @@ import type { Parameters } from '../../core/operation.ts';
 import type { Order, Where } from '../../core/query.ts';
 import type { Bindable, Statement } from '../../database/connection.ts';
 import type { Dialect, Grammar } from './dialect.ts';
+import type { Grouping } from './grouping.ts';
+import { groupingShape, groupingSql } from './grouping-sql.ts';
 import type { ReadRequest } from './parameters.ts';
 import { columns, selected } from './pieces.ts';
 import type { Field, Table } from './schema.ts';
@@ -19,7 +21,8 @@ export interface ListShape {
   readonly fields: readonly Field[];
   readonly where: Where | undefined;
   readonly order: readonly Order[];
-  readonly group: readonly Field[];
+  /** Set when `table` is the groups of another table's records; the values of those come first. */
+  readonly grouping?: Grouping | undefined;
   /** At most so many records for each value of the fields, in the given order. Bound before the limit. */
   readonly perValue?: { readonly fields: readonly Field[]; readonly limit: number };
 }
@@ -89,24 +92,19 @@ export class ReadPlans {
     const bound = this.#bind(shape);
     const order = shape.order.map(orderShape).join();
     const perValue = shape.perValue?.fields ?? [];
-    const lists = [shape.fields, shape.group, perValue].map(namesOf).join('|');
-    const key = `${this.#number(shape.table)}|${lists}|${bound.shape}|${order}`;
+    const lists = [shape.fields, perValue].map(namesOf).join('|');
+    const key = `${this.#nameOf(shape)}|${lists}|${bound.shape}|${order}`;
     const plan = kept(this.#lists, key, () => this.#compileList(shape));
     return { plan, values: bound.values };
   }
 
-  /** How many records a condition meets, or groups it makes. */
-  count({ table, where, group }: Pick<ListShape, 'table' | 'where' | 'group'>): Bound<Statement> {
-    const bound = this.#bind({ table, where });
-    const key = `${this.#number(table)}c|${bound.shape}|${namesOf(group)}`;
-    const plan = kept(this.#counts, key, () => {
-      const matching = sql`FROM ${sql.id(...table.path)}${this.#condition({ table, where })}`;
-      return this.#compile(
-        group.length === 0
-          ? sql`SELECT count(*) ${matching}`
-          : sql`SELECT count(*) FROM (SELECT 1 ${one} ${matching} GROUP BY ${columns(group)}) ${page}`,
-      );
-    });
+  /** How many records a condition meets, or groups. */
+  count(shape: Pick<ListShape, 'table' | 'where' | 'grouping'>): Bound<Statement> {
+    const bound = this.#bind(shape);
+    const key = `${this.#nameOf(shape)}c|${bound.shape}`;
+    const plan = kept(this.#counts, key, () =>
+      this.#compile(sql`SELECT count(*) FROM ${this.#from(shape)}${this.#condition(shape)}`),
+    );
     return { plan, values: bound.values };
   }
 
@@ -125,8 +123,22 @@ export class ReadPlans {
     });
   }
 
-  #bind({ table, where }: Pick<ListShape, 'table' | 'where'>) {
-    return where === undefined ? { shape: '', values: [] } : bindWhere(where, table, this.#dialect);
+  #bind({ table, where, grouping }: Pick<ListShape, 'table' | 'where' | 'grouping'>) {
+    const own = where === undefined ? { shape: '', values: [] } : bindWhere(where, table, this.#dialect);
+    if (grouping?.where === undefined) return own;
+    const inner = bindWhere(grouping.where, grouping.table, this.#dialect);
+    return { shape: `${inner.shape}|${own.shape}`, values: [...inner.values, ...own.values] };
+  }
+
+  #nameOf({ table, grouping }: Pick<ListShape, 'table' | 'grouping'>): string {
+    if (grouping === undefined) return `${this.#number(table)}`;
+    return `${this.#number(grouping.table)}g${groupingShape(grouping)}`;
+  }
+
+  #from({ table, grouping }: Pick<ListShape, 'table' | 'grouping'>): RawBuilder<unknown> {
+    if (grouping === undefined) return sql.id(...table.path);
+    const condition = this.#condition(grouping);
+    return sql`(${groupingSql(grouping, condition, this.#dialect.grammar)}) AS ${sql.id('tenon groups')}`;
   }
 
   // Handing on one text per row is cheaper than all its columns, but sorting ready-made JSON would make it
@@ -150,20 +162,18 @@ export class ReadPlans {
   }
 
   #page(shape: ListShape, list: RawBuilder<unknown>): RawBuilder<unknown> {
-    const { table, fields, order, group, perValue } = shape;
+    const { table, fields, order, grouping, perValue } = shape;
     const { grammar } = this.#dialect;
-    const from = sql`FROM ${sql.id(...table.path)}${this.#condition(shape)}`;
-    const grouping = group.length === 0 ? sql`` : sql` GROUP BY ${columns(group)}`;
+    const from = sql`FROM ${this.#from(shape)}${this.#condition(shape)}`;
     // Some engines find groups in the order of their values, others in none.
-    const sorted =
-      order.length > 0 ? order : group.map((field) => ({ field: field.name, descending: false }));
+    const sorted = order.length > 0 ? order : (grouping?.by ?? []).map(ascending);
     const terms = sorted.map((term: Order) => {
       const hasNulls = table.isView || table.field(term.field)?.allowNull !== false;
       return grammar.order(sql.id(columnOf(table, term.field)), { ...term, hasNulls });
     });
     const sorting = terms.length === 0 ? sql`` : sql` ORDER BY ${sql.join(terms)}`;
     const end = grammar.page(terms.length > 0);
-    if (perValue === undefined) return sql`SELECT ${list} ${from}${grouping}${sorting} ${end}`;
+    if (perValue === undefined) return sql`SELECT ${list} ${from}${sorting} ${end}`;
     const value = columns(perValue.fields);
     const rank = sql`row_number() OVER (PARTITION BY ${value}${sorting}) AS ${sql.id(rankName)}`;
     const needed = new Set([...fields.map((f) => f.column), ...order.map((o) => columnOf(table, o.field))]);
@@ -214,17 +224,20 @@ export const recordName = 'tenon json';
 const rankName = 'tenon rank';
 // Most engines want a name for a SELECT inside another.
 const page = sql`AS ${sql.id('tenon page')}`;
-const one = sql`AS ${sql.id('tenon one')}`;
 
 // Whether the engine finds the records in the order that is asked for: that of their key, or any.
-function comesInOrder({ table, order, group, perValue }: ListShape): boolean {
+function comesInOrder({ table, order, grouping, perValue }: ListShape): boolean {
   const [first] = order;
-  if (group.length > 0 || perValue !== undefined) return false;
+  if (grouping !== undefined || perValue !== undefined) return false;
   if (first === undefined) return true;
   const [key, second] = table.primaryKey;
   // In ORDER BY a name means the selected text rather than the column.
   const isKey = key === first.field && second === undefined && key !== recordName;
   return isKey && first.nulls === undefined;
+}
+
+function ascending({ name: field }: Field): Order {
+  return { field, descending: false };
 }
 
 function columnOf(table: Table, name: string): string {

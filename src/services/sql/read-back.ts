@@ -94,7 +94,7 @@ export class ReadBack {
       parameter: (name) => parameters.placeholder(name),
     });
     const order = keys.map(({ name }) => ({ field: name, descending: false }));
-    const { plan, values } = this.#source.plans.list({ table, fields: keys, where, order, group: [] });
+    const { plan, values } = this.#source.plans.list({ table, fields: keys, where, order });
     const page = this.#source.dialect.grammar.pageValues(maxRecords + 1, 0);
     return whenDone(session.rows(plan.rows, [...values, ...page]), (rows) => {
       if (rows.length <= maxRecords) return rows.map((row) => keys.map(({ name }) => row[name] as Bindable));

@@ -1,9 +1,10 @@
 // GET on a table: lists, counts, and records by identifier (spec §5.5, §5.7).
 // Invariant: SQL text comes from plans only; what SQLite made JSON of is passed on without being looked at.
 import { Body } from '../../core/body.ts';
+import { PlatformError } from '../../core/errors.ts';
 import type { Message, Operation, Result } from '../../core/operation.ts';
 import type { CallContext } from '../../core/service.ts';
-import { type MaybePromise, whenDone } from '../../database/connection.ts';
+import { DatabaseError, type MaybePromise, whenDone } from '../../database/connection.ts';
 import { decodeRow } from './fetch.ts';
 import { countRecords, hasMeta, metaOf, pageSize } from './page.ts';
 import { parseRead, ReadParameters } from './parameters.ts';
@@ -32,11 +33,47 @@ export function readRecords(
   const prepared = prepare(source, { table, message: operation.request, keyed });
   const { request } = prepared;
   const read: Read = { source, table, request, prepared, keyed, context };
+  if (request.grouping !== undefined) return readGroups(read, id);
   if (id !== undefined) return readOne(read, id);
   if (request.ids !== undefined) return readByIds(read, request.ids);
+  return readList(read);
+}
+
+function readList(read: Read): MaybePromise<Result> {
+  const { request, keyed } = read;
   if (request.countOnly) return whenDone(countRecords(read), (total) => answer(Body.ofText(String(total))));
   if (isLong(read)) return readLong(read);
   return request.relations.length === 0 && keyed === undefined ? readText(read) : readRows(read);
+}
+
+function readGroups(read: Read, id: string | undefined): MaybePromise<Result> {
+  if (id !== undefined || read.request.ids !== undefined) {
+    throw new PlatformError(
+      'request.invalid_parameter',
+      "Parameters 'group', 'having' and aggregates can not be combined with identifiers: use 'filter'.",
+    );
+  }
+  const otherwise = (error: unknown): never => {
+    throw refusedGroups(error);
+  };
+  try {
+    const done = readList(read);
+    return done instanceof Promise ? done.catch(otherwise) : done;
+  } catch (error) {
+    return otherwise(error);
+  }
+}
+
+// Some types have no order or equality, and some sums are beyond what the engine can hold.
+function refusedGroups(error: unknown): unknown {
+  if (!(error instanceof DatabaseError) || error.failure === 'busy' || error.failure === 'unavailable') {
+    return error;
+  }
+  return new PlatformError(
+    'request.invalid_field',
+    'The database can not group or aggregate these fields: a type that has no order, or a sum that is too large.',
+    { cause: error },
+  );
 }
 
 // Doors hand out the same frozen parameters for the same query string, so a query string is understood once.

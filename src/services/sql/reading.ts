@@ -43,8 +43,8 @@ export function selectedFields({ table, request }: Read): readonly Field[] {
 
 /** What a list selects, of these fields. */
 export function shapeOf({ table, request, keyed }: Read, fields: readonly Field[]): ListShape {
-  const { where, order, group } = request;
-  const shape = { table, fields, where, order, group };
+  const { where, order, grouping } = request;
+  const shape = { table: grouping?.groups ?? table, fields, where, order, grouping };
   return keyed?.perValue === undefined ? shape : { ...shape, perValue: keyed.perValue };
 }
 

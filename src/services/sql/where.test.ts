@@ -40,7 +40,7 @@ function found(text: string): number[] {
   const where = parseFilter(text, { field: (name) => table.field(name)?.name, parameter: () => undefined });
   const id = table.field('id');
   const fields = id === undefined ? [] : [id];
-  const { plan, values } = plans.list({ table, fields, where, order: [], group: [] });
+  const { plan, values } = plans.list({ table, fields, where, order: [] });
   const ids = db.rows(plan.rows, [...values, 1_000, 0]).map((row) => Number(row.id));
   return ids.toSorted((a, b) => a - b);
 }

@@ -1,7 +1,8 @@
 // How SQLite spells the clauses that differ between engines.
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Grammar } from '../../dialect.ts';
 import { columns, marks } from '../../pieces.ts';
+import type { Field } from '../../schema.ts';
 
 const mark = () => sql`${0}`;
 
@@ -23,8 +24,20 @@ export const sqliteGrammar: Grammar = {
     const answer = returning.length === 0 ? sql`` : sql` returning ${columns(returning)}`;
     return sql`insert into ${sql.id(...table.path)} ${row}${answer}`;
   },
+  summed,
   generatedKey: 'last_id',
   returnsAlone: false,
   breaksTransactions: false,
   keepsLongText: true,
 };
+
+// SQLite adds decimals as doubles; ten digits behind the point are rid of what that adds.
+function summed(
+  aggregate: 'SUM' | 'AVG',
+  { type, column }: Field,
+  distinct: RawBuilder<unknown>,
+): RawBuilder<unknown> | undefined {
+  if (aggregate === 'AVG' || type !== 'decimal') return undefined;
+  const sum = sql`sum(${distinct}${sql.id(column)})`;
+  return sql`CASE WHEN typeof(${sum}) = 'real' THEN round(${sum}, 10) ELSE ${sum} END`;
+}

@@ -41,8 +41,8 @@ function bothWays(table: Table): { text: unknown; rows: unknown } {
   const fields = [...table.fields.values()];
   const [first] = fields;
   const order = [{ field: first?.name ?? '', descending: false }];
-  const { plan } = plans.list({ table, fields, where: undefined, order: [], group: [] });
-  const sorted = plans.list({ table, fields, where: undefined, order, group: [] }).plan;
+  const { plan } = plans.list({ table, fields, where: undefined, order: [] });
+  const sorted = plans.list({ table, fields, where: undefined, order }).plan;
   const decoded = db.rows(plan.rows, [10, 0]).map((row) => decodeRow(engine.dialect, fields, row));
   const text = listText(plan);
   expect(listText(sorted)).toBe(text);
@@ -110,7 +110,7 @@ describe('JSON made by SQLite', () => {
     const fields = [...table.fields.values()];
     const order = [{ field: 'tenon json', descending: true }];
     await db.run({ sql: 'INSERT INTO named VALUES (9, 1), (10, 2), (11, 3)' }, []);
-    const { plan } = plans.list({ table, fields, where: undefined, order, group: [] });
+    const { plan } = plans.list({ table, fields, where: undefined, order });
     expect(JSON.parse(listText(plan) ?? '').map((row: { v: number }) => row.v)).toEqual([3, 2, 1]);
   });
 
