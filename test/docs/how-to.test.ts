@@ -46,6 +46,18 @@ test('databases', async () => {
   expect(outputs).toContain('<dfapi>\n\t<resource>\n\t\t<id>3</id>');
 });
 
+test('formats', async () => {
+  const text = readFileSync(join(root, 'docs/how-to/formats.md'), 'utf8');
+  const [, schema = ''] = /```sql\n([\s\S]*?)```/.exec(text) ?? [];
+  const outputs = (await (await open('formats', schema)).check()).join('');
+  const [, csv = ''] = /```\n(id,name[\s\S]*?)```/.exec(text) ?? [];
+  expect(outputs).toContain(csv);
+  expect(outputs).toContain(
+    '{"resource":[{"id":1,"name":"Lovelace, Ada","age":37},{"id":2,"name":"Bob","age":null}]}',
+  );
+  expect(outputs).toMatch(/^6$/m);
+});
+
 test('administration, and a copy of the data folder', async () => {
   const administration = await open('administration');
   await administration.check();
@@ -76,6 +88,7 @@ test('all pages are tried', () => {
     'administration.md',
     'authority.md',
     'databases.md',
+    'formats.md',
     'outgoing-calls.md',
     'packages.md',
     'scripted-services.md',
