@@ -10,6 +10,8 @@ export interface Writing {
   readonly prefix: string;
   /** Without descriptions and examples. */
   readonly isTerse: boolean;
+  /** All the same, because OpenAPI wants a description there. */
+  readonly isTold?: boolean;
 }
 
 interface Waiting {
@@ -45,7 +47,8 @@ export class Components {
     // Not by recursion: tables refer to each other in chains as long as the schema has tables.
     for (let index = 0; index < this.#waiting.length; index++) {
       const { part, place, writing } = this.#waiting[index] as Waiting;
-      this.#kind(part.kind)[place] = this.write(part.make(), termsOf(part.kind, writing));
+      const isTold = part.kind === 'responses';
+      this.#kind(part.kind)[place] = this.write(part.make(), { ...writing, isTold });
       if (index % portion === portion - 1) await setImmediate();
     }
     return Object.fromEntries(this.#written);
@@ -55,7 +58,7 @@ export class Components {
     const json: Json = {};
     for (const [name, member] of Object.entries(map)) {
       if (member === undefined) continue;
-      if (writing.isTerse && isProse(name, member)) continue;
+      if (writing.isTerse && writing.isTold !== true && isProse(name, member)) continue;
       json[name] = values.has(name) && !holdsParts(member) ? member : this.write(member, writing);
     }
     return json;
@@ -87,11 +90,6 @@ export class Components {
     }
     return parts;
   }
-}
-
-// OpenAPI wants a description of every response, and they are few.
-function termsOf(kind: PartKind, writing: Writing): Writing {
-  return kind === 'responses' ? { ...writing, isTerse: false } : writing;
 }
 
 function isProse(name: string, member: Part): boolean {

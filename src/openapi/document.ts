@@ -52,13 +52,9 @@ export class DocumentWriter {
     this.#isWhole = isWhole;
   }
 
-  /** Whether there is nothing that the reader may do. */
-  get isEmpty(): boolean {
-    return Object.keys(this.#paths).length === 0;
-  }
-
-  /** Adds the paths of a service. */
-  async add(service: DescribedService): Promise<void> {
+  /** Adds the paths of a service; says whether there is any that the reader may use. */
+  async add(service: DescribedService): Promise<boolean> {
+    const before = this.#tags.size;
     const paths = service.endpoints.flatMap((endpoint) => {
       return endpoint.details?.(service.reader) ?? [ofEndpoint(endpoint)];
     });
@@ -67,6 +63,7 @@ export class DocumentWriter {
       this.#addPath(service, path);
       if (index % portion === portion - 1) await setImmediate();
     }
+    return this.#tags.size > before;
   }
 
   /** The document; to be asked for last. */
@@ -105,7 +102,7 @@ export class DocumentWriter {
     const details = path.actions[action] ?? {};
     const { name, reader } = service;
     const writing = { prefix: this.#isWhole ? `${name}.` : '', isTerse: reader.isCompact };
-    const full = { ...writing, isTerse: false };
+    const told = { ...writing, isTold: true };
     const parameters = [...placeholders(path, known, details), ...(details.parameters ?? [])];
     const responses = {
       ...(details.responses ?? anything),
@@ -124,9 +121,9 @@ export class DocumentWriter {
       }),
       ...(parameters.length === 0 ? {} : { parameters: this.#components.write(parameters, writing) }),
       ...(body === undefined ? {} : { requestBody: this.#components.write(body, writing) }),
-      responses: this.#components.write(responses, full),
+      responses: this.#components.write(responses, told),
       ...(service.isPublic(path.pattern, action) ? { security: [] } : {}),
-      ...(this.#components.write(details.written ?? {}, full) as object),
+      ...(this.#components.write(details.written ?? {}, told) as object),
     };
   }
 

@@ -114,6 +114,22 @@ describe.skipIf(chromiumPath === undefined)('in a browser', () => {
     expectNoProblems();
   });
 
+  test('of many tables shows those that are named', async () => {
+    const tables = Array.from(
+      { length: 51 },
+      (_, index) => `CREATE TABLE t${index} (id INTEGER PRIMARY KEY);`,
+    );
+    await server.addDatabase('many', tables.join(''));
+    await visit('/docs?service=many');
+    await logIn('admin@example.com', 'correct horse battery');
+    await open.page.getByText('There are 51 tables.').waitFor();
+    await open.page.fill('#tables', 't3, t50');
+    await open.page.press('#tables', 'Enter');
+    await open.page.locator('#link-get-\\/_table\\/t50').waitFor();
+    expect(await open.page.locator('[id^="link-get-/_table/t"]').count()).toBe(4);
+    expectNoProblems();
+  });
+
   test('says what is wrong with credentials', async () => {
     await visit('/docs');
     await logIn('admin@example.com', 'wrong');

@@ -1,18 +1,474 @@
+// The generated descriptions: valid by a validator of OpenAPI, in both formats, and no more in them than their
+// reader may use.
 import SwaggerParser from '@apidevtools/swagger-parser';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fixtureSql, startTestServer, type TestServer } from '../server.ts';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { parse } from 'yaml';
+import { type Access, serviceNames, startWorld, withRole } from '../openapi-world.ts';
+import type { TestServer } from '../server.ts';
 
 let server: TestServer;
+
 beforeAll(async () => {
-  server = await startTestServer();
-  await server.addDatabase('hr', fixtureSql('transcripts'));
+  server = await startWorld();
 });
+
 afterAll(() => server.close());
 
-test.each(['hr', 'system', 'user', 'api_docs', '_all'])('valid %s', async (name) => {
-  const answer = await server.ask(`/api/v2/api_docs/${name}`);
-  expect(answer.status, answer.text).toBe(200);
-  console.log(name, answer.text.length, Object.keys(answer.body.paths).length);
-  if (name === 'hr') console.log(JSON.stringify(answer.body, null, 1).slice(0, 9000));
-  await SwaggerParser.validate(structuredClone(answer.body));
+/** The description of a service, as the administrator reads it unless headers say otherwise. */
+async function read(
+  name: string,
+  { query = '', headers }: { query?: string; headers?: Record<string, string> } = {},
+) {
+  const answer = await server.ask(
+    `/api/v2/api_docs/${name}${query}`,
+    headers ? { headers, anonymous: true } : {},
+  );
+  expect(answer.status, answer.text.slice(0, 500)).toBe(200);
+  return answer.body;
+}
+
+const as = async (...access: Access[]) => ({ headers: await withRole(server, access) });
+
+describe.each([...serviceNames, '_all'])('the description of %s', (name) => {
+  it('is valid OpenAPI 3.1', async () => {
+    const document = await read(name);
+    expect(document.openapi).toBe('3.1.0');
+    await SwaggerParser.validate(structuredClone(document));
+  });
+
+  it('is valid in its compact form, which is not longer', async () => {
+    const [whole, compact] = [await read(name), await read(name, { query: '?compact=true' })];
+    await SwaggerParser.validate(structuredClone(compact));
+    expect(JSON.stringify(compact).length).toBeLessThan(JSON.stringify(whole).length);
+  });
+
+  it('says the same in YAML', async () => {
+    const yaml = await server.ask(`/api/v2/api_docs/${name}?format=yaml`, { headers: { accept: '*/*' } });
+    expect(yaml.headers.get('content-type')).toBe('application/yaml');
+    expect(parse(yaml.text)).toEqual(await read(name));
+  });
+
+  it('has an id for every operation, each another', async () => {
+    const { paths } = await read(name);
+    const ids = Object.values(paths as Record<string, Item>).flatMap((item) => Object.values(item).map(idOf));
+    expect(ids.every((id) => /^[A-Za-z][\p{L}\p{N}]*$/u.test(id))).toBe(true);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('keeps only parts that something refers to', async () => {
+    const document = await read(name);
+    const text = JSON.stringify(document);
+    for (const [kind, parts] of Object.entries(document.components)) {
+      if (kind === 'securitySchemes') continue;
+      for (const part of Object.keys(parts as object)) {
+        expect(text).toContain(`"#/components/${kind}/${part}"`);
+      }
+    }
+  });
+});
+
+type Item = Readonly<Record<string, { readonly operationId: string }>>;
+
+function idOf(operation: { operationId: string }): string {
+  return operation.operationId;
+}
+
+describe('where descriptions are', () => {
+  it.each(serviceNames)('%s has its own at _spec, too', async (name) => {
+    const answer = await server.ask(`/api/v2/${name}/_spec`);
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual(await read(name));
+    expect(answer.body.servers).toEqual([{ url: `/api/v2/${name}` }]);
+  });
+
+  it('lists them', async () => {
+    const { resource } = (await server.ask('/api/v2/api_docs')).body;
+    const names = resource.map(({ name }: { name: string }) => name);
+    expect(names.sort()).toEqual([...serviceNames]);
+    expect(resource.find(({ name }: { name: string }) => name === 'hr')).toEqual({
+      ...{ name: 'hr', label: 'hr', description: null, type: 'sqlite', spec_url: '/api/v2/hr/_spec' },
+    });
+    const list = (await server.ask('/api/v2/api_docs?as_list=true')).body.resource;
+    expect(list.sort()).toEqual([...serviceNames]);
+  });
+
+  it('names them in the list of services', async () => {
+    const { services } = (await server.ask('/api/v2')).body;
+    for (const { name, spec_url: url } of services) {
+      expect(url).toBe(`/api/v2/${name}/_spec`);
+      expect((await server.ask(url)).status).toBe(200);
+    }
+  });
+
+  it('has all paths of all services in one, with parts of the same name apart', async () => {
+    const all = await read('_all');
+    expect(all.servers).toEqual([{ url: '/api/v2' }]);
+    for (const name of serviceNames) {
+      for (const [path, item] of Object.entries((await read(name)).paths as Record<string, object>)) {
+        const own = all.paths[`/${name}${path === '/' ? '' : path}`];
+        expect(Object.keys(own ?? {}), `${name}${path}`).toEqual(Object.keys(item));
+      }
+    }
+    expect(all.components.schemas).toHaveProperty(['hr.employees']);
+    expect(all.components.schemas).toHaveProperty(['shop.Order']);
+  });
+
+  it('is a file to be saved where that is asked for', async () => {
+    const answer = await server.ask('/api/v2/api_docs/hr?file=hr.json');
+    expect(answer.headers.get('content-disposition')).toBe('attachment; filename="hr.json";');
+  });
+
+  it.each([
+    ['/api/v2/api_docs/nosuch', 404, "Could not find a service with the name 'nosuch'."],
+    ['/api/v2/api_docs/hr/more', 404, "Resource 'hr/more' not found for service 'api_docs'."],
+    ['/api/v2/hr/_spec/more', 404, "Resource '_spec/more' not found for service 'hr'."],
+    ['/api/v2/hr/_spec?format=xml', 400, "Parameter 'format' must be json or yaml."],
+    ['/api/v2/hr/_spec?compact=maybe', 400, "Parameter 'compact' must be true or false."],
+    [
+      '/api/v2/hr/_spec?tables=todo,nope',
+      400,
+      "Parameter 'tables' names 'nope', and there is no such table.",
+    ],
+    ['/api/v2/hr/_spec?tables[a]=b', 400, "Parameter 'tables' must be names with commas between them."],
+    ['/api/v2/bare/_spec?tables=todo', 400, "Parameter 'tables' names 'todo', and there is no such table."],
+  ])('refuses %s', async (path, status, message) => {
+    const answer = await server.ask(path);
+    expect([answer.status, answer.body.error?.message]).toEqual([status, message]);
+  });
+
+  it.each(['POST', 'PUT', 'PATCH', 'DELETE'])('can only be read, so not with %s', async (method) => {
+    const answer = await server.ask('/api/v2/api_docs/hr', { method });
+    expect([answer.status, answer.body.error.message]).toEqual([
+      400,
+      'Descriptions can only be read. Use GET.',
+    ]);
+  });
+});
+
+describe('a table', () => {
+  it('has schemas with types, required fields, formats and relations', async () => {
+    const { schemas } = (await read('lab')).components;
+    expect(schemas.sample.properties).toMatchObject({
+      id: {
+        type: 'integer',
+        format: 'int64',
+        description: expect.stringContaining('Primary key.'),
+      },
+      big: { type: ['integer', 'null'], format: 'int64' },
+      flag: { type: ['boolean', 'null'] },
+      code: { type: 'string', maxLength: 10, description: 'Unique.' },
+      price: { type: ['number', 'null'] },
+      day: { type: ['string', 'null'], format: 'date' },
+      bytes: { type: ['string', 'null'], contentEncoding: 'base64' },
+      guid: { type: ['string', 'null'], format: 'uuid' },
+      twice: { readOnly: true },
+      sample_by_parent: { description: 'Answered with `related=sample_by_parent`.' },
+      default: { type: ['string', 'null'], description: 'Default: x.' },
+      description: { type: ['string', 'null'] },
+    });
+    expect(schemas.sample_new).toEqual({
+      allOf: [{ $ref: '#/components/schemas/sample' }],
+      required: ['code'],
+    });
+  });
+
+  it('has only reading where it is a view, and its own keys in the path', async () => {
+    const { paths } = await read('lab');
+    expect(Object.keys(paths['/_table/codes'])).toEqual(['get']);
+    expect(Object.keys(paths['/_table/codes/{id}'])).toEqual(['get']);
+    const id = (path: string) =>
+      paths[path].get.parameters.find(({ name }: { name: string }) => name === 'id');
+    expect(id('/_table/sample/{id}').schema).toEqual({ type: 'integer' });
+    expect(id('/_table/pair/{id}')).toMatchObject({
+      schema: { type: 'string' },
+      description: 'Values of a, b, with commas between them.',
+    });
+    expect(Object.keys(paths)).toContain('/_table/my%20table%2F%7Bx%7D');
+    const [needed] = paths['/_table/keyless/{id}'].get.parameters.filter(
+      (parameter: { name?: string }) => parameter.name === 'id_field',
+    );
+    expect(needed.required).toBe(true);
+  });
+
+  it('is one of those that are named', async () => {
+    const { paths, components } = await read('hr', { query: '?tables=Todo,departments' });
+    expect(Object.keys(paths).filter((path) => path.startsWith('/_table/'))).toEqual([
+      ...['/_table/departments', '/_table/todo', '/_table/departments/{id}', '/_table/todo/{id}'],
+    ]);
+    expect(components.schemas).not.toHaveProperty('employees');
+    expect(enumOf(paths['/_schema/{table_name}'].get)).toEqual(['departments', 'todo']);
+  });
+
+  it('shares one path with all others in the compact form', async () => {
+    const { paths, components } = await read('hr', { query: '?compact=true' });
+    const path = paths['/_table/{table_name}'];
+    expect(Object.keys(path)).toEqual(['get', 'post', 'put', 'patch', 'delete']);
+    expect(enumOf(path.get)).toEqual(['departments', 'dept_emp', 'employees', 'todo']);
+    expect(components.schemas.todo.properties.title).toEqual({ type: 'string', maxLength: 80 });
+  });
+});
+
+function enumOf({ parameters }: { parameters: { name?: string; schema?: { enum?: string[] } }[] }) {
+  return parameters.find(({ name }) => name === 'table_name')?.schema?.enum;
+}
+
+describe('a definition that somebody wrote', () => {
+  it('is used as it was written, under our own credentials, and as 3.1', async () => {
+    const { info, tags, paths, components, security } = await read('shop');
+    expect(info).toEqual({ title: 'Shop of shop', version: '7' });
+    expect(tags).toEqual([{ name: 'orders', description: 'What was bought.' }]);
+    expect(paths['/orders'].get).toMatchObject({
+      ...{ tags: ['orders'], summary: 'list of orders', operationId: 'findOrders' },
+      parameters: [{ name: 'state', in: 'query', schema: { type: ['string', 'null'] } }],
+    });
+    expect(paths['/orders'].get).not.toHaveProperty('security');
+    expect(paths['/orders/{id}'].delete.parameters).toEqual([
+      { name: 'id', in: 'path', required: true, schema: { type: 'integer', exclusiveMinimum: 0 } },
+    ]);
+    expect(components.schemas.Order.properties).toEqual({
+      id: { type: 'integer' },
+      note: { type: ['string', 'null'], example: { nullable: true } },
+      parent: { $ref: '#/components/schemas/Order' },
+      size: { $ref: '#/components/schemas/schemas_Size_properties_width' },
+    });
+    expect(Object.keys(components.securitySchemes)).not.toContain('theirOwn');
+    expect(security.length).toBeGreaterThan(2);
+  });
+
+  it('may be of Swagger 2.0 and in YAML', async () => {
+    const { paths, components } = await read('old');
+    expect(paths['/things/{name}'].post).toMatchObject({
+      parameters: [{ name: 'name', in: 'path', required: true, schema: { type: 'string' } }],
+      requestBody: { content: { 'application/json': { schema: { $ref: '#/components/schemas/Thing' } } } },
+      responses: {
+        200: { content: { 'application/json': { schema: { $ref: '#/components/schemas/Thing' } } } },
+      },
+    });
+    expect(paths['/things/{name}'].put.requestBody.content).toEqual({
+      'application/x-www-form-urlencoded': {
+        schema: { type: 'object', properties: { colour: { type: 'string' } } },
+      },
+    });
+    expect(components.schemas.Thing.properties).toEqual({ colour: { type: 'string' } });
+  });
+
+  it('is not needed: without one there is the root and anything below', async () => {
+    const { paths } = await read('bare');
+    expect(Object.keys(paths)).toEqual(['/', '/{path}', '/_spec']);
+    expect(Object.keys(paths['/'])).toEqual(['get', 'post', 'put', 'patch', 'delete']);
+  });
+});
+
+describe('a reader sees no more than it may use', () => {
+  it('tables', async () => {
+    const { paths, components } = await read('hr', await as({ service: 'hr', component: '_table/todo/*' }));
+    expect(Object.keys(paths)).toEqual(['/_table/todo', '/_table/todo/{id}', '/_spec']);
+    expect(JSON.stringify(components)).not.toMatch(/employees|departments|dept_emp/);
+  });
+
+  it('verbs', async () => {
+    const { paths } = await read('hr', await as({ service: 'hr', component: '*', verbs: 1 | 2 }));
+    expect(Object.keys(paths['/_table/todo'])).toEqual(['get', 'post']);
+    expect(Object.keys(paths['/_table/todo/{id}'])).toEqual(['get']);
+    expect(Object.values(paths as object).flatMap(Object.keys)).not.toContain('delete');
+  });
+
+  it('relations, by the table that they lead to', async () => {
+    const rows = ['departments', 'dept_emp'].map((table) => ({
+      service: 'hr',
+      component: `_table/${table}/*`,
+    }));
+    const { schemas } = (await read('hr', await as(...rows))).components;
+    expect(Object.keys(schemas.dept_emp.properties)).toContain('departments_by_dept_no');
+    expect(JSON.stringify(schemas.dept_emp.properties)).not.toContain('employees_by');
+    // Written, but not read: of such a table no relation may tell.
+    const blind = [rows[1] as Access, { service: 'hr', component: '_table/departments/*', verbs: 2 }];
+    const more = (await read('hr', await as(...blind))).components.schemas;
+    expect(Object.keys(more.dept_emp.properties)).not.toContain('departments_by_dept_no');
+  });
+
+  it('values of placeholders', async () => {
+    const access = [{ service: 'hr', component: '_schema/todo', verbs: 1 }];
+    const { paths } = await read('hr', await as(...access));
+    expect(Object.keys(paths['/_schema/{table_name}'])).toEqual(['get']);
+    expect(enumOf(paths['/_schema/{table_name}'].get)).toEqual(['todo']);
+  });
+
+  it('paths of a definition, and the schemas that only others use', async () => {
+    const { paths, components } = await read(
+      'shop',
+      await as({ service: 'shop', component: 'orders/*', verbs: 1 }),
+    );
+    expect(Object.keys(paths)).toEqual(['/orders', '/orders/{id}', '/_spec']);
+    expect(Object.keys(paths['/orders/{id}'])).toEqual(['get']);
+    expect(JSON.stringify(components)).not.toContain('Secret');
+  });
+
+  it('services, which are otherwise unknown', async () => {
+    const { headers } = await as({ service: 'hr', component: '_table/todo/*' });
+    const ask = (path: string) => server.ask(path, { headers, anonymous: true });
+    const list = await ask('/api/v2/api_docs?as_list=true');
+    expect(list.body.resource).toEqual(['hr']);
+    const [hidden, unknown] = [await ask('/api/v2/api_docs/shop'), await ask('/api/v2/api_docs/nosuch')];
+    expect([hidden.status, unknown.status]).toEqual([404, 404]);
+    expect(hidden.text.replace('shop', 'nosuch')).toBe(unknown.text);
+    const all = JSON.stringify((await ask('/api/v2/api_docs/_all')).body);
+    expect(all).toContain('/hr/_table/todo');
+    expect(all).not.toMatch(/\/(?:shop|lab|bare|old)\/|employees/);
+  });
+
+  it('tables that are hidden, in the words of those that are not there', async () => {
+    const { headers } = await as({ service: 'hr', component: '_table/todo/*' });
+    const ask = (tables: string) =>
+      server.ask(`/api/v2/hr/_spec?tables=${tables}`, { headers, anonymous: true });
+    const [hidden, unknown] = [await ask('employees'), await ask('nosuch')];
+    expect(hidden.status).toBe(400);
+    expect(hidden.text.replace('employees', 'nosuch')).toBe(unknown.text);
+  });
+
+  it('what only its scripts may do is not its own', async () => {
+    const access = [
+      { service: 'hr', component: '_table/todo/*', verbs: 1 },
+      { service: 'hr', component: '_table/employees/*', requestors: 2 },
+      { service: 'bare', component: '*' },
+    ];
+    const { headers } = await as(...access);
+    expect(Object.keys((await read('hr', { headers })).paths)).toEqual([
+      ...['/_table/todo', '/_table/todo/{id}', '/_spec'],
+    ]);
+  });
+
+  it('public paths need no credentials, and say so', async () => {
+    const { paths } = await read('user');
+    expect(paths['/session'].post.security).toEqual([]);
+    expect(paths['/profile'].get).not.toHaveProperty('security');
+  });
+
+  it.each(['/api/v2/api_docs', '/api/v2/api_docs/hr', '/api/v2/api_docs/_all', '/api/v2/hr/_spec'])(
+    '%s is refused to nobody in particular',
+    async (path) => {
+      const answer = await server.ask(path, { anonymous: true });
+      expect(answer.status).toBe(400);
+      const wrong = await server.ask(path, { anonymous: true, headers: { 'X-DreamFactory-API-Key': 'x' } });
+      expect(wrong.status).toBeGreaterThanOrEqual(400);
+    },
+  );
+
+  it('nothing, once the role is switched off', async () => {
+    const { headers } = await as({ service: 'hr', component: '*' });
+    const id = (await server.ask('/api/v2/system/role?order=id desc&limit=1&fields=id')).body.resource[0].id;
+    await server.ask(`/api/v2/system/role/${id}`, { method: 'PATCH', body: { is_active: false } });
+    const answer = await server.ask('/api/v2/hr/_spec', { headers, anonymous: true });
+    expect(answer.status).toBe(403);
+  });
+});
+
+describe('what is kept', () => {
+  it('is asked for again by its tag', async () => {
+    const first = await server.ask('/api/v2/hr/_spec');
+    const etag = first.headers.get('etag') ?? '';
+    expect(etag).toMatch(/^"[\w-]{22}"$/);
+    expect(first.headers.get('cache-control')).toBe('private, no-cache');
+    expect(first.headers.get('vary')).toContain('X-DreamFactory-Session-Token');
+    for (const tags of [etag, `W/${etag}`, `"other", ${etag}`]) {
+      const again = await server.ask('/api/v2/hr/_spec', { headers: { 'if-none-match': tags } });
+      expect([again.status, again.text, again.headers.get('etag')]).toEqual([304, '', etag]);
+    }
+    const other = await server.ask('/api/v2/hr/_spec', { headers: { 'if-none-match': '"other"' } });
+    expect(other.status).toBe(200);
+  });
+
+  it('is another text for another reader, and in another form', async () => {
+    const { headers } = await as({ service: 'hr', component: '_table/todo/*' });
+    const tags = [
+      await server.ask('/api/v2/hr/_spec'),
+      await server.ask('/api/v2/hr/_spec', { headers, anonymous: true }),
+      await server.ask('/api/v2/hr/_spec?compact=true'),
+      await server.ask('/api/v2/hr/_spec?format=yaml', { headers: { accept: '*/*' } }),
+    ].map((answer) => answer.headers.get('etag'));
+    expect(new Set(tags).size).toBe(4);
+  });
+
+  it('follows the rights of its reader', async () => {
+    const { headers } = await as({ service: 'hr', component: '_table/todo/*' });
+    const ask = async () => Object.keys((await read('hr', { headers })).paths);
+    expect(await ask()).not.toContain('/_table/employees');
+    const query = '?order=id desc&limit=1&related=role_service_access_by_role_id';
+    const [role] = (await server.ask(`/api/v2/system/role${query}`)).body.resource;
+    const [row] = role.role_service_access_by_role_id;
+    const rows = [{ ...row, component: '_table/employees/*' }];
+    const body = { role_service_access_by_role_id: rows };
+    expect((await server.ask(`/api/v2/system/role/${role.id}`, { method: 'PATCH', body })).status).toBe(200);
+    expect(await ask()).toEqual(['/_table/employees', '/_table/employees/{id}', '/_spec']);
+  });
+
+  it('follows the schema, read anew by an administrator', async () => {
+    const file = await server.addDatabase('moving', 'CREATE TABLE one (id INTEGER PRIMARY KEY);');
+    expect(Object.keys((await read('moving')).paths)).not.toContain('/_table/two');
+    const { default: Database } = await import('better-sqlite3');
+    const database = new Database(file);
+    database.exec('CREATE TABLE two (id INTEGER PRIMARY KEY)');
+    database.close();
+    const { headers } = await as({ service: 'moving', component: '*' });
+    const refused = await server.ask('/api/v2/moving/_spec?refresh=true', { headers, anonymous: true });
+    expect(refused.status).toBe(403);
+    expect(Object.keys((await read('moving', { query: '?refresh=true' })).paths)).toContain('/_table/two');
+    expect(Object.keys((await read('moving')).paths)).toContain('/_table/two');
+  });
+
+  it('follows the record of the service', async () => {
+    const [{ id }] = (await server.ask("/api/v2/system/service?filter=name='lab'&fields=id")).body.resource;
+    const body = { label: 'Laboratory', description: 'Odd things' };
+    await server.ask(`/api/v2/system/service/${id}`, { method: 'PATCH', body });
+    expect((await read('lab')).info).toEqual({
+      title: 'Laboratory',
+      description: 'Odd things',
+      version: '2.0',
+    });
+  });
+});
+
+describe('scripts', () => {
+  test('read descriptions, as far as scripts of the caller may go', async () => {
+    const content = `return (await platform.api.get('hr/_spec')).content.paths;`;
+    const record = { name: 'reader', label: 'r', type: 'nodejs', is_active: true, config: { content } };
+    await server.ask('/api/v2/system/service', { method: 'POST', body: { resource: [record] } });
+    const { headers } = await as(
+      { service: 'reader', component: '*' },
+      { service: 'hr', component: '_table/todo/*', verbs: 1 },
+      { service: 'hr', component: '_table/employees/*', verbs: 1, requestors: 2 },
+    );
+    const answer = await server.ask('/api/v2/reader', { headers, anonymous: true });
+    expect(answer.status, answer.text).toBe(200);
+    expect(Object.keys(answer.body)).toEqual([...['/_table/employees', '/_table/employees/{id}', '/_spec']]);
+  });
+
+  test('may change what is answered, as with every call', async () => {
+    const body = { type: 'nodejs', content: `event.response.content.info.title = 'Ours';`, is_active: true };
+    const script = { ...body, allow_event_modification: true };
+    const path = '/api/v2/system/event_script/api_docs.get.post_process';
+    expect((await server.ask(path, { method: 'POST', body: script })).status).toBe(201);
+    expect((await read('hr')).info.title).toBe('Ours');
+    await server.ask(path, { method: 'DELETE' });
+    expect((await read('hr')).info.title).toBe('hr');
+  });
+});
+
+test('the service may be switched off, and then tells nobody anything', async () => {
+  const [{ id }] = (await server.ask("/api/v2/system/service?filter=name='api_docs'&fields=id")).body
+    .resource;
+  const turn = (isActive: boolean) =>
+    server.ask(`/api/v2/system/service/${id}`, { method: 'PATCH', body: { is_active: isActive } });
+  expect((await turn(false)).status).toBe(200);
+  for (const path of ['/api/v2/hr/_spec', '/api/v2/api_docs/hr', '/api/v2/api_docs']) {
+    const answer = await server.ask(path);
+    expect([answer.status, answer.body.error.message]).toEqual([
+      expect.any(Number),
+      "Service 'api_docs' is not active.",
+    ]);
+  }
+  expect((await turn(true)).status).toBe(200);
+  expect((await server.ask('/api/v2/hr/_spec')).status).toBe(200);
+  const removed = await server.ask(`/api/v2/system/service/${id}`, { method: 'DELETE' });
+  expect(removed.status).toBe(403);
 });

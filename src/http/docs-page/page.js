@@ -2,8 +2,8 @@
 // Invariant: calls go to this server only, and credentials live in this page's memory and nowhere else.
 // @ts-check
 
-/** More paths than that make the viewer slow: then there is one path for all tables, until some are named. */
-const manyPaths = 400;
+/** With more tables than that the viewer is slow, so that some of them have to be chosen. */
+const manyTables = 50;
 
 /** @typedef {HTMLElement & { loadSpec(spec: object): Promise<void>, setApiKey(id: string, value: string): void }} Viewer */
 
@@ -75,14 +75,33 @@ const ownTypes = new Set(['system', 'user', 'swagger']);
 
 async function show() {
   say('Loading …');
-  const chosen = tables.value.trim();
   const path = `api_docs/${service.value}`;
-  let spec = await (await call(path, { query: chosen === '' ? {} : { tables: chosen } })).json();
-  const isLarge = Object.keys(spec.paths).length > manyPaths;
-  if (isLarge) spec = await (await call(path, { query: { compact: 'true' } })).json();
+  const chosen = tables.value.trim();
+  const names = chosen === '' ? await tableNames(path) : [];
+  if (names.length > manyTables) {
+    viewer.hidden = true;
+    say(`There are ${names.length} tables. Name those that you want to see above, with commas between them.`);
+    return;
+  }
+  const spec = await (await call(path, { query: chosen === '' ? {} : { tables: chosen } })).json();
   viewer.hidden = false;
   await viewer.loadSpec(withoutMaps(spec));
-  say(isLarge ? 'There are many tables here. Name some of them above to see their fields.' : '');
+  say('');
+}
+
+/**
+ * The names of the tables, which are also offered where some are chosen.
+ * @param {string} path of a description
+ * @returns {Promise<string[]>}
+ */
+async function tableNames(path) {
+  const spec = await (await call(path, { query: { compact: 'true' } })).json();
+  const places = Object.entries(spec.paths).filter(([place]) => place.endsWith('/_table/{table_name}'));
+  const names = places.flatMap(([, { get = {} }]) => {
+    return get.parameters?.find(({ name }) => name === 'table_name')?.schema.enum ?? [];
+  });
+  element('names').replaceChildren(...names.map((name) => new Option(name)));
+  return names;
 }
 
 /**

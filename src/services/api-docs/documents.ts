@@ -124,15 +124,19 @@ async function serviceText(head: DocumentHead, described: Described): Promise<ob
   const service = describedService(described);
   const writer = new DocumentWriter({ head, isWhole: false });
   if (options.tables !== undefined) checkTables(options.tables, described.endpoints, service.reader);
-  await writer.add(service);
   // Whether there is such a service is nothing for those to know who may do nothing with it.
-  if (writer.isEmpty) throw serviceNotFound(service.name);
+  if (!(await addService(writer, service))) throw serviceNotFound(service.name);
   return writer.finish();
+}
+
+async function addService(writer: DocumentWriter, service: DescribedService): Promise<boolean> {
+  if (!(await writer.add(service))) return false;
+  return writer.add({ ...service, endpoints: [specEndpoint] });
 }
 
 async function instanceText(head: DocumentHead, all: readonly Described[]): Promise<object> {
   const writer = new DocumentWriter({ head, isWhole: true });
-  for (const described of all) await writer.add(describedService(described));
+  for (const described of all) await addService(writer, describedService(described));
   return writer.finish();
 }
 
@@ -148,7 +152,7 @@ function describedService({ source, endpoints, reading }: Described): DescribedS
   const { name } = service;
   return {
     name,
-    endpoints: [...endpoints, specEndpoint],
+    endpoints,
     reader: {
       may: (path, action) => {
         const location = service.locate(path, action);

@@ -43,7 +43,7 @@ export function fieldSchema(field: Field): PartMap {
   const { type } = values;
   return {
     ...values,
-    ...(field.allowNull && typeof type === 'string' ? { type: [type, 'null'] } : {}),
+    ...(field.allowNull && !field.isPrimaryKey && typeof type === 'string' ? { type: [type, 'null'] } : {}),
     ...(isText(field) && field.length !== null ? { maxLength: field.length } : {}),
     ...(field.picklist === null ? {} : { enum: [...field.picklist, ...(field.allowNull ? [null] : [])] }),
     ...(field.label === '' ? {} : { title: field.label }),

@@ -13,6 +13,7 @@ import { type Action, actions } from '../../core/operation.ts';
 import {
   jsonContent,
   listSchema,
+  objectSchema,
   recordContent,
   recordsContent,
   successSchema,
@@ -52,7 +53,7 @@ const changing =
 
 const listNotes: Readonly<Record<Action, string>> = {
   GET: 'All of them, up to the maximum of the service, or those that `filter`, `ids` and `limit` choose.',
-  POST: 'One record or several. Answers the identifiers, or the `fields` that are asked for.',
+  POST: 'A list, of one record or several. Answers the identifiers, or the `fields` that are asked for.',
   PUT: changing,
   PATCH: changing,
   DELETE: 'Those that `ids`, `filter` or the records of the body choose; all of them only with `force`.',
@@ -79,7 +80,7 @@ export class RecordPaths {
     this.#tables = seen.filter(({ name }) => isWanted(name));
     this.#isCompact = reader.isCompact;
     const readable = this.#tables.filter(({ name }) => reader.may(['_table', name], 'GET'));
-    this.#parts = new RecordParts(readable);
+    this.#parts = new RecordParts(this.#tables, readable);
   }
 
   /** `_table/{table_name}`. */
@@ -181,9 +182,11 @@ export class RecordPaths {
 /** The named parts of records, each made once. */
 class RecordParts {
   readonly #readable: ReadonlyMap<string, Table>;
+  readonly #taken: ReadonlySet<string>;
   readonly #made = new Map<string, Named>();
 
-  constructor(readable: readonly Table[]) {
+  constructor(tables: readonly Table[], readable: readonly Table[]) {
+    this.#taken = new Set(tables.map(({ name }) => name));
     this.#readable = new Map(readable.map((table) => [table.name, table]));
   }
 
@@ -192,7 +195,7 @@ class RecordParts {
   }
 
   listAnswer(table: Table): Named {
-    return this.#named('responses', `${table.name}_list`, () => ({
+    return this.#named('responses', this.#besides(table, '_list'), () => ({
       description: `Records of ${table.name}`,
       content: recordsContent(this.#list(table)),
     }));
@@ -213,24 +216,30 @@ class RecordParts {
   createBody(table: Table): PartMap {
     const record = this.record(table);
     const required = [...table.fields.values()].filter((field) => field.required).map(({ name }) => name);
-    const name = `${table.name}_new`;
-    const fresh = this.#named('schemas', name, () => ({ allOf: [record], required }));
-    return { required: true, content: recordsContent(oneOrMore(required.length === 0 ? record : fresh)) };
+    const fresh = this.#named('schemas', this.#besides(table, '_new'), () => ({ allOf: [record], required }));
+    return {
+      required: true,
+      content: recordsContent({ anyOf: manyOf(required.length === 0 ? record : fresh) }),
+    };
   }
 
   changeBody(table: Table): Named {
+    const record = this.record(table);
     return this.#named('requestBodies', table.name, () => ({
       required: true,
-      content: recordsContent(oneOrMore(this.record(table))),
+      content: recordsContent({ anyOf: [...manyOf(record), record] }),
     }));
   }
 
   chosenBody(table: Table): PartMap {
-    return { content: jsonContent(oneOrMore(this.record(table))) };
+    const one = { anyOf: [this.record(table), { type: ['string', 'integer'] }] };
+    return { content: jsonContent({ anyOf: [...manyOf(one), objectSchema({ ids: {} }, ['ids'])] }) };
   }
 
   #list(table: Table): Named {
-    return this.#named('schemas', `${table.name}_list`, () => listSchema(this.record(table), metaOf));
+    return this.#named('schemas', this.#besides(table, '_list'), () =>
+      listSchema(this.record(table), metaOf),
+    );
   }
 
   #recordSchema(table: Table): PartMap {
@@ -260,6 +269,13 @@ class RecordParts {
     this.#made.set(key, known);
     return known;
   }
+
+  // `contact_list`, unless a table is called so.
+  #besides(table: Table, ending: string): string {
+    let name = table.name + ending;
+    while (this.#taken.has(name)) name += '_';
+    return name;
+  }
 }
 
 const metaSchema = new Named({
@@ -285,8 +301,8 @@ const neededIdField: Part = {
   schema: { type: 'string' },
 };
 
-function oneOrMore(record: Named): PartMap {
-  return { anyOf: [listSchema(record), { type: 'array', items: record }, record] };
+function manyOf(record: Part): PartMap[] {
+  return [listSchema(record), { type: 'array', items: record }];
 }
 
 function idParameter(table: Table): PartMap {
