@@ -75,8 +75,10 @@ export class Query {
     wire.stream.cork();
     try {
       for (const name of forgotten) wire.close({ type: 'S', name });
-      for (const command of ahead) send(wire, command, []);
-      send(wire, prepared, values.map(written));
+      // The same command may come twice, as savepoints do; the server takes its text once.
+      const parsed = new Set<Prepared>();
+      for (const command of ahead) send(wire, command, { values: [], parsed });
+      send(wire, prepared, { values: values.map(written), parsed });
       wire.sync();
     } finally {
       wire.stream.uncork();
@@ -143,8 +145,17 @@ export class Query {
   }
 }
 
-function send(wire: Wire, prepared: Prepared, values: readonly (string | Buffer | null)[]): void {
-  if (!prepared.isParsed) wire.parse({ name: prepared.name, text: prepared.statement.sql });
+interface Sending {
+  readonly values: readonly (string | Buffer | null)[];
+  /** What was sent before in this write. */
+  readonly parsed: Set<Prepared>;
+}
+
+function send(wire: Wire, prepared: Prepared, { values, parsed }: Sending): void {
+  if (!prepared.isParsed && !parsed.has(prepared)) {
+    wire.parse({ name: prepared.name, text: prepared.statement.sql });
+    parsed.add(prepared);
+  }
   wire.bind({ statement: prepared.name, values });
   if (prepared.columns === undefined) wire.describe({ type: 'P' });
   wire.execute(undefined);

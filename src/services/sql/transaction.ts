@@ -93,7 +93,7 @@ export class SqlTransactions implements TransactionMember {
 }
 
 /** A transaction of a database, or a savepoint in one, that stays open until it is told how it ends. */
-export class SqlTransaction implements HeldTransaction {
+class SqlTransaction implements HeldTransaction {
   readonly session: Transaction;
   readonly #guard: GuardedSession;
   readonly #service: string;
