@@ -35,7 +35,7 @@ import { LoginThrottle } from './security/throttle.ts';
 import { TokenAuthority } from './security/tokens.ts';
 import { apiDocsServiceRecord, apiDocsServiceType, createApiDocsService } from './services/api-docs/index.ts';
 import { Services } from './services/directory.ts';
-import { scriptServiceTypes, serviceTypes } from './services/index.ts';
+import { Overlays, scriptServiceTypes, serviceTypes } from './services/index.ts';
 import {
   createSystemService,
   listServices,
@@ -140,7 +140,8 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
   const compiler = new Compiler({ runners });
   const history = runHistory(config, store, observe);
   const scripts = new EventScripts({ compiler, runners, observe, runTokens, outgoing, history });
-  const types = [...serviceTypes, ...scriptServiceTypes(scriptTypes, scripts.handlers)];
+  const overlays = new Overlays({ store });
+  const types = [...serviceTypes({ overlays }), ...scriptServiceTypes(scriptTypes, scripts.handlers)];
   const services = new Services({ types, secrets, observe });
   const desk = scriptDesk({ scripts, authority, history });
   const load = () => reloadAuthority({ authority, scripts, store });
@@ -154,7 +155,7 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
   if (made !== undefined) (options.announce ?? announceOnce)(made);
   for (const record of [userServiceRecord, apiDocsServiceRecord]) await createRecord(store, record);
   await createInitialServices(options.services ?? [], { store, services });
-  const watch = new ConfigurationWatch({ store, services, scripts, authority, observe });
+  const watch = new ConfigurationWatch({ store, services, overlays, scripts, authority, observe });
   await watch.start();
   const dispatcher = new Dispatcher({ services, access: byRole, scripts, observe });
   const basicLogins = new BasicLogins({ store, passwords, throttle, authority });
@@ -191,6 +192,7 @@ async function reloadAuthority(parts: Pick<WatchParts, 'authority' | 'scripts' |
 interface WatchParts {
   readonly store: Store;
   readonly services: Services;
+  readonly overlays: Overlays;
   readonly scripts: EventScripts;
   readonly authority: Authority;
   readonly observe: Observe;
@@ -233,9 +235,10 @@ class ConfigurationWatch {
   }
 
   async #look(): Promise<void> {
-    const { store, services, scripts, authority } = this.#parts;
+    const { store, services, overlays, scripts, authority } = this.#parts;
     const generation = await store.generation();
     if (generation !== this.#generation) {
+      await overlays.load();
       services.reload(await store.services.list());
       await authority.load();
       scripts.load(await store.eventScripts.list(), authority.lookupNames());

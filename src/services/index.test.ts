@@ -1,15 +1,19 @@
 // What every listed service type must offer to those who configure it.
 import { describe, expect, it } from 'vitest';
-import { serviceTypes } from './index.ts';
+import { createSqliteStore } from '../store/sqlite.ts';
+import { Overlays, serviceTypes } from './index.ts';
+
+const store = await createSqliteStore({ file: ':memory:' });
+const types = serviceTypes({ overlays: new Overlays({ store }) });
 
 describe('service types', () => {
   it('have names of their own', () => {
-    const names = serviceTypes.map((type) => type.name);
+    const names = types.map((type) => type.name);
     expect(names).toContain('sqlite');
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it.each(serviceTypes)('$name explains itself and its fields', (type) => {
+  it.each(types)('$name explains itself and its fields', (type) => {
     expect(type.name).toMatch(/^[a-z][a-z0-9_]*$/);
     expect([type.label, type.description, type.group]).not.toContain('');
     expect(type.singleton).toBe(false);

@@ -1,8 +1,11 @@
 // The list of service types. A new type is its own folder and one line here.
 import type { ServiceType } from '../core/service.ts';
-import { sqlServiceTypes } from './sql/index.ts';
+import { type Overlays, sqlServiceTypes } from './sql/index.ts';
 
 export { scriptServiceTypes } from './script/index.ts';
+export { Overlays } from './sql/index.ts';
 
-/** Every service type that needs nothing of the rest of the house. */
-export const serviceTypes: readonly ServiceType[] = [...sqlServiceTypes];
+/** Every service type that needs no more of the rest of the house than a place beside its source. */
+export function serviceTypes({ overlays }: { readonly overlays: Overlays }): readonly ServiceType[] {
+  return [...sqlServiceTypes(overlays)];
+}

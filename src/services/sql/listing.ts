@@ -2,11 +2,11 @@
 // Invariant: a list answers names alone unless `fields` asks for more, as recorded.
 import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
-import type { Message } from '../../core/operation.ts';
+import type { Action, Message } from '../../core/operation.ts';
 import { parseNames } from '../../query/fields.ts';
 import { ReadParameters } from './parameters.ts';
 import type { Table } from './schema.ts';
-import { accessOf, fieldAnswer, relationAnswer, tableAnswer, type View } from './schema-view.ts';
+import { fieldAnswer, relationAnswer, tableAnswer, type View } from './schema-view.ts';
 import type { SqlSource } from './source.ts';
 
 /**
@@ -41,17 +41,26 @@ function namesBelow(root: string, source: SqlSource, routines: RoutineNames | un
   return source.tables().map(({ name }) => name);
 }
 
-/** The tables, for `_table` and `_schema`. */
-export function listTables(source: SqlSource, message: Message): Body {
+/** What the caller may do to a table below `_table` or `_schema`. */
+export type AccessOf = (table: Table) => readonly Action[];
+
+/** The tables that the caller may do anything to, for `_table` and `_schema`. */
+export function listTables(source: SqlSource, message: Message, given: ListedTables): Body {
   const parameters = new ReadParameters(message);
   const { serviceId } = source.settings;
-  return listEntries(
-    parameters,
-    source.tables().map((table) => ({
-      view: hasMore(parameters) ? tableAnswer(table, serviceId) : { name: table.name },
-      access: accessOf(table),
-    })),
-  );
+  const entries = source.tables().flatMap((table) => {
+    const access = given.accessOf(table);
+    const name = given.root === '_table' ? table.name : table.ownName;
+    const view = hasMore(parameters) ? { ...tableAnswer(table, serviceId, access), name } : { name };
+    return access.length === 0 ? [] : [{ view, access }];
+  });
+  return listEntries(parameters, entries);
+}
+
+/** Which list of tables is asked for, by whom. */
+export interface ListedTables {
+  readonly root: string;
+  readonly accessOf: AccessOf;
 }
 
 /** A path below `_schema`. */
@@ -59,14 +68,16 @@ interface SchemaPath {
   readonly table: Table;
   /** What follows the table's name. */
   readonly rest: readonly string[];
+  readonly accessOf: AccessOf;
 }
 
 /** What `_schema` says below a table: itself, its fields or relations, or one of them. */
 export function describeTable(source: SqlSource, message: Message, path: SchemaPath): Body {
-  const { table, rest } = path;
+  const { table, rest, accessOf } = path;
   const parameters = new ReadParameters(message);
   const { serviceId } = source.settings;
-  if (rest.length === 0) return Body.ofValue(pick(parameters, tableAnswer(table, serviceId)));
+  if (rest.length === 0)
+    return Body.ofValue(pick(parameters, tableAnswer(table, serviceId, accessOf(table))));
   const isOldSpelling = rest.length === 1 && rest[0] !== '_field' && rest[0] !== '_related';
   const [part, name] = isOldSpelling ? ['_field', rest[0]] : rest;
   if (part !== '_field' && part !== '_related') throw notFound('resource', part ?? '');
@@ -81,7 +92,8 @@ export function describeTable(source: SqlSource, message: Message, path: SchemaP
     );
   }
   const wanted = name.toLowerCase();
-  const entry = entries.find((view) => String(view.name).toLowerCase() === wanted);
+  const isCalled = (name: unknown) => typeof name === 'string' && name.toLowerCase() === wanted;
+  const entry = entries.find((view) => isCalled(view.name)) ?? entries.find((view) => isCalled(view.alias));
   if (entry === undefined) throw notFound(part === '_field' ? 'field' : 'relationship', name);
   return Body.ofValue(pick(parameters, entry));
 }

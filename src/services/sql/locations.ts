@@ -13,17 +13,20 @@ import { routineName } from './routine-request.ts';
 /** What the segments of a path stand for; undefined means that the service has no such resource. */
 export class Locations {
   readonly #service: string;
-  readonly #tableName: (name: string) => string | undefined;
+  readonly #tableName: (name: string, isOwn: boolean) => string | undefined;
   readonly #routines: RoutineDesk;
   readonly #tables = new Map<string, TableLocations>();
   readonly #roots = new Map<string, Location>();
   // By use, because names of fields come from the path.
   readonly #schemas = new LRUCache<string, Location>({ max: limits.preparedStatements });
 
-  /** `tableName` gives a table's own spelling, undefined when there is no such table. */
+  /**
+   * `tableName` gives a table's one spelling, undefined when there is no such table; `isOwn`: also when it is
+   * called what its alias stands for.
+   */
   constructor(options: {
     readonly service: string;
-    readonly tableName: (name: string) => string | undefined;
+    readonly tableName: (name: string, isOwn: boolean) => string | undefined;
     readonly routines: RoutineDesk;
   }) {
     this.#service = options.service;
@@ -51,7 +54,7 @@ export class Locations {
     if (path.length > 3) return undefined;
     let known = this.#tables.get(name);
     if (known === undefined) {
-      const table = this.#tableName(name);
+      const table = this.#tableName(name, false);
       known = (table === undefined ? undefined : this.#tables.get(table)) ?? this.#locate(table ?? name);
       if (table !== undefined) this.#tables.set(table, known);
     }
@@ -90,7 +93,7 @@ export class Locations {
   }
 
   #schema(path: readonly string[], name: string, action: Action): Location | undefined {
-    const table = this.#tableName(name) ?? name;
+    const table = this.#tableName(name, true) ?? name;
     const rest = path.slice(2);
     const pattern = patternOf(rest);
     if (pattern === undefined) return undefined;

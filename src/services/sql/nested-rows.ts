@@ -12,15 +12,25 @@ import { type KeyValues, RowSteps } from './steps.ts';
 /** JSON values of fields, by name. */
 type Values = Readonly<Record<string, unknown>>;
 
+/** What rows of several tables are written with. */
+export interface NestedRowsParts {
+  readonly source: SqlSource;
+  readonly statements: WriteStatements;
+  /** Who writes; undefined where nobody is logged in. */
+  readonly userId: number | undefined;
+}
+
 /** Rows of the tables of one source, for one request. */
 export class NestedRows {
+  readonly #userId: number | undefined;
   readonly #source: SqlSource;
   readonly #statements: WriteStatements;
   readonly #steps = new Map<Table, RowSteps>();
 
-  constructor({ source, statements }: { readonly source: SqlSource; readonly statements: WriteStatements }) {
+  constructor({ source, statements, userId }: NestedRowsParts) {
     this.#source = source;
     this.#statements = statements;
+    this.#userId = userId;
   }
 
   /** The steps of a table by its primary key. */
@@ -40,6 +50,7 @@ export class NestedRows {
       statements: this.#statements,
       table,
       keys: fieldsNamed(table, names),
+      userId: this.#userId,
     });
   }
 

@@ -23,6 +23,8 @@ export interface NestedOptions {
   readonly context: CallContext;
   /** Whether children whose key can not be null are deleted when they are disowned. */
   readonly allowsDelete: boolean;
+  /** Who writes; undefined where nobody is logged in. */
+  readonly userId: number | undefined;
 }
 
 /** A record at its place among those that bring each other. */

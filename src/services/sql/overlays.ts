@@ -39,6 +39,8 @@ interface Known {
 export class Overlays implements OverlayDesk {
   readonly #store: OverlayStore;
   #known = new Map<number, Known>();
+  #names: Names = new Map();
+  readonly #nothing: ServiceOverlay = { ...noOverlay, serviceName: (id) => this.#names.get(id) ?? null };
 
   constructor({ store }: { readonly store: OverlayStore }) {
     this.#store = store;
@@ -56,10 +58,11 @@ export class Overlays implements OverlayDesk {
       after.set(id, isSame ? before : { fingerprint, overlay: overlayOf(own, names) });
     }
     this.#known = after;
+    this.#names = names;
   }
 
   of(serviceId: number): ServiceOverlay {
-    return this.#known.get(serviceId)?.overlay ?? noOverlay;
+    return this.#known.get(serviceId)?.overlay ?? this.#nothing;
   }
 
   async save(serviceId: number, changes: readonly OverlayChange[], by: number | null): Promise<void> {

@@ -5,6 +5,7 @@ import { PlatformError } from '../../core/errors.ts';
 import type { Bindable } from '../../database/connection.ts';
 import type { Field, Table } from './schema.ts';
 import type { SqlSource } from './source.ts';
+import { validated } from './validation.ts';
 
 /** Fields with the values to bind for them, in the same order. */
 export interface RowValues {
@@ -17,11 +18,14 @@ export interface RowInput {
   readonly source: SqlSource;
   readonly table: Table;
   readonly record: unknown;
+  /** Who writes it; undefined where nobody is logged in. */
+  readonly userId: number | undefined;
 }
 
 /** The row that a record becomes. Throws `request.invalid_record` naming the field. */
 export function readNewRow(input: RowInput): RowValues {
-  const given = givenFields(input);
+  const { table, userId } = input;
+  const given = validated(table, givenFields(input), { isNew: true, userId });
   for (const [field, value] of given) {
     if (value === null && field.autoIncrement) given.delete(field);
   }
@@ -36,10 +40,12 @@ export function readNewRow(input: RowInput): RowValues {
 
 /** The changes that a record asks for; its fields among `keys` identify and are left out. */
 export function readChanges(input: RowInput, keys: readonly Field[]): RowValues {
+  const { table, userId } = input;
   const given = givenFields(input);
   for (const key of keys) given.delete(key);
-  if (given.size === 0) throw invalid(`The record names no field of table '${input.table.name}' to change.`);
-  return bindRow(input, given);
+  const changes = given.size === 0 ? given : validated(table, given, { isNew: false, userId });
+  if (changes.size === 0) throw invalid(`The record names no field of table '${table.name}' to change.`);
+  return bindRow(input, changes);
 }
 
 /**
@@ -57,7 +63,7 @@ export function readKey(input: RowInput, keys: readonly Field[]): Bindable[] {
   });
 }
 
-function givenFields({ source, table, record }: RowInput): Map<Field, unknown> {
+function givenFields({ source, table, record }: Omit<RowInput, 'userId'>): Map<Field, unknown> {
   if (typeof record !== 'object' || record === null || Array.isArray(record)) {
     throw invalid('Every record must be an object with field names as its keys.');
   }

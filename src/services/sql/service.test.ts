@@ -152,12 +152,12 @@ describe('descriptions', () => {
   });
 });
 
-describe('what is not supported', () => {
+describe('what is refused', () => {
   test.each([
     ['POST', '', /^POST requests without a resource are not currently supported by the 'hr' service\.$/],
     ['DELETE', '/_table', /^DELETE requests on '_table' are not currently supported/],
-    ['POST', '/_schema', /Change the schema in the database and call GET _schema\?refresh=true/],
-    ['PATCH', '/_schema/todo/_field/title', /not currently supported/],
+    ['POST', '/_schema', /^No record\(s\) detected in request/],
+    ['PATCH', '/_schema/todo/_field/title', /^No record\(s\) detected in request/],
   ] as const)('%s %s', async (action, path, message) => {
     const { status, body } = await open().ask(action, `/api/v2/hr${path}`, { body: {} });
     expect(status).toBe(400);

@@ -1,8 +1,10 @@
 // A SQL database as a service: paths to tables and their schema, operations to reading, writing and
 // describing. Invariant: a refusal of the database never reaches a caller in the driver's words.
+
+import { isAllowed } from '../../core/access.ts';
 import type { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
-import type { Action, Operation, Result } from '../../core/operation.ts';
+import { type Action, actions, type Operation, type Result } from '../../core/operation.ts';
 import type { CallContext, Endpoint, Location, Service } from '../../core/service.ts';
 import { DatabaseError, type MaybePromise, whenDone } from '../../database/connection.ts';
 import { withFault } from './connection-fault.ts';
@@ -11,10 +13,12 @@ import { describeRoutines } from './describe-routines.ts';
 import type { Engine } from './dialect.ts';
 import { describeTable, listRoot, listTables, type RoutineNames, wantsRefresh } from './listing.ts';
 import { Locations } from './locations.ts';
+import type { OverlayDesk } from './overlays.ts';
 import { readRecords } from './read.ts';
 import { RoutineDesk, routineKind } from './routine-desk.ts';
 import { routineName } from './routine-request.ts';
 import type { Table } from './schema.ts';
+import { SchemaWriter } from './schema-writer.ts';
 import { EngineSource, type SqlSettings, unavailable } from './source.ts';
 import { type Inside, SqlTransactions } from './transaction.ts';
 import { RecordWriter } from './write.ts';
@@ -33,7 +37,9 @@ export class SqlService implements Service {
   readonly #source: EngineSource;
   readonly #writer: RecordWriter;
   readonly #transactions: SqlTransactions;
+  readonly #schema: SchemaWriter;
   readonly #locations: Locations;
+  #located: unknown;
   readonly #routines: RoutineDesk;
   #described: { readonly tables: readonly Table[]; readonly endpoints: readonly Endpoint[] } | undefined;
 
@@ -44,9 +50,11 @@ export class SqlService implements Service {
     this.#writer = new RecordWriter({ source: this.#source });
     this.#transactions = new SqlTransactions({ source: this.#source });
     this.#routines = new RoutineDesk({ service: this.name, routines: engine.routines });
+    const changed = () => this.#locations.clear();
+    this.#schema = new SchemaWriter({ source: this.#source, engine, changed });
     this.#locations = new Locations({
       service: this.name,
-      tableName: (name) => this.#spelling(name),
+      tableName: (name, isOwn) => this.#spelling(name, isOwn),
       routines: this.#routines,
     });
   }
@@ -61,8 +69,20 @@ export class SqlService implements Service {
     return isKnown ? this.#source.ready() : this.#source.lookAgain(name);
   }
 
+  /** Lays over the tables what administrators say of them, and lets it be changed. */
+  useOverlays(overlays: OverlayDesk): void {
+    const { serviceId } = this.#source.settings;
+    if (serviceId === undefined) return;
+    this.#source.useOverlay(() => overlays.of(serviceId));
+    this.#schema.useOverlays(overlays);
+  }
+
   locate(path: readonly string[], action: Action): Location | undefined {
-    return this.#locations.find(path, action);
+    if (this.#located !== this.#source.generation) this.#locations.clear();
+    const location = this.#locations.find(path, action);
+    // Finding it may have read the schema for the first time.
+    this.#located = this.#source.generation;
+    return location;
   }
 
   handle(operation: Operation, _location: Location, context: CallContext): Promise<Result> | Result {
@@ -138,6 +158,7 @@ export class SqlService implements Service {
     const kind = routineKind(root);
     if (kind !== undefined && name !== undefined)
       return this.#routines.call(kind, operation, inside?.session);
+    if (root === '_schema' && action !== 'GET') return this.#schema.write(operation);
     if (action !== 'GET') throw this.#unsupported(operation);
     if (wantsRefresh(operation.request)) this.refresh();
     if (kind !== undefined) return this.#routines.list(kind, operation);
@@ -145,11 +166,25 @@ export class SqlService implements Service {
     return whenDone(root === undefined ? this.#readyWithRoutines() : this.#source.ready(), listed);
   }
 
-  #list({ path, request }: Operation): Body {
+  #list(operation: Operation): Body {
+    const { path, request } = operation;
     const [root, name, ...rest] = path;
     if (root === undefined) return listRoot(this.#source, request, this.#routineNames());
-    if (name === undefined) return listTables(this.#source, request);
-    return describeTable(this.#source, request, { table: this.#source.table(name), rest });
+    const accessOf = (table: Table) => this.#accessTo(table, operation);
+    if (name === undefined) return listTables(this.#source, request, { root, accessOf });
+    return describeTable(this.#source, request, { table: this.#source.ownTable(name), rest, accessOf });
+  }
+
+  // The view of a database can only be read, whatever is granted.
+  #accessTo(table: Table, operation: Operation): readonly Action[] {
+    const { principal, requestor, path } = operation;
+    const [root = ''] = path;
+    return actions.filter((action) => {
+      if (table.isView && action !== 'GET') return false;
+      const location = this.#locations.find([root, table.name], action);
+      const asking = { principal, requestor, service: this.name, action };
+      return location !== undefined && isAllowed(asking, location);
+    });
   }
 
   #readyWithRoutines(): Promise<void> | undefined {
@@ -168,9 +203,9 @@ export class SqlService implements Service {
 
   // While the database cannot be used a table has the spelling it is asked for by: `handle` says what is
   // wrong.
-  #spelling(name: string): string | undefined {
+  #spelling(name: string, isOwn: boolean): string | undefined {
     try {
-      return this.#source.findTable(name)?.name;
+      return this.#source.findTable(name, isOwn)?.name;
     } catch (error) {
       if (error instanceof PlatformError) return undefined;
       throw error;
@@ -199,13 +234,10 @@ export class SqlService implements Service {
   }
 
   #unsupported({ path, action }: Operation): PlatformError {
-    const [root] = path;
-    const what = root === undefined ? 'without a resource' : `on '${path.join('/')}'`;
-    const hint =
-      root === '_schema' ? ' Change the schema in the database and call GET _schema?refresh=true.' : '';
+    const what = path.length === 0 ? 'without a resource' : `on '${path.join('/')}'`;
     return new PlatformError(
       'request.unsupported_verb',
-      `${action} requests ${what} are not currently supported by the '${this.name}' service.${hint}`,
+      `${action} requests ${what} are not currently supported by the '${this.name}' service.`,
     );
   }
 }

@@ -61,6 +61,7 @@ export class EngineSource implements SqlSource {
   #failure: PlatformError | undefined;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #overlay = () => noOverlay;
+  #generation = 0;
 
   constructor({ settings, engine }: { readonly settings: SqlSettings; readonly engine: Engine }) {
     this.settings = settings;
@@ -75,9 +76,19 @@ export class EngineSource implements SqlSource {
     this.refresh();
   }
 
+  /** Another number when the tables may be others. */
+  get generation(): number {
+    return this.#generation;
+  }
+
   /** What the database itself says of its tables. */
   catalog(): Catalog {
     return this.#loaded().catalog;
+  }
+
+  /** What administrators say of its tables. */
+  overlay(): ServiceOverlay {
+    return this.#loaded().overlay;
   }
 
   database(): Database {
@@ -123,10 +134,17 @@ export class EngineSource implements SqlSource {
     return this.#loaded().tables;
   }
 
-  /** Like `table`, but undefined when there is none. */
-  findTable(name: string): Table | undefined {
-    this.#loaded();
-    return this.#known(name);
+  /** The table of that name, which below `_schema` may be its own instead of its alias; throws 404. */
+  ownTable(name: string): Table {
+    return this.findTable(name, true) ?? this.table(name);
+  }
+
+  /** Like `table`, but undefined when there is none; `isOwn` finds it by what its alias stands for, too. */
+  findTable(name: string, isOwn = false): Table | undefined {
+    const { tables } = this.#loaded();
+    const table = this.#known(name);
+    if (table !== undefined || !isOwn) return table;
+    return tables.find(({ ownName }) => ownName.toLowerCase() === name.toLowerCase());
   }
 
   /** Reads the schema anew when it next is needed. */
@@ -162,6 +180,7 @@ export class EngineSource implements SqlSource {
     if (schema === undefined || schema.overlay === overlay) return;
     const isRevised = schema.overlay.revision !== overlay.revision;
     this.#schema = isRevised ? undefined : schemaOf(schema, overlay);
+    this.#generation++;
   }
 
   #known(name: string): Table | undefined {
@@ -180,6 +199,7 @@ export class EngineSource implements SqlSource {
   #load(): Promise<void> | undefined {
     const keep = (schema: Schema) => {
       this.#schema = schema;
+      this.#generation++;
       this.#failure = undefined;
     };
     const explain = (error: unknown) => {

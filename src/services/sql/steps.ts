@@ -24,6 +24,8 @@ export interface StepsOptions {
   readonly statements: WriteStatements;
   readonly table: Table;
   readonly keys: readonly Field[];
+  /** Who writes; undefined where nobody is logged in. */
+  readonly userId: number | undefined;
 }
 
 /** What a record is changed to. */
@@ -40,12 +42,14 @@ export class RowSteps {
   readonly table: Table;
   /** The fields that identify records. */
   readonly keys: readonly Field[];
+  readonly #userId: number | undefined;
 
   constructor(options: StepsOptions) {
     this.#source = options.source;
     this.#statements = options.statements;
     this.table = options.table;
     this.keys = options.keys;
+    this.#userId = options.userId;
   }
 
   /**
@@ -60,7 +64,12 @@ export class RowSteps {
 
   /** Inserts a record. */
   create(session: Session, record: unknown): MaybePromise<KeyValues> {
-    return this.#insert(session, readNewRow(this.#input(record)));
+    return this.#insert(session, this.newRow(record));
+  }
+
+  /** The row that a new record becomes. */
+  newRow(record: unknown): RowValues {
+    return readNewRow(this.#input(record));
   }
 
   /**
@@ -130,13 +139,9 @@ export class RowSteps {
     if (generated === undefined || (missing.length === 1 && this.#isLastId(generated))) {
       const statement = this.#statements.insert(this.table, row.fields, []);
       return whenDone(session.run(statement, row.values), ({ lastId }) =>
-        this.#keyOfRow(row, () => lastId ?? null),
+        this.keyOfRow(row, () => lastId ?? null),
       );
     }
-    const statement = this.#statements.insert(this.table, row.fields, missing);
-    return whenDone(session.rows(statement, row.values), ([made]) =>
-      this.#keyOfRow(row, (key) => (made?.[key.column] ?? null) as Bindable),
-    );
     const unknown = missing.filter((key) => !this.#isLastId(key));
     const before = this.#statements.keysBefore(this.table, unknown);
     if (before !== undefined) {
@@ -144,13 +149,18 @@ export class RowSteps {
         this.#insert(session, withKeys(row, unknown, made ?? {})),
       );
     }
+    const statement = this.#statements.insert(this.table, row.fields, missing);
+    return whenDone(session.rows(statement, row.values), ([made]) =>
+      this.keyOfRow(row, (key) => (made?.[key.column] ?? null) as Bindable),
+    );
   }
 
   #isLastId(key: Field): boolean {
     return key.autoIncrement && this.#source.dialect.grammar.generatedKey === 'last_id';
   }
 
-  #keyOfRow(row: RowValues, generated: (key: Field) => Bindable): KeyValues {
+  /** The key of a row that was inserted; `generated` gives what the database made. */
+  keyOfRow(row: RowValues, generated: (key: Field) => Bindable): KeyValues {
     return this.keys.map((key) => {
       const index = row.fields.indexOf(key);
       return index < 0 ? generated(key) : (row.values[index] ?? null);
@@ -181,12 +191,8 @@ export class RowSteps {
   }
 
   #input(record: unknown) {
-    return { source: this.#source, table: this.table, record };
+    return { source: this.#source, table: this.table, record, userId: this.#userId };
   }
-}
-
-function notFound(identifier: string): PlatformError {
-  return new PlatformError('request.not_found', `Record with identifier '${identifier}' not found.`);
 }
 
 function withKeys(row: RowValues, keys: readonly Field[], made: Row): RowValues {
@@ -194,6 +200,10 @@ function withKeys(row: RowValues, keys: readonly Field[], made: Row): RowValues 
     fields: [...row.fields, ...keys],
     values: [...row.values, ...keys.map(({ column }) => (made[column] ?? null) as Bindable)],
   };
+}
+
+function notFound(identifier: string): PlatformError {
+  return new PlatformError('request.not_found', `Record with identifier '${identifier}' not found.`);
 }
 
 // Both were encoded for the same field; the text tells bytes apart too.

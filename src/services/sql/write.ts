@@ -6,6 +6,7 @@ import { PlatformError } from '../../core/errors.ts';
 import type { Action, Operation, Result } from '../../core/operation.ts';
 import type { MaybePromise, Session, Transaction } from '../../database/connection.ts';
 import { type BatchOutcome, type BatchRules, batchError, hasFailed, runBatch, type Step } from './batch.ts';
+import { insertTogether } from './bulk.ts';
 import type { SqlRecord } from './fetch.ts';
 import { NestedWriter } from './nested.ts';
 import { bringsRelated } from './nested-record.ts';
@@ -74,7 +75,10 @@ export class RecordWriter {
   write(operation: Operation, target: WriteTarget): MaybePromise<Result> {
     const request = readWrite(this.#source, operation, target);
     const { table, keys, selection } = request;
-    const steps = new RowSteps({ source: this.#source, statements: this.#statements, table, keys });
+    const steps = new RowSteps({
+      ...{ source: this.#source, statements: this.#statements, table, keys },
+      userId: operation.principal.user?.id,
+    });
     const readBack = new ReadBack({ source: this.#source, request });
     const nested = this.#nested(request);
     const work: Work = {
@@ -151,10 +155,23 @@ export class RecordWriter {
     { keyed, before }: Ahead,
     session: Transaction,
   ): Promise<BatchOutcome<unknown>> {
-    const outcome = await runBatch(this.#steps(work, keyed), session, work.rules);
+    const outcome =
+      (await this.#bulk(work, keyed, session)) ??
+      (await runBatch(this.#steps(work, keyed), session, work.rules));
     const written = outcome.map((entry) => (entry instanceof PlatformError ? undefined : entry));
     const records = before ?? (await work.readBack.records(session, written));
     return outcome.map((entry, index) => (entry instanceof PlatformError ? entry : records[index]));
+  }
+
+  async #bulk(
+    { request, steps, nested }: Work,
+    keyed: Keyed,
+    session: Transaction,
+  ): Promise<BatchOutcome<KeyValues> | undefined> {
+    if (request.operation.action !== 'POST' || keyed.kind !== 'records' || nested !== undefined)
+      return undefined;
+    const { severalRows } = this.#source.dialect.grammar;
+    return insertTogether(keyed.records, session, { statements: this.#statements, steps, severalRows });
   }
 
   #steps(work: Work, selection: Keyed): readonly Step<KeyValues>[] {
@@ -191,13 +208,14 @@ export class RecordWriter {
     return (session) => nested.change(session, record, { steps, key: key(), upsert });
   }
 
-  #nested({ selection, table, context, parameters }: WriteRequest): NestedWriter | undefined {
+  #nested({ selection, table, context, parameters, operation }: WriteRequest): NestedWriter | undefined {
     const records =
       'records' in selection ? selection.records : 'record' in selection ? [selection.record] : [];
     if (!records.some((record) => bringsRelated(table, record))) return undefined;
     const source = this.#source;
     const allowsDelete = parameters.flag('allow_related_delete');
-    return new NestedWriter({ source, statements: this.#statements, context, allowsDelete });
+    const userId = operation.principal.user?.id;
+    return new NestedWriter({ source, statements: this.#statements, context, allowsDelete, userId });
   }
 
   // Rows are deleted one statement for all; numbers once given are not given again.

@@ -20,7 +20,7 @@ import { LoginThrottle } from '../../security/throttle.ts';
 import { TokenAuthority } from '../../security/tokens.ts';
 import { createSqliteStore } from '../../store/sqlite.ts';
 import { Services } from '../directory.ts';
-import { serviceTypes } from '../index.ts';
+import { Overlays, serviceTypes } from '../index.ts';
 import { createUserService, userServiceType } from '../user/index.ts';
 import { createSystemService, type ScriptDesk, systemServiceType } from './index.ts';
 
@@ -69,7 +69,7 @@ export async function openHouse(): Promise<House> {
   const key = new MasterKey(randomBytes(32));
   const secrets = new Secrets({ key });
   const services = new Services({
-    types: [echoType, ...serviceTypes],
+    types: [echoType, ...serviceTypes({ overlays: new Overlays({ store }) })],
     secrets,
     observe,
   });

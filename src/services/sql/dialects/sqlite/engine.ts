@@ -1,10 +1,12 @@
 // One SQLite file (or memory) as the SQL service uses it.
 // Invariant: opened when first needed, so that a service can be made while its file is not there yet.
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import type { MaybePromise, Transaction } from '../../../../database/connection.ts';
 import { openSqlite, type SqliteDatabase, type SqliteOptions } from '../../../../database/sqlite.ts';
 import type { AnySchema, Dialect, Engine } from '../../dialect.ts';
 import type { Catalog, Field } from '../../schema.ts';
 import { coerceLiteral } from '../../values.ts';
+import { sqliteDdl } from './ddl.ts';
 import { sqliteGrammar } from './grammar.ts';
 import { introspectSqlite } from './introspection.ts';
 import { jsonJoined, jsonList, jsonRecord } from './json-text.ts';
@@ -30,6 +32,7 @@ export class SqliteEngine implements Engine {
       jsonRecord,
       jsonList,
       jsonJoined,
+      ddl: sqliteDdl,
     };
   }
 
@@ -40,6 +43,10 @@ export class SqliteEngine implements Engine {
 
   introspect(): Catalog {
     return introspectSqlite(this.database());
+  }
+
+  changeSchema<T>(work: (session: Transaction) => MaybePromise<T>): Promise<T> {
+    return this.database().rebuild(work);
   }
 
   schemaVersion(): unknown {
