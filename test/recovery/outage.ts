@@ -58,7 +58,9 @@ export interface Place {
 
 /** More for the command line of the database server, and for the configuration of ours. */
 interface PlaceOptions {
+  readonly folder?: string;
   readonly options?: readonly string[];
+  readonly files?: Readonly<Record<string, string>>;
   readonly environment?: Record<string, string>;
 }
 
@@ -79,10 +81,10 @@ const patienceMs = 30_000;
 /** Starts a server of a kind with a table `ledger`, and ours; no service yet. */
 export async function startPlace(
   kind: ServerKind,
-  { options = [], environment = {} }: PlaceOptions = {},
+  { options = [], files = {}, environment = {}, ...given }: PlaceOptions = {},
 ): Promise<Place> {
-  const folder = mkdtempSync(join(tmpdir(), `tenon-outage-${kind}-`));
-  const databases = await startPrivateServer(kind, { folder, options });
+  const folder = given.folder ?? mkdtempSync(join(tmpdir(), `tenon-outage-${kind}-`));
+  const databases = await startPrivateServer(kind, { folder, options, files });
   const database = await databaseIn(kind, databases);
   await database.execute(
     `create table ledger (id ${serials[kind]}, writer integer not null, turn integer not null)`,

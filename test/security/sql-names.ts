@@ -1,6 +1,6 @@
-// Databases whose own tables and columns are called like attacks: names come from the schema, so that they reach
-// SQL text by another way than requests do. Invariant: only names that the database itself took are tried, and
-// what is read and written through them is compared with the driver.
+// Databases whose own tables and columns are called like attacks: names come from the schema, so that they
+// reach SQL text by another way than requests do. Invariant: only names that the database itself took are
+// tried, and what is read and written through them is compared with the driver.
 import { isUnfit } from './sql-name-positions.ts';
 import { sqlPayloads } from './sql-payloads.ts';
 import { type LiveEngine, type Row, startWorld, type World } from './sql-world.ts';

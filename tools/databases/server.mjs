@@ -29,13 +29,19 @@ const stopTimeoutMs = 20_000;
 /**
  * Starts a server for one test alone, which may be killed and started again on the same data and port.
  * @param {Kind} kind
- * @param {{ folder: string, port?: number, options?: readonly string[] }} where an empty folder of the test
+ * @param {{
+ *   folder: string, port?: number, options?: readonly string[], files?: Readonly<Record<string, string>>
+ * }} where an empty folder of the test; `files` are put there for the server alone, such as its key
  */
-export async function startPrivateServer(kind, { folder, port, options = [] }) {
+export async function startPrivateServer(kind, { folder, port, options = [], files = {} }) {
   const bin = ways[kind].locate();
   if (typeof bin !== 'string') throw new Error(bin.reason);
   const plan = { folder, port: port ?? (await freePort()), password: newPassword(), options };
   await prepare(kind, bin, plan);
+  for (const [name, text] of Object.entries(files)) {
+    writeFileSync(join(folder, name), text, { mode: 0o600 });
+    own(join(folder, name), identityOf(ways[kind].account));
+  }
   let pid = await serve(kind, bin, plan);
   const server = () => ({ host, port: plan.port, user, password: plan.password, pid, folder });
   const dieWithUs = () => killAtOnce(server());

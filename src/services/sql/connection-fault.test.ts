@@ -27,6 +27,13 @@ describe('why a database cannot be used', () => {
   test('by the words of drivers that have no code for it', () => {
     expect(faultOf('The server does not support SSL connections')).toBe('it does not offer TLS');
     expect(faultOf('timeout expired')).toMatch(/does not answer/);
+    const code = 'HANDSHAKE_SSL_ERROR';
+    expect(faultOf('self-signed certificate', { code })).toMatch(/nobody who is trusted/);
+    expect(faultOf('certificate has expired', { code })).toMatch(/not valid at this time/);
+    expect(faultOf("Host: a. is not in the cert's altnames; certificate's altnames", { code })).toMatch(
+      /another host/,
+    );
+    expect(faultOf('whatever', { code })).toMatch(/TLS could not be agreed on/);
   });
 
   test('is not known of what has another code, and nothing of the driver is repeated', () => {

@@ -3,7 +3,17 @@
 import { PlatformError } from '../../core/errors.ts';
 import { DatabaseError } from '../../database/connection.ts';
 
-const noTls = /does not support (SSL|secure connection)/i;
+/** Of drivers that have no code for it, or one for everything. */
+const spoken: readonly (readonly [message: RegExp, words: string])[] = [
+  [/does not support (SSL|secure connection)/i, 'it does not offer TLS'],
+  [/timeout|timed out/i, "its 'host' does not answer"],
+  [/certificate's altnames/, 'its certificate is for another host'],
+  [/certificate (has expired|is not yet valid)/, 'its certificate is not valid at this time'],
+  [
+    /self-signed certificate|unable to (verify|get)/,
+    'its certificate is signed by nobody who is trusted here',
+  ],
+];
 
 const faults: readonly (readonly [codes: RegExp, words: string])[] = [
   [/^ECONNREFUSED$/, "nothing accepts connections at its 'host' and 'port'"],
@@ -24,7 +34,7 @@ const faults: readonly (readonly [codes: RegExp, words: string])[] = [
     /^(DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|CERT_)\w+$/,
     'its certificate is signed by nobody who is trusted here',
   ],
-  [/^(EPROTO|ERR_SSL_\w+|ERR_TLS_\w+)$/, 'TLS could not be agreed on'],
+  [/^(HANDSHAKE_SSL_ERROR|EPROTO|ERR_SSL_\w+|ERR_TLS_\w+)$/, 'TLS could not be agreed on'],
   [/^(ECONNRESET|EPIPE|PROTOCOL_CONNECTION_LOST)$/, 'the connection was broken off'],
   [/^SQLITE_CANTOPEN/, 'the file is not there or may not be opened'],
   [/^SQLITE_NOTADB/, 'the file is no SQLite database'],
@@ -34,8 +44,8 @@ const faults: readonly (readonly [codes: RegExp, words: string])[] = [
 /** What is wrong with the way to a database, in words of our own; undefined when nobody can say. */
 export function connectionFault({ cause }: DatabaseError): string | undefined {
   if (!(cause instanceof Error)) return undefined;
-  if (noTls.test(cause.message)) return 'it does not offer TLS';
-  if (/timeout|timed out/i.test(cause.message)) return "its 'host' does not answer";
+  const said = spoken.find(([message]) => message.test(cause.message))?.[1];
+  if (said !== undefined) return said;
   const { code, errno } = cause as { code?: unknown; errno?: unknown };
   return faults.find(([codes]) => [code, errno].some((each) => codes.test(String(each))))?.[1];
 }
