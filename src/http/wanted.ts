@@ -1,5 +1,5 @@
-// What a client said about the form of its answer: by header, or by the parameters `accept`, `file` and `wrap`
-// (spec §5.4). Invariant: a parameter beats the header, the name of a file beats both.
+// What a client said about the form of its answer: by header, or by the parameters `accept`, `file` and
+// `wrap` (spec §5.4). Invariant: a parameter beats the header, the name of a file beats both.
 import type { Action, Parameters, ParameterValue } from '../core/operation.ts';
 import type { StreamForm } from '../core/record-stream.ts';
 import { streamForm, writable } from '../formats/index.ts';

@@ -2,6 +2,7 @@
 // Invariant: SQL text comes from plans only; what SQLite made JSON of is passed on without being looked at.
 import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
 import type { Message, Operation, Result } from '../../core/operation.ts';
 import type { CallContext } from '../../core/service.ts';
 import { DatabaseError, type MaybePromise, whenDone } from '../../database/connection.ts';
@@ -40,10 +41,22 @@ export function readRecords(
 }
 
 function readList(read: Read): MaybePromise<Result> {
-  const { request, keyed } = read;
+  const { request } = read;
   if (request.countOnly) return whenDone(countRecords(read), (total) => answer(Body.ofText(String(total))));
-  if (isLong(read)) return readLong(read);
-  return request.relations.length === 0 && keyed === undefined ? readText(read) : readRows(read);
+  // Who names no limit mostly has few records, which are quicker as a whole; who names a great one has many.
+  const most = isLong(read) ? limits.streamFrom + 1 : pageSize(read);
+  if (most < pageSize(read) && request.limit !== undefined) return readLong(read);
+  return whenDone(readWhole(read, most), (result) => result ?? readLong(read));
+}
+
+// A list that is read at once; undefined when it goes on behind `most` records on the same page.
+function readWhole(read: Read, most: number): MaybePromise<Result | undefined> {
+  const { request, keyed } = read;
+  return request.relations.length === 0 && keyed === undefined ? readText(read, most) : readRows(read, most);
+}
+
+function isCut(read: Read, most: number, length: number): boolean {
+  return length >= most && most < pageSize(read);
 }
 
 function readGroups(read: Read, id: string | undefined): MaybePromise<Result> {
@@ -98,37 +111,40 @@ function prepare(
   return prepared;
 }
 
-function readText(read: Read): MaybePromise<Result> {
+function readText(read: Read, most: number): MaybePromise<Result | undefined> {
   const { source, request, prepared } = read;
   prepared.list ??= source.plans.list(shapeOf(read, request.fields));
   const { plan, values } = prepared.list;
   const { json, counted } = plan;
-  if (json === undefined || counted === undefined) return readRows(read);
-  const page = source.dialect.grammar.pageValues(pageSize(read), request.offset);
+  if (json === undefined || counted === undefined) return readRows(read, most);
+  const page = source.dialect.grammar.pageValues(most, request.offset);
   const bind = [...values, ...page];
   const database = source.database();
-  const asText = (): MaybePromise<Result> => {
+  const asText = (): MaybePromise<Result | undefined> => {
     if (!hasMeta(read)) {
       return whenDone(database.column(json, bind), ([text]) => answer(Body.ofText(`{"resource":${text}}`)));
     }
-    return whenDone(database.rows(counted, bind), ([row]) =>
-      whenDone(metaOf(read, Number(row?.count)), (meta) => {
+    return whenDone(database.rows(counted, bind), ([row]) => {
+      const length = Number(row?.count);
+      if (isCut(read, most, length)) return undefined;
+      return whenDone(metaOf(read, length), (meta) => {
         const rest = meta === undefined ? '' : `,"meta":${JSON.stringify(meta)}`;
         return answer(Body.ofText(`{"resource":${row?.text}${rest}}`));
-      }),
-    );
+      });
+    });
   };
-  return withoutJson(plan, asText, () => readRows(read));
+  return withoutJson(plan, asText, () => readRows(read, most));
 }
 
-function readRows(read: Read): MaybePromise<Result> {
+function readRows(read: Read, most: number): MaybePromise<Result | undefined> {
   const { source, request, keyed } = read;
   const fields = selectedFields(read);
   const { plan, values } = source.plans.list(shapeOf(read, fields));
   const perValue = keyed?.perValue === undefined ? [] : [keyed.perValue.limit];
-  const page = source.dialect.grammar.pageValues(pageSize(read), request.offset);
+  const page = source.dialect.grammar.pageValues(most, request.offset);
   const bind = [...values, ...perValue, ...page];
   return whenDone(source.database().rows(plan.rows, bind), (rows) => {
+    if (isCut(read, most, rows.length)) return undefined;
     const records = rows.map((row) => decodeRow(source.dialect, fields, row));
     return whenDone(attached(read, records), (whole) =>
       whenDone(metaOf(read, rows.length), (meta) => writeList(whole, meta)),

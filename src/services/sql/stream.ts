@@ -3,7 +3,6 @@
 // Invariant: an answer begins after its first portion is there, so that what is asked wrongly is refused as
 // always; a list that ends with it is answered whole.
 import { Body, writeJson } from '../../core/body.ts';
-import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Result } from '../../core/operation.ts';
 import type { RecordStream } from '../../core/record-stream.ts';
@@ -12,6 +11,7 @@ import type { Dialect } from './dialect.ts';
 import type { SqlRecord } from './fetch.ts';
 import { type Meta, metaOf, pageSize } from './page.ts';
 import { recordName } from './plan.ts';
+import { Portions, Room } from './portions.ts';
 import { answer, attached, type Read, selectedFields, shapeOf, writeList } from './reading.ts';
 import type { Field } from './schema.ts';
 
@@ -132,66 +132,6 @@ function decodeInPlace(dialect: Dialect, fields: readonly Field[], row: SqlRecor
 function pageFrom(read: Read, skipped: number): readonly Bindable[] {
   const { source, request } = read;
   return source.dialect.grammar.pageValues(pageSize(read) - skipped, request.offset + skipped);
-}
-
-/** Portions of a read, of which the first is read before anybody asks for them. */
-class Portions<Item> implements AsyncIterable<readonly Item[]> {
-  /** How many records there were so far. */
-  length = 0;
-  /** Ends the read. */
-  readonly close = () => {
-    // What goes wrong while a read is given up is nobody's concern any more.
-    this.#rest.return(undefined).catch(() => undefined);
-  };
-  readonly #rest: AsyncGenerator<readonly Item[]>;
-  readonly #begun: (readonly Item[])[] = [];
-
-  constructor(portions: AsyncGenerator<readonly Item[]>) {
-    this.#rest = portions;
-  }
-
-  /** Reads the first portion; answers all records when there are no more. */
-  async begin(): Promise<readonly Item[] | undefined> {
-    const first = await this.#rest.next();
-    if (first.done === true) return [];
-    this.#begun.push(first.value);
-    if (first.value.length >= limits.streamPortion) return undefined;
-    const second = await this.#rest.next();
-    if (second.done === true) return first.value;
-    this.#begun.push(second.value);
-    return undefined;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<readonly Item[]> {
-    try {
-      for (let portion = this.#begun.shift(); portion !== undefined; portion = this.#begun.shift()) {
-        this.length += portion.length;
-        yield portion;
-      }
-      for await (const portion of this.#rest) {
-        this.length += portion.length;
-        yield portion;
-      }
-    } finally {
-      this.close();
-    }
-  }
-}
-
-/** The memory that a list may take. */
-class Room {
-  #left = limits.answerChars;
-
-  take(chars: number): void {
-    this.#left -= chars;
-    if (this.#left >= 0) return;
-    throw new PlatformError(
-      'request.answer_too_large',
-      `The answer would be larger than ${limits.answerChars} characters, and an answer with related records, ` +
-        'for a script or to a form other than JSON, NDJSON, CSV and XML is made in memory. Ask for fewer ' +
-        'records (limit, offset) or fewer fields.',
-    );
-  }
 }
 
 function sizeOf(record: SqlRecord): number {
