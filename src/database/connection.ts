@@ -43,6 +43,8 @@ export interface Session {
 export interface Transaction extends Session {
   /** Does work so that it is undone alone when it throws. One at a time; work may hold further ones. */
   savepoint<T>(work: () => MaybePromise<T>): MaybePromise<T>;
+  /** Does work on the session behind this one, whose driver can do more; absent: there is none behind it. */
+  behind?<T>(work: (session: Transaction) => MaybePromise<T>): MaybePromise<T>;
 }
 
 /** An open database. `rows` and `column` read the last committed state; `run` is a transaction of its own. */

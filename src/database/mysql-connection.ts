@@ -132,9 +132,12 @@ export class MysqlConnection {
   readonly #connection: Connection;
   readonly #prepared = new Map<string, PrepareStatementInfo>();
   readonly #waiting = new Set<(error: Error) => void>();
+  #sessionSql = '';
   #server: MysqlServer = { isMariadb: false, version: 0 };
   readonly #bound: (value: Bindable) => unknown;
   #isUsable = true;
+  /** Whether its session may be another one than it was, so that nobody else should have it as it is. */
+  isUsed = false;
   /** When the statement that runs now was asked for; 0: none does. */
   busySince = 0;
   /** When it was last given back to its pool. */
@@ -163,7 +166,16 @@ export class MysqlConnection {
   async begin(session: MysqlSession): Promise<void> {
     const [row] = await this.#ask<Row[]>('SELECT version() AS version');
     this.#server = serverOf(String(row?.version));
-    await this.#ask(sessionSql(session, this.#server));
+    this.#sessionSql = sessionSql(session, this.#server);
+    await this.#ask(this.#sessionSql);
+  }
+
+  /** Forgets all that statements left in the session: variables, temporary tables, locks, transactions. */
+  async renew(): Promise<void> {
+    this.#prepared.clear();
+    await this.#answered<void>((done) => this.#connection.reset((error) => done(error)));
+    await this.#ask(this.#sessionSql);
+    this.isUsed = false;
   }
 
   /** Rows of a query. */
@@ -188,6 +200,7 @@ export class MysqlConnection {
 
   /** All rows of all results of a statement. */
   results(sql: string, values: readonly Bindable[]): Promise<MysqlResults> {
+    this.isUsed = true;
     return this.#execute(sql, values, (result, fields) => ({ sets: setsOf(result, fields) }));
   }
 

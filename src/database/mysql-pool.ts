@@ -50,8 +50,20 @@ export class MysqlPool {
     return waiting;
   }
 
-  /** Gives a connection back. In doubt whether it is clean, destroy it before. */
+  /** Gives a connection back. In doubt whether its transaction has ended, destroy it before. */
   release(connection: MysqlConnection): void {
+    if (!connection.isUsed || !connection.isUsable) {
+      this.#released(connection);
+      return;
+    }
+    const over = () => this.#released(connection);
+    connection.renew().then(over, (error: DatabaseError) => {
+      connection.destroy(error);
+      over();
+    });
+  }
+
+  #released(connection: MysqlConnection): void {
     this.#taken.delete(connection);
     if (this.#isClosed) connection.close();
     if (!connection.isUsable) {

@@ -102,14 +102,11 @@ export class MysqlDatabase implements Database {
     });
   }
 
-  /** Work on one connection without a transaction; the connection ends with it. */
-  async alone<T>(work: (session: MysqlSession) => MaybePromise<T>): Promise<T> {
-    return this.#withConnection(async (connection) => {
-      try {
-        return await work(this.#session(connection));
-      } finally {
-        connection.destroy();
-      }
+  /** Work on one connection without a transaction, whose session is made anew afterwards. */
+  alone<T>(work: (session: MysqlSession) => Promise<T>): Promise<T> {
+    return this.#withConnection((connection) => {
+      connection.isUsed = true;
+      return work(this.#session(connection));
     });
   }
 

@@ -4,7 +4,7 @@ import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Operation, Result } from '../../core/operation.ts';
-import { DatabaseError, type MaybePromise, type Session, whenDone } from '../../database/connection.ts';
+import { DatabaseError, type MaybePromise, type Transaction, whenDone } from '../../database/connection.ts';
 import { listEntries } from './listing.ts';
 import { labelOf } from './naming.ts';
 import { ReadParameters } from './parameters.ts';
@@ -91,7 +91,7 @@ export class RoutineDesk {
   }
 
   /** Calls one. `inside`: the session of the transaction that it is a part of. */
-  call(kind: RoutineKind, operation: Operation, inside: Session | undefined): MaybePromise<Result> {
+  call(kind: RoutineKind, operation: Operation, inside: Transaction | undefined): MaybePromise<Result> {
     this.#refuseUnoffered(kind);
     const { action } = operation;
     if (action !== 'GET' && action !== 'POST') {

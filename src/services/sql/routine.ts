@@ -1,6 +1,6 @@
 // Procedures and functions of a database (spec §5.8): what introspection knows of them and how an engine calls
 // them. Invariant: names of routines and parameters in SQL come from introspection, values are bound.
-import type { MaybePromise, Session } from '../../database/connection.ts';
+import type { MaybePromise, Transaction } from '../../database/connection.ts';
 import { labelOf } from './naming.ts';
 import type { ColumnFacts, Field } from './schema.ts';
 
@@ -57,7 +57,7 @@ export interface Routines {
    * Calls one, inside an open transaction or on a connection of its own. Throws `request.invalid_record`
    * naming the parameter for values that are not of its type, else DatabaseError.
    */
-  call(call: RoutineCall, inside: Session | undefined): MaybePromise<RoutineOutcome>;
+  call(call: RoutineCall, inside: Transaction | undefined): MaybePromise<RoutineOutcome>;
 }
 
 /** The type of a parameter as a field, so that the dialect encodes its values like those of records. */

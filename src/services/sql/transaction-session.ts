@@ -58,6 +58,10 @@ export class GuardedSession implements Transaction {
     );
   }
 
+  behind<T>(work: (session: Transaction) => MaybePromise<T>): MaybePromise<T> {
+    return this.#do(() => work(this.#session));
+  }
+
   /** Refuses further statements; resolves when none is under way. */
   async close(): Promise<void> {
     this.#isClosed = true;

@@ -56,6 +56,9 @@ export function mysqlGrammar(flavor: () => Flavor): Grammar {
       // Text of the schema itself, which whoever made the table wrote.
       return made === undefined ? undefined : sql`(${sql.raw(made)})`;
     },
+    get severalRows() {
+      return { parameters: 32_000, returnsKeys: flavor().hasReturning };
+    },
     generatedKey: 'last_id',
     returnsAlone: false,
     breaksTransactions: false,

@@ -2,7 +2,14 @@
 // session, so all statements of a call are on one connection, which is made anew afterwards.
 // Invariant: names in SQL come from information_schema, values are bound.
 import { type Kysely, type RawBuilder, sql } from 'kysely';
-import type { Bindable, Row, Session, Statement } from '../../../../database/connection.ts';
+import type {
+  Bindable,
+  MaybePromise,
+  Row,
+  Session,
+  Statement,
+  Transaction,
+} from '../../../../database/connection.ts';
 import type { MysqlDatabase } from '../../../../database/mysql.ts';
 import type { MysqlResults } from '../../../../database/mysql-connection.ts';
 import type { AnySchema } from '../../dialect.ts';
@@ -77,10 +84,11 @@ export class MysqlRoutines implements Routines {
     return all;
   }
 
-  call(call: RoutineCall, inside: Session | undefined): Promise<RoutineOutcome> {
+  call(call: RoutineCall, inside: Transaction | undefined): MaybePromise<RoutineOutcome> {
     const work = (session: Session) =>
       call.routine.kind === 'function' ? this.#function(call, session) : this.#procedure(call, session);
-    return inside === undefined ? this.#options.database.alone(work) : work(inside);
+    if (inside === undefined) return this.#options.database.alone(work);
+    return inside.behind === undefined ? work(inside) : inside.behind(work);
   }
 
   #routine(
