@@ -65,6 +65,7 @@ export const limitTable = {
     'query shapes differ by client; the least used goes first',
   ),
   likePatternBytes: limit(50_000, 'bytes', 'SQLite refuses longer patterns of LIKE'),
+  rowsPerInsert: limit(512, 'rows', 'rows of one statement; larger ones are no quicker and take memory'),
   nestedDepth: limit(
     5,
     'levels',

@@ -24,6 +24,14 @@ export interface OrderTerm extends Pick<Order, 'descending' | 'nulls'> {
   readonly hasNulls: boolean;
 }
 
+/** How an engine takes several rows in one INSERT. */
+export interface SeveralRows {
+  /** The most values that a statement binds. */
+  readonly parameters: number;
+  /** Whether it answers the keys that it made, in the order of the rows. */
+  readonly returnsKeys: boolean;
+}
+
 /** The clauses that engines spell differently. Pieces of SQL with a mark for each value. */
 export interface Grammar {
   /** The end of a list that binds `pageValues`; `isOrdered`: an ORDER BY stands before it. */
@@ -61,6 +69,8 @@ export interface Grammar {
    * Absent or undefined: an INSERT answers it.
    */
   keyBefore?(table: Table, field: Field): RawBuilder<unknown> | undefined;
+  /** Absent where inserting rows one by one is as quick. */
+  readonly severalRows?: SeveralRows;
   /** How an insert tells a key that the database made: by the driver's `lastId`, or as a row. */
   readonly generatedKey: 'last_id' | 'returning';
   /** Whether an insert that answers a row may run outside a transaction, as one statement. */

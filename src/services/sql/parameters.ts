@@ -178,7 +178,7 @@ function parseSelection(table: Table, parameters: ReadParameters, known: Where |
   const parameter = (name: string) => parameters.placeholder(name);
   const grouped = parseGroups(table, { fields, group, order, having, where, parameter });
   if (parseRelated(table, parameters).length > 0) {
-    throw invalid('related', "can not be combined with 'group' and aggregates");
+    throw invalid('related', `can not be combined with ${group.length > 0 ? "'group'" : 'aggregates'}`);
   }
   return { ...grouped, where: grouped.having, relations: [] };
 }

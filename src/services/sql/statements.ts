@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache';
 import { limits } from '../../core/limits.ts';
 import type { Statement } from '../../database/connection.ts';
 import type { Dialect, Grammar } from './dialect.ts';
+import { columns } from './pieces.ts';
 import type { Field, Table } from './schema.ts';
 
 /** Makes and keeps the statements that write records of one source. */
@@ -21,6 +22,20 @@ export class WriteStatements {
     return this.#statement(shape('insert', table, [fields, returning]), fields, () =>
       this.#dialect.grammar.insert({ table, fields, returning }),
     );
+  }
+
+  /** Inserts `count` rows; answers the `returning` fields of each. Binds the fields' values, row by row. */
+  insertRows(
+    table: Table,
+    { fields, returning, count }: { fields: readonly Field[]; returning: readonly Field[]; count: number },
+  ): Statement {
+    return this.#statement(`${count}${shape('rows', table, [fields, returning])}`, [], () => {
+      const { grammar } = this.#dialect;
+      const row = sql`(${sql.join(fields.map((field) => grammar.setMark(field)))})`;
+      const rows = sql.join(new Array<RawBuilder<unknown>>(count).fill(row));
+      const answer = returning.length === 0 ? sql`` : sql` returning ${columns(returning)}`;
+      return sql`insert into ${sql.id(...table.path)} (${columns(fields)}) values ${rows}${answer}`;
+    });
   }
 
   /** Selects keys, by column, that an insert could not answer; undefined where one can. */

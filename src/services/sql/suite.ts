@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { arbitraryFilter } from '../../query/filter-fixture.ts';
 import { compileWhere } from '../../query/match.ts';
 import { aggregateSuite } from './aggregate-suite.ts';
+import { bulkSuite } from './bulk-suite.ts';
 import { recorded } from './read-fixture.ts';
 import { relationSuite } from './relation-suite.ts';
 import { type EngineUnderTest, openSuiteHouse, sampleSql, shared } from './suite-fixture.ts';
@@ -20,6 +21,7 @@ export function sqlEngineSuite(engine: EngineUnderTest): void {
     filterSuite(engine);
     nameSuite(engine);
     keySuite(engine);
+    bulkSuite(engine);
     relationSuite(engine);
     aggregateSuite(engine);
     schemaSuite(engine);

@@ -54,6 +54,7 @@ export const postgresGrammar: Grammar = {
     type === 'money'
       ? sql`${aggregate === 'SUM' ? sql`sum` : sql`avg`}(${distinct}${sql.id(column)}::numeric)`
       : undefined,
+  severalRows: { parameters: 32_000, returnsKeys: true },
   generatedKey: 'returning',
   returnsAlone: true,
   breaksTransactions: true,
