@@ -13,6 +13,7 @@ const spoken: readonly (readonly [message: RegExp, words: string])[] = [
     /self-signed certificate|unable to (verify|get)/,
     'its certificate is signed by nobody who is trusted here',
   ],
+  [/password must be/, 'it wants a password'],
 ];
 
 const faults: readonly (readonly [codes: RegExp, words: string])[] = [

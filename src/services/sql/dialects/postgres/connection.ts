@@ -1,5 +1,6 @@
 // The settings of a PostgreSQL service as the driver takes them. Invariant: nothing comes from the server's
 // environment; a setting that can not be used is refused by its name.
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import { PlatformError } from '../../../../core/errors.ts';
 import { limits } from '../../../../core/limits.ts';
@@ -53,6 +54,11 @@ function tlsOptions(config: Config, mode: SslMode): ConnectionOptions {
   if ((cert === undefined) !== (key === undefined)) {
     throw invalid(cert === undefined ? 'ssl_cert' : 'ssl_key', 'is missing: certificate and key go together');
   }
+  if (ca !== undefined && !isCertificate(ca)) throw invalid('ssl_ca', 'must be certificates in PEM');
+  if (cert !== undefined && !isCertificate(cert)) throw invalid('ssl_cert', 'must be a certificate in PEM');
+  if (key !== undefined && !isPrivateKey(key)) {
+    throw invalid('ssl_key', 'must be a private key in PEM, without a passphrase');
+  }
   const name = text(config, 'ssl_server_name');
   const isChecked = mode === 'verify-ca' || mode === 'verify-full';
   return {
@@ -64,6 +70,22 @@ function tlsOptions(config: Config, mode: SslMode): ConnectionOptions {
       ? { checkServerIdentity: (_host: string, peer) => checkServerIdentity(name, peer) }
       : {}),
   } satisfies ConnectionOptions;
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).subject !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function isPrivateKey(pem: string): boolean {
+  try {
+    return createPrivateKey(pem).type === 'private';
+  } catch {
+    return false;
+  }
 }
 
 function sslMode(config: Config): SslMode {
