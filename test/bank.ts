@@ -41,24 +41,15 @@ function filled(kind: BankKind): string {
 /** A language, and how its scripts say things. */
 export interface Language {
   readonly type: string;
-  /** `fn` is the body of the function that is given to platform.transaction. */
-  script(parts: {
-    readonly fn: string;
-    readonly service?: string;
-    readonly before?: string;
-    readonly after?: string;
-  }): string;
+  /** `fn` is the body of the function that is given to platform.transaction, `after` follows that. */
+  script(parts: { readonly fn: string; readonly after?: string }): string;
   /** Calls the API; without a name the answer is dropped. */
-  call(call: {
-    readonly verb: string;
-    readonly path: string;
-    readonly payload?: object;
-    readonly into?: string;
-  }): string;
+  call(verb: string, path: string, more: { readonly payload: object; readonly into?: string }): string;
   status(name: string): string;
-  content(name: string): string;
   raise(message: string): string;
   answer(value: string): string;
+  /** What the function gave back. */
+  readonly value: string;
   readonly sleeps: string;
   readonly crashes: string;
   readonly ends: string;
@@ -67,18 +58,16 @@ export interface Language {
 /** JavaScript. */
 export const node: Language = {
   type: 'nodejs',
-  script: ({ fn, service, before = '', after = '' }) =>
-    `${before}
-const value = await platform.transaction(${service === undefined ? '' : `'${service}', `}async () => {
-${fn}
-});
-${after}`,
-  call: ({ verb, path, payload, into }) =>
-    `${into === undefined ? '' : `const ${into} = `}await platform.api.call('${verb}', '${path}', ${JSON.stringify(payload ?? null)});`,
+  script: ({ fn, after = '' }) =>
+    `const value = await platform.transaction(async () => {\n${fn}\n});\n${after}`,
+  call: (verb, path, { payload, into }) => {
+    const call = `await platform.api.call('${verb}', '${path}', ${JSON.stringify(payload)});`;
+    return into === undefined ? call : `const ${into} = ${call}`;
+  },
   status: (name) => `${name}.statusCode`,
-  content: (name) => `${name}.content`,
   raise: (message) => `throw new Error('${message}');`,
   answer: (value) => `return ${value};`,
+  value: 'value',
   sleeps: 'await new Promise((done) => setTimeout(done, 20000));',
   crashes: 'process.kill(process.pid, "SIGKILL");',
   ends: 'process.exit(0);',
@@ -87,18 +76,16 @@ ${after}`,
 /** Python. */
 export const python: Language = {
   type: 'python3',
-  script: ({ fn, service, before = '', after = '' }) =>
-    `${before}
-def work():
-${indented(fn)}
-value = platform.transaction(${service === undefined ? '' : `'${service}', `}work)
-${after}`,
-  call: ({ verb, path, payload, into }) =>
-    `${into === undefined ? '' : `${into} = `}platform.api.call('${verb}', '${path}', ${JSON.stringify(payload ?? '')})`,
+  script: ({ fn, after = '' }) =>
+    `def work():\n${indented(fn)}\nvalue = platform.transaction(work)\n${after}`,
+  call: (verb, path, { payload, into }) => {
+    const call = `platform.api.call('${verb}', '${path}', ${JSON.stringify(payload)})`;
+    return into === undefined ? call : `${into} = ${call}`;
+  },
   status: (name) => `${name}.status`,
-  content: (name) => `${name}.json()`,
   raise: (message) => `raise Exception('${message}')`,
   answer: (value) => `return ${value}`,
+  value: 'value',
   sleeps: 'import time\ntime.sleep(20)',
   crashes: 'import os, signal\nos.kill(os.getpid(), signal.SIGKILL)',
   ends: 'import sys\nsys.exit(0)',
@@ -107,18 +94,17 @@ ${after}`,
 /** PHP. */
 export const php: Language = {
   type: 'php',
-  script: ({ fn, service, before = '', after = '' }) =>
-    `${before}
-$value = $platform['transaction'](${service === undefined ? '' : `'${service}', `}function () use ($platform) {
-${fn}
-});
-${after}`,
-  call: ({ verb, path, payload, into }) =>
-    `${into === undefined ? '' : `$${into} = `}$platform['api']->call('${verb}', '${path}', ${payload === undefined ? 'null' : `json_decode('${JSON.stringify(payload)}', true)`});`,
+  script: ({ fn, after = '' }) =>
+    `$value = $platform['transaction'](function () use ($platform) {\n${fn}\n});\n${after}`,
+  call: (verb, path, { payload, into }) => {
+    const text = `json_decode('${JSON.stringify(payload)}', true)`;
+    const call = `$platform['api']->call('${verb}', '${path}', ${text});`;
+    return into === undefined ? call : `$${into} = ${call}`;
+  },
   status: (name) => `$${name}['status_code']`,
-  content: (name) => `$${name}['content']`,
   raise: (message) => `throw new Exception('${message}');`,
   answer: (value) => `return ${value};`,
+  value: '$value',
   sleeps: 'sleep(20);',
   crashes: 'posix_kill(getmypid(), SIGKILL);',
   ends: 'exit;',
@@ -131,7 +117,7 @@ function indented(text: string): string {
 /** A call that adds an account. */
 export function adding(language: Language, name: string): string {
   const payload = { resource: [{ name, balance: 1 }] };
-  return language.call({ verb: 'POST', path: 'bank/_table/account', payload });
+  return language.call('POST', 'bank/_table/account', { payload });
 }
 
 /** A server with the service `bank`. */

@@ -93,5 +93,12 @@ test('all pages are tried', () => {
     'packages.md',
     'scripted-services.md',
     'scripts.md',
+    'transactions.md',
   ]);
+});
+
+test('transactions', async () => {
+  const text = readFileSync(join(root, 'docs/how-to/transactions.md'), 'utf8');
+  const [, schema = ''] = /```sql\n([\s\S]*?)```/.exec(text) ?? [];
+  await (await open('transactions', schema)).check();
 });

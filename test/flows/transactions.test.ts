@@ -14,8 +14,10 @@ afterAll(() => bank.close());
 describe.each([node, python, php])('platform.transaction in $type', (language) => {
   it('keeps what its function did, and gives back what it returned', async () => {
     const fn = `${adding(language, 'cid')}\n${adding(language, 'dot')}\n${language.answer('7')}`;
-    const variable = language.type === 'php' ? '$value' : 'value';
-    const result = await bank.answer(language, language.script({ fn, after: language.answer(variable) }));
+    const result = await bank.answer(
+      language,
+      language.script({ fn, after: language.answer(language.value) }),
+    );
     expect([result.status, result.text]).toEqual([200, '7']);
     expect(await bank.names()).toEqual(['ada', 'bob', 'cid', 'dot']);
   });
@@ -29,20 +31,17 @@ describe.each([node, python, php])('platform.transaction in $type', (language) =
   });
 
   it('goes on after a call that was refused, without what that call did', async () => {
-    const batch = language.call({
-      verb: 'POST',
-      path: 'bank/_table/account?rollback=true',
-      payload: {
-        resource: [
-          { name: 'eve', balance: 1 },
-          { name: 'ada', balance: 1 },
-        ],
-      },
+    const names = ['eve', 'ada'];
+    const batch = language.call('POST', 'bank/_table/account?rollback=true', {
+      payload: { resource: names.map((name) => ({ name, balance: 1 })) },
       into: 'refused',
     });
-    const fn = `${adding(language, 'cid')}\n${batch}\n${adding(language, 'dot')}\n${language.answer(language.status('refused'))}`;
-    const variable = language.type === 'php' ? '$value' : 'value';
-    const result = await bank.answer(language, language.script({ fn, after: language.answer(variable) }));
+    const parts = [adding(language, 'cid'), batch, adding(language, 'dot')];
+    const fn = [...parts, language.answer(language.status('refused'))].join('\n');
+    const result = await bank.answer(
+      language,
+      language.script({ fn, after: language.answer(language.value) }),
+    );
     expect([result.status, result.text]).toEqual([200, '400']);
     expect(await bank.names()).toEqual(['ada', 'bob', 'cid', 'dot']);
   });
