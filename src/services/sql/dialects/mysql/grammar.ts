@@ -3,6 +3,7 @@
 // Invariant: what differs between the two is asked of the server that is there, when a statement is made.
 import { type RawBuilder, sql } from 'kysely';
 import type { Grammar } from '../../dialect.ts';
+import { writtenMark } from '../../field-function.ts';
 import { columns } from '../../pieces.ts';
 import type { Field } from '../../schema.ts';
 import { isGeometry } from './geometry.ts';
@@ -44,7 +45,9 @@ export function mysqlGrammar(flavor: () => Flavor): Grammar {
     setMark: (field) => (isGeometry(field) ? sql`ST_GeomFromText(${0})` : mark()),
     read: (field) => (isGeometry(field) ? sql`ST_AsText(${sql.id(field.column)})` : undefined),
     insert: ({ table, fields, returning }) => {
-      const given = fields.map((field) => (isGeometry(field) ? sql`ST_GeomFromText(${0})` : mark()));
+      const given = fields.map((field) =>
+        writtenMark(field, 'INSERT', isGeometry(field) ? sql`ST_GeomFromText(${0})` : mark()),
+      );
       const row =
         fields.length === 0 ? sql`() values ()` : sql`(${columns(fields)}) values (${sql.join(given)})`;
       const answer = returning.length === 0 ? sql`` : sql` returning ${columns(returning)}`;
