@@ -1,6 +1,7 @@
 // SUM, COUNT, AVG, MIN and MAX in `fields`, `order` and `having` (spec §5.5): what they are called, of which
 // type they are and what they may be made of. Invariant: an aggregate has the same type on every engine.
 import { PlatformError } from '../../core/errors.ts';
+import { functionFor } from './field-function.ts';
 import type { Field, FieldType, Table } from './schema.ts';
 
 const functions = ['COUNT', 'SUM', 'AVG', 'MIN', 'MAX'] as const;
@@ -15,6 +16,16 @@ export interface Aggregate {
   readonly of: Field | undefined;
   /** The field that it is in answers. */
   readonly field: Field;
+  /** What an administrator wrote to be computed in its place. */
+  readonly expression?: string;
+}
+
+/** The aggregate that a virtual field is; undefined for any other field. */
+export function virtualAggregate(field: Field): Aggregate | undefined {
+  const expression = field.extras?.isAggregate === true ? functionFor(field, 'SELECT') : undefined;
+  if (expression === undefined) return undefined;
+  const own = { ...field, column: field.name };
+  return { name: field.name, function: 'COUNT', isDistinct: false, of: field, field: own, expression };
 }
 
 const integers: ReadonlySet<FieldType> = new Set(['id', 'smallint', 'integer', 'bigint', 'reference']);

@@ -3,7 +3,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Member } from './definition-values.ts';
 import { invalidSchema } from './definition-values.ts';
-import type { DatabaseFunction, Field, FunctionUse } from './schema.ts';
+import type { DatabaseFunction, Field, FunctionUse, Table } from './schema.ts';
 
 const uses: readonly FunctionUse[] = ['SELECT', 'INSERT', 'UPDATE', 'FILTER'];
 const valueMark = '{value}';
@@ -67,6 +67,38 @@ export function functionFor({ extras }: Field, use: FunctionUse): string | undef
 /** An expression as SQL, in parentheses. */
 export function expressionSql(text: string): RawBuilder<unknown> {
   return sql`(${sql.raw(text)})`;
+}
+
+/**
+ * A table to read from. Where administrators gave fields a function for SELECT, or made virtual ones, it is a
+ * SELECT that computes them, so that every clause may name them like columns.
+ */
+export function readable(table: Table): RawBuilder<unknown> {
+  let known = readables.get(table);
+  if (known === undefined) {
+    known = readableSql(table);
+    readables.set(table, known);
+  }
+  return known;
+}
+
+const readables = new WeakMap<Table, RawBuilder<unknown>>();
+
+function readableSql({ fields, path }: Table): RawBuilder<unknown> {
+  const own = [...fields.values()].filter((field) => field.extras?.isAggregate !== true);
+  if (own.every((field) => functionFor(field, 'SELECT') === undefined)) return sql.id(...path);
+  const list = own.map((field) => {
+    const made = functionFor(field, 'SELECT');
+    const column = sql.id(field.column);
+    return made === undefined ? column : sql`${expressionSql(made)} AS ${column}`;
+  });
+  return sql`(SELECT ${sql.join(list)} FROM ${sql.id(...path)}) AS ${sql.id('tenon table')}`;
+}
+
+/** What a condition compares: the field's column, or its function for FILTER. */
+export function filtered(field: Field): RawBuilder<unknown> {
+  const made = functionFor(field, 'FILTER');
+  return made === undefined ? sql.id(field.column) : expressionSql(made);
 }
 
 /** What a field is set to: the mark of its value, inside its function where it has one. */

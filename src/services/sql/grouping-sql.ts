@@ -3,6 +3,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Aggregate } from './aggregates.ts';
 import type { Grammar } from './dialect.ts';
+import { expressionSql, readable } from './field-function.ts';
 import type { Grouping } from './grouping.ts';
 import { columns } from './pieces.ts';
 
@@ -16,7 +17,7 @@ export function groupingSql(
   const made = aggregates.map((each) => sql`${aggregateSql(each, grammar)} AS ${sql.id(each.name)}`);
   const list = sql.join([...grouped, ...made]);
   const groupBy = by.length === 0 ? sql`` : sql` GROUP BY ${columns(by)}`;
-  return sql`SELECT ${list} FROM ${sql.id(...table.path)}${condition}${groupBy}`;
+  return sql`SELECT ${list} FROM ${readable(table)}${condition}${groupBy}`;
 }
 
 /** What tells the shapes of groupings of one table apart. */
@@ -27,7 +28,9 @@ export function groupingShape({ by, aggregates }: Grouping): string {
   ]);
 }
 
-function aggregateSql({ function: named, isDistinct, of }: Aggregate, grammar: Grammar): RawBuilder<unknown> {
+function aggregateSql(aggregate: Aggregate, grammar: Grammar): RawBuilder<unknown> {
+  const { function: named, isDistinct, of, expression } = aggregate;
+  if (expression !== undefined) return expressionSql(expression);
   if (of === undefined) return sql`count(*)`;
   const column = sql.id(of.column);
   const distinct = isDistinct ? sql`DISTINCT ` : sql``;

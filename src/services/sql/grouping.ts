@@ -6,7 +6,7 @@ import type { Order, Where } from '../../core/query.ts';
 import { parseNames } from '../../query/fields.ts';
 import { type FilterScope, parseFilter } from '../../query/filter.ts';
 import { parseOrder } from '../../query/order.ts';
-import { type Aggregate, aggregateOfKey, readAggregate } from './aggregates.ts';
+import { type Aggregate, aggregateOfKey, readAggregate, virtualAggregate } from './aggregates.ts';
 import { defineTable, type Field, type Table } from './schema.ts';
 
 /** Groups of a table's records. */
@@ -45,10 +45,16 @@ export function asksForGroups(
   { fields, group }: Pick<GroupTexts, 'fields' | 'group'>,
 ): boolean {
   if (group.length > 0) return true;
-  if (fields === undefined || !fields.includes('(')) return false;
-  return parseNames(fields).some(
-    (name) => table.field(name) === undefined && readAggregate(table, name) !== undefined,
-  );
+  if (fields === undefined || !(fields.includes('(') || hasVirtualAggregates(table))) return false;
+  return parseNames(fields).some((name) => {
+    const field = table.field(name);
+    return (field === undefined ? readAggregate(table, name) : virtualAggregate(field)) !== undefined;
+  });
+}
+
+function hasVirtualAggregates(table: Table): boolean {
+  for (const { extras } of table.fields.values()) if (extras?.isAggregate === true) return true;
+  return false;
 }
 
 /** Understands what is asked of groups. Throws `request.invalid_field`, `…_parameter` and `…_filter`. */
@@ -97,6 +103,8 @@ class Members {
   /** The fields that a word in `fields` means. */
   readonly selected = (word: string): readonly Field[] => {
     const field = this.#table.field(word);
+    const virtual = field && virtualAggregate(field);
+    if (virtual !== undefined) return [this.#add(virtual).field];
     if (field !== undefined) return [this.#grouped(field)];
     if (word === '*') return [...this.#table.fields.values()].map((each) => this.#grouped(each));
     const aggregate = readAggregate(this.#table, word);
@@ -108,7 +116,8 @@ class Members {
   readonly named = (word: string): string | undefined => {
     const field = this.#table.field(word);
     if (field !== undefined && this.#group.includes(field)) return field.name;
-    const aggregate = readAggregate(this.#table, word) ?? aggregateOfKey(this.#table, word);
+    const virtual = field && virtualAggregate(field);
+    const aggregate = virtual ?? readAggregate(this.#table, word) ?? aggregateOfKey(this.#table, word);
     if (aggregate !== undefined) return this.#add(aggregate).name;
     return field === undefined ? undefined : this.#grouped(field).name;
   };

@@ -183,12 +183,20 @@ function parseSelection(table: Table, parameters: ReadParameters, known: Where |
   return { ...grouped, where: grouped.having, relations: [] };
 }
 
+// Aggregates of records are no part of a record.
+function allFields(table: Table): readonly Field[] {
+  const fields = [...table.fields.values()];
+  return fields.some(({ extras }) => extras?.isAggregate === true)
+    ? fields.filter(({ extras }) => extras?.isAggregate !== true)
+    : fields;
+}
+
 /** The fields that a text or list names; all for `*` and undefined. Throws `request.invalid_field`. */
 export function parseFields(table: Table, names: string | readonly string[] | undefined): readonly Field[] {
-  if (names === undefined) return [...table.fields.values()];
+  if (names === undefined) return allFields(table);
   const fields = new Set<Field>();
   for (const name of typeof names === 'string' ? parseNames(names) : names) {
-    if (name === '*') for (const field of table.fields.values()) fields.add(field);
+    if (name === '*') for (const field of allFields(table)) fields.add(field);
     else fields.add(known(table, name));
   }
   if (fields.size === 0) throw invalid('fields', 'must name at least one field');

@@ -14,11 +14,6 @@ export function selected(fields: readonly Field[], grammar: Grammar): RawBuilder
   return sql.join(fields.map((field) => selectedAs(field, grammar.read?.(field))));
 }
 
-/** So many marks for values. */
-export function marks(count: number): RawBuilder<unknown> {
-  return sql.join(new Array<number>(count).fill(0).map(() => sql`${0}`));
-}
-
 function selectedAs({ column, name }: Field, reading: RawBuilder<unknown> | undefined): RawBuilder<unknown> {
   if (reading !== undefined) return sql`${reading} AS ${sql.id(name)}`;
   return column === name ? sql.id(column) : sql`${sql.id(column)} AS ${sql.id(name)}`;

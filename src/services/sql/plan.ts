@@ -8,6 +8,7 @@ import type { Parameters } from '../../core/operation.ts';
 import type { Order, Where } from '../../core/query.ts';
 import type { Bindable, Statement } from '../../database/connection.ts';
 import type { Dialect, Grammar } from './dialect.ts';
+import { readable } from './field-function.ts';
 import type { Grouping } from './grouping.ts';
 import { groupingShape, groupingSql } from './grouping-sql.ts';
 import type { ReadRequest } from './parameters.ts';
@@ -115,7 +116,7 @@ export class ReadPlans {
     return kept(this.#keyed, key, () => {
       const record = this.#dialect.jsonRecord(fields);
       const isWanted = isOneOf(this.#dialect.grammar, { keys, count });
-      const matching = sql`FROM ${sql.id(...table.path)} WHERE ${isWanted}`;
+      const matching = sql`FROM ${readable(table)} WHERE ${isWanted}`;
       return {
         json: record && this.#compile(sql`SELECT ${record} ${matching}`),
         rows: this.#compile(sql`SELECT ${selected(fields, this.#dialect.grammar)} ${matching}`),
@@ -136,7 +137,7 @@ export class ReadPlans {
   }
 
   #from({ table, grouping }: Pick<ListShape, 'table' | 'grouping'>): RawBuilder<unknown> {
-    if (grouping === undefined) return sql.id(...table.path);
+    if (grouping === undefined) return readable(table);
     const condition = this.#condition(grouping);
     return sql`(${groupingSql(grouping, condition, this.#dialect.grammar)}) AS ${sql.id('tenon groups')}`;
   }

@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache';
 import { limits } from '../../core/limits.ts';
 import type { Statement } from '../../database/connection.ts';
 import type { Dialect, Grammar } from './dialect.ts';
+import { writtenMark } from './field-function.ts';
 import { columns } from './pieces.ts';
 import type { Field, Table } from './schema.ts';
 
@@ -31,7 +32,7 @@ export class WriteStatements {
   ): Statement {
     return this.#statement(`${count}${shape('rows', table, [fields, returning])}`, [], () => {
       const { grammar } = this.#dialect;
-      const row = sql`(${sql.join(fields.map((field) => grammar.setMark(field)))})`;
+      const row = sql`(${sql.join(fields.map((field) => writtenMark(field, 'INSERT', grammar.setMark(field))))})`;
       const rows = sql.join(new Array<RawBuilder<unknown>>(count).fill(row));
       const answer = returning.length === 0 ? sql`` : sql` returning ${columns(returning)}`;
       return sql`insert into ${sql.id(...table.path)} (${columns(fields)}) values ${rows}${answer}`;
@@ -54,7 +55,9 @@ export class WriteStatements {
     return this.#statement(shape('update', table, [fields, keys]), [...fields, ...keys], () => {
       const { grammar } = this.#dialect;
       const changes = sql.join(
-        fields.map((field) => sql`${sql.id(field.column)} = ${grammar.setMark(field)}`),
+        fields.map(
+          (field) => sql`${sql.id(field.column)} = ${writtenMark(field, 'UPDATE', grammar.setMark(field))}`,
+        ),
       );
       return sql`update ${sql.id(...table.path)} set ${changes} where ${isKey(grammar, keys)}`;
     });

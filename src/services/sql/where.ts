@@ -6,6 +6,7 @@ import { limits } from '../../core/limits.ts';
 import type { Comparison, Literal, Where } from '../../core/query.ts';
 import type { Bindable } from '../../database/connection.ts';
 import type { Dialect, Grammar } from './dialect.ts';
+import { filtered } from './field-function.ts';
 import type { Field, Table } from './schema.ts';
 
 /** A condition's shape (its text without the values) and its values, ready to bind. */
@@ -78,7 +79,7 @@ function comparison(
   field: Field,
   grammar: Grammar,
 ): RawBuilder<unknown> {
-  const column = sql.id(field.column);
+  const column = filtered(field);
   const mark = () => grammar.mark(field);
   switch (where.kind) {
     case 'compare':

@@ -2,6 +2,7 @@
 // Invariant: patterns, keys and truths mean what they mean on the other engines, whatever the clause.
 import { type RawBuilder, sql } from 'kysely';
 import type { Grammar, InsertShape } from '../../dialect.ts';
+import { writtenMark } from '../../field-function.ts';
 import { columns } from '../../pieces.ts';
 import type { Field } from '../../schema.ts';
 
@@ -78,7 +79,7 @@ function insert({ table, fields, returning }: InsertShape): RawBuilder<unknown> 
   const values =
     fields.length === 0
       ? sql` default values`
-      : sql` values (${sql.join(fields.map((field) => mark(field)))})`;
+      : sql` values (${sql.join(fields.map((field) => writtenMark(field, 'INSERT', mark(field))))})`;
   const names = fields.length === 0 ? sql`` : sql` (${columns(fields)})`;
   const statement = sql`insert into ${sql.id(...table.path)}${names}${output}${values}`;
   return isCounted

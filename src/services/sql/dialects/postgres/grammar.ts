@@ -1,6 +1,7 @@
 // How PostgreSQL spells the clauses that differ between engines.
 import { type RawBuilder, sql } from 'kysely';
 import type { Grammar } from '../../dialect.ts';
+import { writtenMark } from '../../field-function.ts';
 import { columns } from '../../pieces.ts';
 import type { Field } from '../../schema.ts';
 
@@ -44,7 +45,9 @@ export const postgresGrammar: Grammar = {
   mark,
   setMark: (field) => (field.type === 'money' ? mark(field) : bare),
   insert: ({ table, fields, returning }) => {
-    const values = sql.join(fields.map((field) => postgresGrammar.setMark(field)));
+    const values = sql.join(
+      fields.map((field) => writtenMark(field, 'INSERT', postgresGrammar.setMark(field))),
+    );
     const row = fields.length === 0 ? sql`default values` : sql`(${columns(fields)}) values (${values})`;
     const answer = returning.length === 0 ? sql`` : sql` returning ${columns(returning)}`;
     return sql`insert into ${sql.id(...table.path)} ${row}${answer}`;

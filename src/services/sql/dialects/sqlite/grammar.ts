@@ -1,7 +1,8 @@
 // How SQLite spells the clauses that differ between engines.
 import { type RawBuilder, sql } from 'kysely';
 import type { Grammar } from '../../dialect.ts';
-import { columns, marks } from '../../pieces.ts';
+import { writtenMark } from '../../field-function.ts';
+import { columns } from '../../pieces.ts';
 import type { Field } from '../../schema.ts';
 
 const mark = () => sql`${0}`;
@@ -20,7 +21,9 @@ export const sqliteGrammar: Grammar = {
   setMark: mark,
   insert: ({ table, fields, returning }) => {
     const row =
-      fields.length === 0 ? sql`default values` : sql`(${columns(fields)}) values (${marks(fields.length)})`;
+      fields.length === 0
+        ? sql`default values`
+        : sql`(${columns(fields)}) values (${sql.join(fields.map((field) => writtenMark(field, 'INSERT', mark())))})`;
     const answer = returning.length === 0 ? sql`` : sql` returning ${columns(returning)}`;
     return sql`insert into ${sql.id(...table.path)} ${row}${answer}`;
   },
