@@ -4,6 +4,7 @@ import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import type { Action, Parameters, Result } from '../../core/operation.ts';
 import type { CallContext } from '../../core/service.ts';
+import { isRecord } from './records.ts';
 
 /** A call to a resource of a service. */
 export interface TableCall {
@@ -30,9 +31,36 @@ export async function callTable(context: CallContext, call: TableCall): Promise<
 }
 
 function refusalOf({ status }: Result, value: unknown): PlatformError {
-  const error = (value as { error?: { message?: unknown; code?: unknown; context?: unknown } } | null)?.error;
-  const message =
-    typeof error?.message === 'string' ? error.message : 'Related records could not be reached.';
-  const code = typeof error?.code === 'number' || typeof error?.code === 'string' ? error.code : status;
-  return new PlatformError('request.failed', message, { status, code, context: error?.context ?? null });
+  const error = errorOf(value);
+  const one = theOne(error);
+  const { message, code, context } = one ?? error ?? {};
+  // What the role does not allow is no matter of single records.
+  const kind = status === 401 || status === 403 ? 'access.forbidden' : 'request.failed';
+  return new PlatformError(
+    kind,
+    typeof message === 'string' ? message : 'Related records could not be reached.',
+    {
+      status: typeof one?.status_code === 'number' ? one.status_code : status,
+      code: typeof code === 'number' || typeof code === 'string' ? code : status,
+      context: context ?? null,
+    },
+  );
+}
+
+interface ErrorView {
+  readonly message?: unknown;
+  readonly code?: unknown;
+  readonly context?: unknown;
+  readonly status_code?: unknown;
+}
+
+function errorOf(value: unknown): ErrorView | undefined {
+  return isRecord(value) && isRecord(value.error) ? value.error : undefined;
+}
+
+// A batch of one record says by the record what is wrong.
+function theOne(error: ErrorView | undefined): ErrorView | undefined {
+  const context = isRecord(error?.context) ? error.context : {};
+  const [only, second]: readonly unknown[] = Array.isArray(context.resource) ? context.resource : [];
+  return error?.code === 1000 && isRecord(only) && second === undefined ? only : undefined;
 }

@@ -15,8 +15,8 @@ export class NestedErrors {
     this.#settings = settings;
   }
 
-  /** Does work for the record at a place. */
-  async at<T>(place: string, table: Table, work: () => Promise<T>): Promise<T> {
+  /** Does work for the record at a place; without a table it is one of another service. */
+  async at<T>(place: string, table: Table | undefined, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (thrown) {
@@ -24,8 +24,9 @@ export class NestedErrors {
     }
   }
 
-  #explained(thrown: unknown, place: string, table: Table): unknown {
-    const refusal = refusedWrite(thrown, { settings: this.#settings, table, isDelete: false });
+  #explained(thrown: unknown, place: string, table: Table | undefined): unknown {
+    const settings = this.#settings;
+    const refusal = table === undefined ? thrown : refusedWrite(thrown, { settings, table, isDelete: false });
     if (!(refusal instanceof PlatformError) || !concernsRecord(refusal)) return refusal;
     if (this.#placed.has(refusal)) return refusal;
     const { kind, message, status, code, context, cause } = refusal;
@@ -41,9 +42,10 @@ export class NestedErrors {
 }
 
 // The field that a message is about gets the place before its name; other messages begin with the place.
-function placedMessage(message: string, place: string, table: Table): string {
+function placedMessage(message: string, place: string, table: Table | undefined): string {
   if (message.includes(`'${place}`)) return message;
   const name = /^(?:Required field|Field) '(.+?)' /.exec(message)?.[1];
-  if (name === undefined || table.field(name) === undefined) return `In '${place}': ${message}`;
+  if (name === undefined || (table !== undefined && table.field(name) === undefined))
+    return `In '${place}': ${message}`;
   return message.replace(`'${name}'`, () => `'${place}.${name}'`);
 }

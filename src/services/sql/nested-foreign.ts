@@ -16,6 +16,14 @@ type Values = Readonly<Record<string, unknown>>;
 interface ForeignTable {
   readonly primaryKey: readonly string[];
   readonly nullable: ReadonlySet<string>;
+  /** Whether the database makes its keys. */
+  readonly makesKeys: boolean;
+}
+
+/** A call with one record. */
+interface Asked {
+  readonly record: Values;
+  readonly parameters: Parameters;
 }
 
 /** Writes records of other services, for one request. */
@@ -35,7 +43,7 @@ export class ForeignRecords {
     const isNamed = refFields.every((name) => record[name] !== undefined && record[name] !== null);
     if (!isNamed) return this.#ask(relation, 'POST', { record, parameters: { fields: refFields.join() } });
     if (Object.keys(record).some((name) => !refFields.includes(name))) {
-      await this.#ask(relation, 'PATCH', { record, parameters: { id_field: refFields.join() } });
+      await this.#put(relation, { record, parameters: { id_field: refFields.join() } });
     }
     return Object.fromEntries(refFields.map((name) => [name, record[name]]));
   }
@@ -54,10 +62,19 @@ export class ForeignRecords {
     if (refFields.some((name) => record[name] === null))
       return this.#leave(relation, { record, table, isNamed });
     const foreign = Object.fromEntries(refFields.map((name, index) => [name, values[fields[index] ?? '']]));
-    await this.#ask(relation, isNamed ? 'PATCH' : 'POST', {
-      record: { ...record, ...foreign },
-      parameters: {},
-    });
+    const asked = { record: { ...record, ...foreign }, parameters: {} };
+    await (isNamed ? this.#put(relation, asked) : this.#ask(relation, 'POST', asked));
+  }
+
+  // Keys that the database makes must be there already, others may be new.
+  async #put(relation: Relation, asked: Asked): Promise<void> {
+    try {
+      await this.#ask(relation, 'PATCH', asked);
+    } catch (thrown) {
+      const isMissing = thrown instanceof PlatformError && thrown.status === 404;
+      if (!isMissing || (await this.#table(relation)).makesKeys) throw thrown;
+      await this.#ask(relation, 'POST', { ...asked, parameters: {} });
+    }
   }
 
   async #leave(
@@ -79,11 +96,7 @@ export class ForeignRecords {
     }
   }
 
-  async #ask(
-    relation: Relation,
-    action: Action,
-    { record, parameters }: { record: Values; parameters: Parameters },
-  ): Promise<Values> {
+  async #ask(relation: Relation, action: Action, { record, parameters }: Asked): Promise<Values> {
     const answer = await callTable(this.#context, {
       service: serviceOf(relation),
       path: ['_table', relation.refTable],
@@ -107,6 +120,7 @@ export class ForeignRecords {
     const fields = Array.isArray(field) ? field.filter(isRecord) : [];
     const table = {
       primaryKey: Array.isArray(key) ? key.map(String) : [],
+      makesKeys: fields.some((each) => each.is_primary_key === true && each.auto_increment === true),
       nullable: new Set(fields.filter((each) => each.allow_null === true).map((each) => String(each.name))),
     };
     this.#tables.set(name, table);

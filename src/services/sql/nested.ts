@@ -107,7 +107,9 @@ export class NestedWriter {
     const { relation } = part;
     this.#enter(at, member);
     if (relation.refService !== null) {
-      const found = await this.#foreign.parent(relation, member);
+      const found = await this.#errors.at(member.place, undefined, () =>
+        this.#foreign.parent(relation, member),
+      );
       return renamed(relation.refFields, relation.fields, found);
     }
     const table = this.#related(relation);
@@ -124,7 +126,7 @@ export class NestedWriter {
     const { relation } = part;
     this.#enter(at, member);
     if (relation.refService !== null || relation.junctionService !== null) {
-      return this.#foreign.child(relation, member, values);
+      return this.#errors.at(member.place, undefined, () => this.#foreign.child(relation, member, values));
     }
     const table = this.#related(relation);
     await this.#errors.at(member.place, table, () =>
