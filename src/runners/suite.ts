@@ -5,7 +5,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Body } from '../core/body.ts';
 import type { Observation, Observe } from '../core/observe.ts';
 import type { Result } from '../core/operation.ts';
-import type { BridgeCall, Invocation, Outcome, Program, Runner, Sections } from '../core/runner.ts';
+import type {
+  Bridge,
+  BridgeCall,
+  Invocation,
+  Outcome,
+  Program,
+  Runner,
+  Sections,
+  TransactionStep,
+} from '../core/runner.ts';
 
 /** Scripts of one language, one per case. */
 export interface RunnerSamples {
@@ -31,6 +40,11 @@ export interface RunnerSamples {
   readonly killsItself: string;
   /** Calls GET `db/_table/todo?limit=1` and returns `{status, body}` with the body as text. */
   readonly calls: string;
+  /**
+   * In a transaction on `db`: calls GET `db/a`, and in another one inside, of any service, GET `db/b`, where it
+   * throws, catches that, and calls GET `db/c`. After it GET `db/d`. Returns `{"ok": true}`.
+   */
+  readonly transacts: string;
   /** Returns a map of more than `limits.scriptResultBytes`. */
   readonly returnsTooMuch: string;
   /** Writes bytes that are no frame to descriptor 3. */
@@ -119,6 +133,7 @@ export function runnerSuite(options: RunnerSuiteOptions): void {
     describeResults({ samples, run });
     describeDeaths({ samples, run, stillRuns });
     describeCalls({ samples, run });
+    describeTransactions({ samples, run });
 
     it('gives 50 runs their results while one of them never ends', async () => {
       const looping = run(samples.loops, { timeoutMs: 2_000 });
@@ -292,6 +307,64 @@ function describeCalls({ samples, run }: { samples: RunnerSamples; run: Run }): 
       });
     const outcomes = await Promise.all([nested(0), nested(0), nested(0), nested(0), nested(0)]);
     for (const outcome of outcomes) expect(returnedBy(outcome)).toEqual({ status: 200, body: 'finished' });
+  });
+}
+
+function describeTransactions({ samples, run }: { samples: RunnerSamples; run: Run }): void {
+  const program = programOf(samples.transacts, { isAsync: samples.asynchronous.includes(samples.transacts) });
+  const done: Result = { status: 200, headers: {}, body: undefined };
+
+  /** A bridge that writes down what is asked of it; `refuse` gives the answer to a step. */
+  function bridgeOf(refuse: (step: TransactionStep) => Result = () => done): Bridge & { asked: string[] } {
+    const asked: string[] = [];
+    return {
+      asked,
+      call: async ({ path, transaction = 0 }) => {
+        asked.push(`${path} in ${transaction}`);
+        return { ...done, body: Body.ofText('{}') };
+      },
+      transact: async (step) => {
+        asked.push(`${step.step} ${step.transaction} in ${step.outer} ${step.service}`.trim());
+        return refuse(step);
+      },
+    };
+  }
+
+  const refusal: Result = {
+    status: 503,
+    headers: {},
+    body: Body.ofText('{"error":{"code":503,"message":"too late"}}'),
+  };
+
+  it('says which transaction a call is made in, and how each one ends', async () => {
+    const bridge = bridgeOf();
+    expect(returnedBy(await run(program, { bridge }))).toEqual({ ok: true });
+    expect(bridge.asked).toEqual([
+      'begin 1 in 0 db',
+      'db/a in 1',
+      'begin 2 in 1',
+      'db/b in 2',
+      'rollback 2 in 1',
+      'db/c in 1',
+      'commit 1 in 0 db',
+      'db/d in 0',
+    ]);
+  });
+
+  it.each(['begin', 'commit'])('throws what a transaction is refused with at its %s', async (step) => {
+    const bridge = bridgeOf((taken) => (taken.step === step && taken.transaction === 1 ? refusal : done));
+    const outcome = await run(program, { bridge });
+    expect(outcome).toMatchObject({ kind: 'threw', error: { message: 'too late', status: 503 } });
+    expect(bridge.asked.includes('db/a in 1')).toBe(step === 'commit');
+    expect(bridge.asked).not.toContain('db/d in 0');
+  });
+
+  it('starts every run without one', async () => {
+    for (let i = 0; i < 3; i++) {
+      const bridge = bridgeOf(({ transaction }) => (transaction === 2 ? refusal : done));
+      await run(program, { bridge });
+      expect(bridge.asked.slice(0, 2)).toEqual(['begin 1 in 0 db', 'db/a in 1']);
+    }
   });
 }
 

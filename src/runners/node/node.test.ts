@@ -7,6 +7,15 @@ import { createNodeRunner } from './index.ts';
 const calls =
   'const r = await platform.api.get("db/_table/todo?limit=1"); return {status: r.statusCode, body: r.body};';
 
+const transacts = `await platform.transaction("db", async () => {
+  await platform.api.get("db/a");
+  const inner = platform.transaction(async () => { await platform.api.get("db/b"); throw new Error("no"); });
+  await inner.catch(() => {});
+  await platform.api.get("db/c");
+});
+await platform.api.get("db/d");
+return {ok: true};`;
+
 const options: RunnerSuiteOptions = {
   language: 'nodejs',
   create: (options) => createNodeRunner({ platformConfig: '{}', ...options }),
@@ -22,11 +31,12 @@ const options: RunnerSuiteOptions = {
     exits: 'process.exit(3);',
     killsItself: 'process.kill(process.pid, "SIGKILL");',
     calls,
+    transacts,
     returnsTooMuch: 'return {text: "x".repeat(13e6)};',
     writesToChannel: 'require("fs").writeSync(3, Buffer.alloc(64, 7)); return {ok: true};',
     closesChannel: 'require("fs").closeSync(3);',
     leavesGlobal: 'const before = typeof left !== "undefined"; left = 1; return {before, after: undefined};',
-    asynchronous: [calls],
+    asynchronous: [calls, transacts],
   },
 };
 

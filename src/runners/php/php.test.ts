@@ -23,6 +23,10 @@ const options: RunnerSuiteOptions = {
       '$r = $platform["api"]->get("db/_table/todo?limit=1"); ' +
       '$c = $r["content"]; $body = is_string($c) ? $c : json_encode($c, JSON_UNESCAPED_UNICODE); ' +
       'return ["status" => $r["status_code"], "body" => $body];',
+    transacts:
+      '$get = $platform["api"]->get; $platform["transaction"]("db", function () use ($platform, $get) { $get("db/a"); ' +
+      'try { $platform->transaction(function () use ($get) { $get("db/b"); throw new Exception("no"); }); } ' +
+      'catch (Exception $no) { $get("db/c"); } }); $get("db/d"); return ["ok" => true];',
     returnsTooMuch: 'return ["text" => str_repeat("x", 13000000)];',
     writesToChannel: 'fwrite(fopen("php://fd/3", "w"), str_repeat("\\x07", 64)); return ["ok" => true];',
     closesChannel: 'foreach (get_resources("stream") as $stream) fclose($stream);',

@@ -9,6 +9,18 @@ import { pythonPath } from './python-fixture.ts';
 const calls = `r = platform.api.get('db/_table/todo?limit=1')
 return {'status': r.status, 'body': r.read().decode()}`;
 
+const transacts = `with platform.transaction('db'):
+    platform.api.get('db/a')
+    def inner():
+        platform.api.get('db/b')
+        raise ValueError('no')
+    try:
+        platform.transaction(inner)
+    except ValueError:
+        platform.api.get('db/c')
+platform.api.get('db/d')
+return {'ok': True}`;
+
 const options: RunnerSuiteOptions = {
   language: 'python3',
   forks: true,
@@ -25,6 +37,7 @@ const options: RunnerSuiteOptions = {
     exits: 'import sys\nsys.exit(3)',
     killsItself: 'import os, signal\nos.kill(os.getpid(), signal.SIGKILL)',
     calls,
+    transacts,
     returnsTooMuch: `return {'a': 'x' * ${limits.scriptResultBytes}}`,
     writesToChannel: 'import os\nos.write(3, bytes(range(17, 60)))\nwhile True: pass',
     closesChannel: 'import os\nos.close(3)',
