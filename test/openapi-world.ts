@@ -5,8 +5,8 @@ import { fixtureSql, startTestServer, type TestServer } from './server.ts';
 /** Tables that are hard to describe: every type, odd names, views, keys of several fields or none. */
 const labSql = `
   CREATE TABLE sample (
-    id INTEGER PRIMARY KEY, big BIGINT, flag BOOLEAN, code VARCHAR(10) NOT NULL UNIQUE, note TEXT, price DECIMAL(10,2),
-    ratio DOUBLE, day DATE, at TIME, moment DATETIME, doc JSON, bytes BLOB, guid UUID, loose,
+    id INTEGER PRIMARY KEY, big BIGINT, flag BOOLEAN, code VARCHAR(10) NOT NULL UNIQUE,
+    note TEXT, price DECIMAL(10,2), ratio DOUBLE, day DATE, at TIME, moment DATETIME, doc JSON, bytes BLOB, guid UUID, loose,
     twice INTEGER GENERATED ALWAYS AS (id * 2) VIRTUAL, parent INTEGER REFERENCES sample(id),
     "default" TEXT DEFAULT 'x', "description" TEXT, "type" TEXT);
   CREATE TABLE pair (a INTEGER, b TEXT, value TEXT, PRIMARY KEY (a, b));
@@ -14,9 +14,10 @@ const labSql = `
   CREATE TABLE "my table/{x}" ("a b" INTEGER PRIMARY KEY, "ünï" TEXT);
   CREATE TABLE sample_list (id INTEGER PRIMARY KEY, sample_id INTEGER REFERENCES sample(id));
   CREATE VIEW codes AS SELECT code FROM sample;
-  INSERT INTO sample (id, big, flag, code, note, price, ratio, day, at, moment, doc, bytes, guid, parent) VALUES
-    (1, 9007199254740993, 1, 'a', NULL, 9.95, 0.5, '2026-01-31', '09:30:00', '2026-01-31 09:30:00', '{"a":[1]}',
-     x'00ff', '6f1c1f0e-7a52-4a38-9f3b-0c6a4c6f1b2d', NULL),
+  INSERT INTO sample
+    (id, big, flag, code, note, price, ratio, day, at, moment, doc, bytes, guid, parent) VALUES
+    (1, 9007199254740993, 1, 'a', NULL, 9.95, 0.5, '2026-01-31', '09:30:00', '2026-01-31 09:30:00',
+     '{"a":[1]}', x'00ff', '6f1c1f0e-7a52-4a38-9f3b-0c6a4c6f1b2d', NULL),
     (2, NULL, NULL, 'b', 'text', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1);
   INSERT INTO pair VALUES (1, 'x', 'v'), (2, 'y', NULL);
   INSERT INTO keyless VALUES ('one'), ('two');

@@ -31,7 +31,7 @@ const values: ReadonlySet<string> = new Set(['example', 'examples', 'default', '
 /** Collects the named parts of one document. */
 export class Components {
   readonly #places = new Map<Named, string>();
-  readonly #written = new Map<PartKind, Json>();
+  readonly #written = new Map<PartKind, Map<string, unknown>>();
   readonly #waiting: Waiting[] = [];
 
   /** JSON of a part; what it refers to is remembered. */
@@ -48,20 +48,22 @@ export class Components {
     for (let index = 0; index < this.#waiting.length; index++) {
       const { part, place, writing } = this.#waiting[index] as Waiting;
       const isTold = part.kind === 'responses';
-      this.#kind(part.kind)[place] = this.write(part.make(), { ...writing, isTold });
+      this.#kind(part.kind).set(place, this.write(part.make(), { ...writing, isTold }));
       if (index % portion === portion - 1) await setImmediate();
     }
-    return Object.fromEntries(this.#written);
+    return Object.fromEntries([...this.#written].map(([kind, parts]) => [kind, Object.fromEntries(parts)]));
   }
 
   #writeMap(map: PartMap, writing: Writing): Json {
-    const json: Json = {};
+    const members: [name: string, member: unknown][] = [];
     for (const [name, member] of Object.entries(map)) {
       if (member === undefined) continue;
       if (writing.isTerse && writing.isTold !== true && isProse(name, member)) continue;
-      json[name] = values.has(name) && !holdsParts(member) ? member : this.write(member, writing);
+      const isValue = values.has(name) && !holdsParts(member);
+      members.push([name, isValue ? member : this.write(member, writing)]);
     }
-    return json;
+    // A field may be called `__proto__`.
+    return Object.fromEntries(members);
   }
 
   #refer(part: Named, writing: Writing): string {
@@ -70,7 +72,7 @@ export class Components {
       place = this.#free(part.kind, writing.prefix + part.name.replace(/[^\w.-]/g, '_'));
       this.#places.set(part, place);
       // Its place is taken now, in the order in which parts are met.
-      this.#kind(part.kind)[place] = undefined;
+      this.#kind(part.kind).set(place, undefined);
       this.#waiting.push({ part, place, writing });
     }
     return `#/components/${part.kind}/${place}`;
@@ -78,14 +80,14 @@ export class Components {
 
   #free(kind: PartKind, name: string): string {
     const taken = this.#kind(kind);
-    if (!Object.hasOwn(taken, name)) return name;
-    for (let n = 2; ; n++) if (!Object.hasOwn(taken, `${name}_${n}`)) return `${name}_${n}`;
+    if (!taken.has(name)) return name;
+    for (let n = 2; ; n++) if (!taken.has(`${name}_${n}`)) return `${name}_${n}`;
   }
 
-  #kind(kind: PartKind): Json {
+  #kind(kind: PartKind): Map<string, unknown> {
     let parts = this.#written.get(kind);
     if (parts === undefined) {
-      parts = {};
+      parts = new Map();
       this.#written.set(kind, parts);
     }
     return parts;

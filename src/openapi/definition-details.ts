@@ -146,7 +146,7 @@ class DefinitionParts {
     const steps = pointer.split('/').slice(1).map(decodeStep);
     let found: unknown = this.#root;
     for (const step of steps) found = isMap(found) || Array.isArray(found) ? Object(found)[step] : undefined;
-    if (!isMap(found)) return {};
+    if (steps.length === 0 || !isMap(found)) return {};
     const [root, place] = steps;
     const isDirect = root === 'components' && steps.length === 3;
     const kind = (isDirect ? partKinds.find((candidate) => candidate === place) : undefined) ?? 'schemas';

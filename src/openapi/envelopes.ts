@@ -2,8 +2,8 @@
 // which records travel.
 import { Named, type Part, type PartMap } from '../core/description.ts';
 
-/** The error envelope, in which every answer that is no success comes. */
-export const errorSchema = new Named({
+// The error envelope, in which every answer that is no success comes.
+const errorSchema = new Named({
   kind: 'schemas',
   name: 'Error',
   make: () => ({

@@ -82,10 +82,17 @@ test('outgoing calls', async () => {
   await (await open('outgoing-calls')).check();
 });
 
+test('API reference', async () => {
+  const outputs = (await (await open('api-reference')).check()).join('');
+  expect(outputs).toMatch(/ {2}\/_table\/employees:\n {4}get:\n {6}tags:\n {8}- employees\n/m);
+  expect(outputs).toMatch(/^304$/m);
+});
+
 test('all pages are tried', () => {
   const pages = readdirSync(join(root, 'docs/how-to')).sort();
   expect(pages).toEqual([
     'administration.md',
+    'api-reference.md',
     'authority.md',
     'databases.md',
     'formats.md',

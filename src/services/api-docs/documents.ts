@@ -131,7 +131,8 @@ async function serviceText(head: DocumentHead, described: Described): Promise<ob
 
 async function addService(writer: DocumentWriter, service: DescribedService): Promise<boolean> {
   if (!(await writer.add(service))) return false;
-  return writer.add({ ...service, endpoints: [specEndpoint] });
+  await writer.add({ ...service, endpoints: [specEndpoint] });
+  return true;
 }
 
 async function instanceText(head: DocumentHead, all: readonly Described[]): Promise<object> {
