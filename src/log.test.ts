@@ -73,6 +73,19 @@ describe('the log', () => {
     expect(talkative.written).toMatchObject([{ level: 20, code: 'request.not_found' }]);
   });
 
+  test('an answer that broke is told with its cause, a client that did not take it without one', () => {
+    const about = { kind: 'http.failed', method: 'GET', path: '/api/v2/hr' } as const;
+    const { observe, written } = lines('info');
+    const cause = new Error('detail');
+    observe({ ...about, error: new PlatformError('request.failed', 'General.', { cause }) });
+    observe({ ...about, error: new PlatformError('request.timeout', 'Too slow.') });
+    expect(written).toMatchObject([
+      { level: 50, path: '/api/v2/hr', msg: 'General.', err: { message: 'detail' } },
+      { level: 40, path: '/api/v2/hr', msg: 'Too slow.', code: 'request.timeout' },
+    ]);
+    expect(written[1]).not.toHaveProperty('err');
+  });
+
   test('silent is silent', () => {
     const { observe, written } = lines('silent');
     observe({ kind: 'service.failed', service: 'a', reason: 'x' });

@@ -23,10 +23,7 @@ function write(logger: Logger, seen: Observation): void {
       writeFailure(logger, seen);
       return;
     case 'http.failed':
-      logger.error(
-        { method: seen.method, path: seen.path, err: seen.error.cause ?? seen.error },
-        seen.error.message,
-      );
+      writeRequest(logger, seen);
       return;
     case 'script.finished':
       writeOutput(logger, seen.script, seen.log);
@@ -89,6 +86,12 @@ function named(run: string | null): { run?: string } {
 }
 
 // Only our own failures carry a cause and a stack; a refusal is the caller's business and told at debug.
+// What a client did wrong (it did not take its answer) is no failure of ours.
+function writeRequest(logger: Logger, { method, path, error }: Observation & { kind: 'http.failed' }): void {
+  if (error.status < 500) logger.warn({ method, path, code: error.kind }, error.message);
+  else logger.error({ method, path, err: error.cause ?? error }, error.message);
+}
+
 function writeFailure(logger: Logger, seen: Extract<Observation, { kind: 'operation.failed' }>): void {
   const { error, service, path, action, origin } = seen;
   const about = { service, path, action, origin, code: error.kind, status: error.status };
