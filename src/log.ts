@@ -86,8 +86,10 @@ function named(run: string | null): { run?: string } {
 }
 
 // Only our own failures carry a cause and a stack; a refusal is the caller's business and told at debug.
+type RequestFailure = Extract<Observation, { kind: 'http.failed' }>;
+
 // What a client did wrong (it did not take its answer) is no failure of ours.
-function writeRequest(logger: Logger, { method, path, error }: Observation & { kind: 'http.failed' }): void {
+function writeRequest(logger: Logger, { method, path, error }: RequestFailure): void {
   if (error.status < 500) logger.warn({ method, path, code: error.kind }, error.message);
   else logger.error({ method, path, err: error.cause ?? error }, error.message);
 }
