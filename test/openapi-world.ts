@@ -6,7 +6,8 @@ import { fixtureSql, startTestServer, type TestServer } from './server.ts';
 const labSql = `
   CREATE TABLE sample (
     id INTEGER PRIMARY KEY, big BIGINT, flag BOOLEAN, code VARCHAR(10) NOT NULL UNIQUE,
-    note TEXT, price DECIMAL(10,2), ratio DOUBLE, day DATE, at TIME, moment DATETIME, doc JSON, bytes BLOB, guid UUID, loose,
+    note TEXT, price DECIMAL(10,2), ratio DOUBLE, day DATE, at TIME, moment DATETIME, doc JSON,
+    bytes BLOB, guid UUID, loose,
     twice INTEGER GENERATED ALWAYS AS (id * 2) VIRTUAL, parent INTEGER REFERENCES sample(id),
     "default" TEXT DEFAULT 'x', "description" TEXT, "type" TEXT);
   CREATE TABLE pair (a INTEGER, b TEXT, value TEXT, PRIMARY KEY (a, b));

@@ -74,8 +74,8 @@ export interface PathDetails {
 
 /** Whoever a description is made for, and what of it is wanted. */
 export interface DescriptionReader {
-  /** Whether an action of a path is there for the reader. */
-  may(path: readonly string[], action: Action): boolean;
+  /** Whether an action of a path is there for the reader; of this service unless another is named. */
+  may(path: readonly string[], action: Action, service?: string): boolean;
   /** Only these tables, in lower case; all when undefined. */
   readonly tables: ReadonlySet<string> | undefined;
   /** One path for all tables instead of one for each, and no prose. */

@@ -58,7 +58,13 @@ export const recordParameters = {
     'In which order: `last_name, first_name desc`, with `nulls first` or `nulls last`. Also `sort`, ' +
       '`order_by`.',
   ),
-  group: parameter('group', 'list', 'One record for each combination of these fields. Also `group_by`.'),
+  group: parameter(
+    'group',
+    'list',
+    'One record for each combination of these fields; `fields` may then have COUNT(*), SUM(x), AVG(x), ' +
+      'MIN(x) and MAX(x), answered as COUNT_ALL, SUM_x and so on. Also `group_by`.',
+  ),
+  having: parameter('having', 'text', 'Which groups, as a filter over what is answered: `COUNT_ALL > 1`.'),
   ids: parameter('ids', 'list', 'The records with these identifiers.'),
   idField: parameter(
     'id_field',
@@ -82,6 +88,11 @@ export const recordParameters = {
     'Goes on with the other records when one cannot be written; otherwise the first failure ends it.',
   ),
   rollback: parameter('rollback', 'flag', 'Writes all records or none.'),
+  allowRelatedDelete: parameter(
+    'allow_related_delete',
+    'flag',
+    'Deletes records of a relation that are let go and cannot be without it.',
+  ),
   force: parameter('force', 'flag', 'Deletes all records where nothing says which; answers `success`.'),
   asList: parameter('as_list', 'flag', 'Answers names alone.'),
   asAccessList: parameter('as_access_list', 'flag', 'Answers everything that a role can grant access on.'),

@@ -7,6 +7,12 @@ import type { Endpoint, Service } from '../../core/service.ts';
 import type { ServiceRecord } from '../../core/store.ts';
 import { Documents, type Reading, type Source } from './documents.ts';
 
+const services = {
+  find: (): never => {
+    throw new PlatformError('service.not_found', 'none');
+  },
+};
+
 const options = { format: 'json', isCompact: false, tables: undefined, refresh: false } as const;
 const admin: Principal = { ...anonymous, kind: 'user', isAdmin: true };
 
@@ -74,7 +80,7 @@ const paths = (text: string) => Object.keys(JSON.parse(text).paths);
 
 describe('a description', () => {
   it('is made once, also when many ask at the same time', async () => {
-    const [documents, shop] = [new Documents(), new Shop()];
+    const [documents, shop] = [new Documents({ services }), new Shop()];
     const many = Array.from({ length: 20 }, () => documents.ofService(source(shop), as(admin)));
     const texts = new Set((await Promise.all(many)).map(({ text }) => text));
     await documents.ofService(source(shop), as(admin));
@@ -82,7 +88,7 @@ describe('a description', () => {
   });
 
   it('is made anew when the service says something else, or is called something else', async () => {
-    const [documents, shop] = [new Documents(), new Shop()];
+    const [documents, shop] = [new Documents({ services }), new Shop()];
     const first = await documents.ofService(source(shop), as(admin));
     shop.endpoints = shop.list('b');
     const second = await documents.ofService(source(shop), as(admin));
@@ -96,7 +102,7 @@ describe('a description', () => {
   });
 
   it('is kept for each set of rights apart', async () => {
-    const [documents, shop] = [new Documents(), new Shop()];
+    const [documents, shop] = [new Documents({ services }), new Shop()];
     await documents.ofService(source(shop), as(admin));
     const one = holder('a');
     await documents.ofService(source(shop), as(one));
@@ -114,15 +120,15 @@ describe('a description', () => {
   });
 
   it('is kept for each form apart, under the same tag as long as it is the same text', async () => {
-    const [documents, shop] = [new Documents(), new Shop()];
+    const [documents, shop] = [new Documents({ services }), new Shop()];
     const json = await documents.ofService(source(shop), as(admin));
     const yaml = await documents.ofService(source(shop), as(admin, { format: 'yaml' }));
     expect([yaml.text.slice(0, 8), yaml.etag === json.etag]).toEqual(['openapi:', false]);
-    expect((await new Documents().ofService(source(shop), as(admin))).etag).toBe(json.etag);
+    expect((await new Documents({ services }).ofService(source(shop), as(admin))).etag).toBe(json.etag);
   });
 
   it('that could not be made is asked for again', async () => {
-    const [documents, shop] = [new Documents(), new Shop()];
+    const [documents, shop] = [new Documents({ services }), new Shop()];
     shop.isDown = true;
     await expect(documents.ofService(source(shop), as(admin))).rejects.toThrow('down');
     shop.isDown = false;
@@ -132,7 +138,7 @@ describe('a description', () => {
 
 describe('the description of everything', () => {
   it('names what cannot be described, to those who may use it', async () => {
-    const [documents, shop, other] = [new Documents(), new Shop(), new Shop('other')];
+    const [documents, shop, other] = [new Documents({ services }), new Shop(), new Shop('other')];
     other.isDown = true;
     const all = [source(shop), source(other)];
     const told = JSON.parse((await documents.ofAll(all, as(admin))).text);
@@ -147,7 +153,7 @@ describe('the description of everything', () => {
 
   it('has nothing of services that the reader may not use', async () => {
     const all = [source(new Shop()), source(new Shop('other'))];
-    const told = JSON.parse((await new Documents().ofAll(all, as(holder('a')))).text);
+    const told = JSON.parse((await new Documents({ services }).ofAll(all, as(holder('a')))).text);
     expect(Object.keys(told.paths)).toEqual(['/shop/a', '/shop/_spec']);
   });
 });

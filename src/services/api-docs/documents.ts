@@ -7,7 +7,7 @@ import type { DescriptionReader } from '../../core/description.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { actions, type Principal, type Requestor } from '../../core/operation.ts';
-import type { Endpoint, Service } from '../../core/service.ts';
+import type { Endpoint, Service, ServiceDirectory } from '../../core/service.ts';
 import type { ServiceRecord } from '../../core/store.ts';
 import { definedHead } from '../../openapi/definition-details.ts';
 import { type DescribedService, type DocumentHead, DocumentWriter } from '../../openapi/document.ts';
@@ -39,6 +39,7 @@ const version = '2.0';
 
 /** Makes descriptions and keeps them. */
 export class Documents {
+  readonly #parts: Pick<Described, 'services'>;
   readonly #texts = new LRUCache<string, DocumentText>({
     maxSize: limits.documentCacheChars,
     maxEntrySize: limits.documentCacheChars,
@@ -48,6 +49,10 @@ export class Documents {
   readonly #numbers = new WeakMap<object, number>();
   #next = 0;
 
+  constructor(parts: Pick<Described, 'services'>) {
+    this.#parts = { services: parts.services };
+  }
+
   /** The description of a service. Throws `service.not_found` for a reader who may do nothing there. */
   async ofService(source: Source, reading: Reading): Promise<DocumentText> {
     const { service, record } = source;
@@ -55,7 +60,7 @@ export class Documents {
     const endpoints = await service.describe();
     const head = headOf(record);
     const key = this.#key([head, this.#number(endpoints)], reading);
-    return this.#kept(key, reading, () => serviceText(head, { source, endpoints, reading }));
+    return this.#kept(key, reading, () => serviceText(head, { ...this.#parts, source, endpoints, reading }));
   }
 
   /** The description of all services; those that cannot be described now are named in it. */
@@ -65,7 +70,7 @@ export class Documents {
     for (const source of sources) {
       try {
         await source.service.ready?.([]);
-        described.push({ source, endpoints: await source.service.describe(), reading });
+        described.push({ ...this.#parts, source, endpoints: await source.service.describe(), reading });
       } catch {
         if (isReached(source.service.name, reading)) missing.push(source.service.name);
       }
@@ -114,6 +119,8 @@ export class Documents {
 }
 
 interface Described {
+  /** Where relations to other services lead. */
+  readonly services: Pick<ServiceDirectory, 'find'>;
   readonly source: Source;
   readonly endpoints: readonly Endpoint[];
   readonly reading: Reading;
@@ -146,7 +153,7 @@ export function serviceNotFound(name: string): PlatformError {
   return new PlatformError('service.not_found', `Could not find a service with the name '${name}'.`);
 }
 
-function describedService({ source, endpoints, reading }: Described): DescribedService {
+function describedService({ services, source, endpoints, reading }: Described): DescribedService {
   const { service } = source;
   const { principal, requestor, options } = reading;
   const tables = options.tables?.map((name) => name.toLowerCase());
@@ -155,15 +162,25 @@ function describedService({ source, endpoints, reading }: Described): DescribedS
     name,
     endpoints,
     reader: {
-      may: (path, action) => {
-        const location = service.locate(path, action);
-        return location !== undefined && isAllowed({ principal, requestor, service: name, action }, location);
+      may: (path, action, other) => {
+        const asked = other === undefined ? service : found(services, other);
+        const location = asked?.locate(path, action);
+        if (asked === undefined || location === undefined) return false;
+        return isAllowed({ principal, requestor, service: asked.name, action }, location);
       },
       tables: tables === undefined ? undefined : new Set(tables),
       isCompact: options.isCompact,
     },
     isPublic: (path, action) => service.locate(path, action)?.isPublic === true,
   };
+}
+
+function found(services: Described['services'], name: string): Service | undefined {
+  try {
+    return services.find(name);
+  } catch {
+    return undefined;
+  }
 }
 
 // A table that the reader may not see is refused in the words of one that is not there.

@@ -56,11 +56,12 @@ class ApiDocsService implements Service {
   readonly name = apiDocsServiceRecord.name;
   readonly type = apiDocsServiceRecord.type;
   readonly #parts: ApiDocsParts;
-  readonly #documents = new Documents();
+  readonly #documents: Documents;
   readonly #locations: ReadonlyMap<Action, Location>;
 
   constructor(parts: ApiDocsParts) {
     this.#parts = parts;
+    this.#documents = new Documents(parts);
     this.#locations = new Map(actions.map((action) => [action, this.#location(action)]));
   }
 

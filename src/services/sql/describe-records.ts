@@ -19,23 +19,24 @@ import {
   successSchema,
 } from '../../openapi/envelopes.ts';
 import { formParameters, recordParameters } from '../../openapi/record-parameters.ts';
-import { fieldSchema } from './describe-fields.ts';
+import { fieldSchema, isReadOnly } from './describe-fields.ts';
 import type { Relation, Table } from './schema.ts';
 
 const { fields, related, filter, params, limit, offset, order, group, ids, idField } = recordParameters;
-const { includeCount, countOnly, includeSchema, rollback, force } = recordParameters;
+const { having, includeCount, countOnly, includeSchema, rollback, force } = recordParameters;
 const chosen = [ids, filter, params, idField];
 const answered = [fields, related];
 const batch = [recordParameters.continue, rollback];
+const writing = [...batch, recordParameters.allowRelatedDelete];
 
 const listParameters: Readonly<Record<Action, readonly Named[]>> = {
   GET: [
-    ...[...answered, filter, params, limit, offset, order, group, ids, idField],
+    ...[...answered, filter, params, limit, offset, order, group, having, ids, idField],
     ...[includeCount, countOnly, includeSchema, ...formParameters],
   ],
-  POST: [...answered, ...batch, ...formParameters],
-  PUT: [...answered, ...chosen, ...batch, ...formParameters],
-  PATCH: [...answered, ...chosen, ...batch, ...formParameters],
+  POST: [...answered, ...writing, ...formParameters],
+  PUT: [...answered, ...chosen, ...writing, ...formParameters],
+  PATCH: [...answered, ...chosen, ...writing, ...formParameters],
   DELETE: [...answered, ...chosen, ...batch, force, ...formParameters],
 };
 
@@ -79,8 +80,7 @@ export class RecordPaths {
     const seen = tables.filter(isSeen);
     this.#tables = seen.filter(({ name }) => isWanted(name));
     this.#isCompact = reader.isCompact;
-    const readable = this.#tables.filter(({ name }) => reader.may(['_table', name], 'GET'));
-    this.#parts = new RecordParts(this.#tables, readable);
+    this.#parts = new RecordParts(this.#tables, reader);
   }
 
   /** `_table/{table_name}`. */
@@ -183,11 +183,14 @@ export class RecordPaths {
 class RecordParts {
   readonly #readable: ReadonlyMap<string, Table>;
   readonly #taken: ReadonlySet<string>;
+  readonly #reader: DescriptionReader;
   readonly #made = new Map<string, Named>();
 
-  constructor(tables: readonly Table[], readable: readonly Table[]) {
+  constructor(tables: readonly Table[], reader: DescriptionReader) {
+    const readable = tables.filter(({ name }) => reader.may(['_table', name], 'GET'));
     this.#taken = new Set(tables.map(({ name }) => name));
     this.#readable = new Map(readable.map((table) => [table.name, table]));
+    this.#reader = reader;
   }
 
   record(table: Table): Named {
@@ -215,7 +218,8 @@ class RecordParts {
 
   createBody(table: Table): PartMap {
     const record = this.record(table);
-    const required = [...table.fields.values()].filter((field) => field.required).map(({ name }) => name);
+    const needed = [...table.fields.values()].filter((field) => field.required && !isReadOnly(field));
+    const required = needed.map(({ name }) => name);
     const fresh = this.#named('schemas', this.#besides(table, '_new'), () => ({ allOf: [record], required }));
     return {
       required: true,
@@ -243,10 +247,11 @@ class RecordParts {
   }
 
   #recordSchema(table: Table): PartMap {
-    const own = [...table.fields.values()].map((field) => [field.name, fieldSchema(field)] as const);
+    const sees = (name: string) => this.#readable.has(name);
+    const own = [...table.fields.values()].map((field) => [field.name, fieldSchema(field, sees)] as const);
     const joined = [...table.relations.values()].flatMap((relation) => {
-      const other = this.#readable.get(relation.refTable);
-      return other === undefined ? [] : [[relation.name, this.#relationSchema(relation, other)] as const];
+      const other = this.#related(relation);
+      return other === undefined ? [] : [[relation.name, relationSchema(relation, other)] as const];
     });
     return {
       type: 'object',
@@ -255,12 +260,17 @@ class RecordParts {
     };
   }
 
-  #relationSchema(relation: Relation, other: Table): PartMap {
-    const record = this.record(other);
-    const description = `Answered with \`related=${relation.name}\`.`;
-    const isOne = relation.type === 'belongs_to' || relation.type === 'has_one';
-    if (isOne) return { description, anyOf: [record, { type: 'null' }] };
-    return { description, type: 'array', items: record };
+  // The records that a relation leads to; undefined where they, or what joins them, are not for the reader.
+  #related({ refTable, refService, junction, junctionService }: Relation): Part | undefined {
+    if (junction !== null && !this.#isReadable(junction.table, junctionService)) return undefined;
+    if (!this.#isReadable(refTable, refService)) return undefined;
+    const own = refService === null ? this.#readable.get(refTable) : undefined;
+    return own === undefined ? { type: 'object' } : this.record(own);
+  }
+
+  #isReadable(table: string, service: Relation['refService']): boolean {
+    if (service === null) return this.#readable.has(table);
+    return service.name !== null && this.#reader.may(['_table', table], 'GET', service.name);
   }
 
   #named(kind: 'schemas' | 'responses' | 'requestBodies', name: string, make: () => Part): Named {
@@ -276,6 +286,13 @@ class RecordParts {
     while (this.#taken.has(name)) name += '_';
     return name;
   }
+}
+
+function relationSchema({ name, type, alwaysFetch }: Relation, record: Part): PartMap {
+  const description = alwaysFetch ? 'Always answered.' : `Answered with \`related=${name}\`.`;
+  const isOne = type === 'belongs_to' || type === 'has_one';
+  if (isOne) return { description, anyOf: [record, { type: 'null' }] };
+  return { description, type: 'array', items: record };
 }
 
 const metaSchema = new Named({
