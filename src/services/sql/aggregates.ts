@@ -32,8 +32,7 @@ const integers: ReadonlySet<FieldType> = new Set(['id', 'smallint', 'integer', '
 const numbers: ReadonlySet<FieldType> = new Set([...integers, 'decimal', 'money', 'double', 'float']);
 const unordered: ReadonlySet<FieldType> = new Set(['boolean', 'json', 'binary', 'array', 'uuid']);
 
-/** Whether sums of a field are those of whole numbers. */
-export function isInteger({ type }: Field): boolean {
+function isInteger({ type }: Field): boolean {
   return integers.has(type);
 }
 

@@ -50,8 +50,8 @@ export interface Grammar {
   /** The mark of a value that a field is compared with. */
   mark(field: Field): RawBuilder<unknown>;
   /**
-   * SUM or AVG of a column, which comes with DISTINCT before it where that was asked for, when the engine's own
-   * would cut, round or overflow; undefined: its own.
+   * SUM or AVG of a column, which comes with DISTINCT before it where that was asked for, when the engine's
+   * own would cut, round or overflow; undefined: its own.
    */
   summed?(
     aggregate: 'SUM' | 'AVG',
@@ -81,6 +81,19 @@ export interface Grammar {
   readonly keepsLongText: boolean;
 }
 
+/** A read whose records are wanted as JSON. */
+export interface JsonRead {
+  readonly statement: Statement;
+  readonly values: readonly Bindable[];
+  readonly fields: readonly Field[];
+}
+
+/** A JSON list of records, and how many there are. */
+export interface JsonRecords {
+  readonly text: string;
+  readonly count: number;
+}
+
 /** The language of a SQL engine as the service needs it. */
 export interface Dialect {
   readonly name: string;
@@ -100,6 +113,11 @@ export interface Dialect {
    * rows are quicker there.
    */
   jsonRecord(fields: readonly Field[]): RawBuilder<string> | undefined;
+  /**
+   * Records straight as JSON text, where the driver makes it quicker than rows do; undefined where it does not.
+   * The statement selects the fields in their order.
+   */
+  readJson?(session: Session, read: JsonRead): Promise<JsonRecords> | undefined;
   /** An aggregate that makes a JSON list of such records. */
   jsonList(record: RawBuilder<string>): RawBuilder<string>;
   /** An aggregate that makes a JSON list of texts which are JSON already. */

@@ -1,5 +1,5 @@
-// Nested records of virtual relations that lead to other services: written by calls to those services, so that
-// their scripts run and the caller's role there counts.
+// Nested records of virtual relations that lead to other services: written by calls to those services, so
+// that their scripts run and the caller's role there counts.
 // Invariant: these writes are no part of our transaction; what was written there stays when we roll back.
 import { PlatformError } from '../../core/errors.ts';
 import type { Action, Parameters } from '../../core/operation.ts';

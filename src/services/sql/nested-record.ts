@@ -1,6 +1,6 @@
-// A written record that brings related ones, taken apart: its own fields, and what it brings for each relation
-// (spec §5.9). Invariant: a name is a field before it is a relation; what is neither stays for the checks of
-// fields to judge.
+// A written record that brings related ones, taken apart: its own fields, and what it brings for each
+// relation (spec §5.9). Invariant: a name is a field before it is a relation; what is neither stays for the
+// checks of fields to judge.
 import { PlatformError } from '../../core/errors.ts';
 import { isRecord } from './records.ts';
 import type { Relation, Table } from './schema.ts';

@@ -113,7 +113,7 @@ export class NestedRows {
     );
   }
 
-  /** JSON values of fields of a record that was written: from its key, from what was written, or read back. */
+  /** JSON values of fields of a written record: from its key, from what was written, or read back. */
   values(session: Session, of: Written): MaybePromise<Values> {
     const { steps, key, own, fields: names } = of;
     const { table, keys } = steps;
@@ -180,8 +180,8 @@ export class NestedRows {
     const missing = names.find((name) => own[name] === undefined || own[name] === null);
     if (missing === undefined) return Object.fromEntries(names.map((name) => [name, own[name]]));
     throw invalid(
-      `Field '${missing}' of table '${table.name}' must be given: what is related refers to it, and the table ` +
-        'has no primary key to read it back by.',
+      `Field '${missing}' of table '${table.name}' must be given: what is related refers to it, and the ` +
+        'table has no primary key to read it back by.',
     );
   }
 

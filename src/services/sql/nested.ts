@@ -36,6 +36,11 @@ interface Place {
   readonly depth: number;
 }
 
+/** A record at its place, with the steps of its table. */
+interface Whole extends Place {
+  readonly steps: RowSteps;
+}
+
 /** Writes a record's own fields; answers its key. */
 type WriteOwn = (own: Readonly<Record<string, unknown>>) => KeyValues | Promise<KeyValues>;
 
@@ -61,7 +66,7 @@ export class NestedWriter {
   /** Creates a record of the request with what it brings. */
   create(session: Session, record: unknown, steps: RowSteps): Promise<KeyValues> {
     const place: Place = { table: steps.table, record: record as Values, place: '', depth: 0 };
-    return this.#whole(session, place, steps, (own) => steps.create(session, own));
+    return this.#whole(session, { ...place, steps }, (own) => steps.create(session, own));
   }
 
   /** Changes a record of the request, with what it brings; `key` finds it. */
@@ -72,12 +77,13 @@ export class NestedWriter {
   ): Promise<KeyValues> {
     const { steps, key, upsert } = change;
     const place: Place = { table: steps.table, record: record as Values, place: '', depth: 0 };
-    return this.#whole(session, place, steps, (own) =>
+    return this.#whole(session, { ...place, steps }, (own) =>
       this.#rows.change(session, { steps, key, own, upsert }),
     );
   }
 
-  async #whole(session: Session, at: Place, steps: RowSteps, write: WriteOwn): Promise<KeyValues> {
+  async #whole(session: Session, at: Whole, write: WriteOwn): Promise<KeyValues> {
+    const { steps } = at;
     const { own, parts } = takeApart(at.table, at.record, at.place);
     const given: Record<string, unknown> = { ...own };
     for (const part of parts) {
@@ -179,9 +185,10 @@ export class NestedWriter {
   async #put(session: Session, at: Place, put: Put): Promise<{ key: KeyValues; own: Values }> {
     const { table, member, fixed, present } = put;
     const steps = this.#rows.steps(table);
-    const within: Place = { table, record: member.record, place: member.place, depth: at.depth + 1 };
+    const { record, place } = member;
+    const within = { table, record, place, depth: at.depth + 1, steps };
     let own: Values = {};
-    const key = await this.#whole(session, within, steps, async (given) => {
+    const key = await this.#whole(session, within, async (given) => {
       own = { ...given, ...fixed };
       const target = await this.#rows.target(session, { table, own, fixed, present });
       if (target === undefined) {

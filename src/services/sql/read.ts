@@ -84,7 +84,7 @@ function refusedGroups(error: unknown): unknown {
   }
   return new PlatformError(
     'request.invalid_field',
-    'The database can not group or aggregate these fields: a type that has no order, or a sum that is too large.',
+    'The database can not group or aggregate these fields: a type has no order, or a sum is too large.',
     { cause: error },
   );
 }
@@ -116,24 +116,31 @@ function readText(read: Read, most: number): MaybePromise<Result | undefined> {
   prepared.list ??= source.plans.list(shapeOf(read, request.fields));
   const { plan, values } = prepared.list;
   const { json, counted } = plan;
-  if (json === undefined || counted === undefined) return readRows(read, most);
   const page = source.dialect.grammar.pageValues(most, request.offset);
   const bind = [...values, ...page];
   const database = source.database();
+  if (json === undefined || counted === undefined) {
+    const { fields } = request;
+    const found = source.dialect.readJson?.(database, { statement: plan.rows, values: bind, fields });
+    return found?.then((records) => writeText(read, most, records)) ?? readRows(read, most);
+  }
   const asText = (): MaybePromise<Result | undefined> => {
     if (!hasMeta(read)) {
       return whenDone(database.column(json, bind), ([text]) => answer(Body.ofText(`{"resource":${text}}`)));
     }
-    return whenDone(database.rows(counted, bind), ([row]) => {
-      const length = Number(row?.count);
-      if (isCut(read, most, length)) return undefined;
-      return whenDone(metaOf(read, length), (meta) => {
-        const rest = meta === undefined ? '' : `,"meta":${JSON.stringify(meta)}`;
-        return answer(Body.ofText(`{"resource":${row?.text}${rest}}`));
-      });
-    });
+    return whenDone(database.rows(counted, bind), ([row]) =>
+      writeText(read, most, { text: String(row?.text), count: Number(row?.count) }),
+    );
   };
   return withoutJson(plan, asText, () => readRows(read, most));
+}
+
+function writeText(read: Read, most: number, { text, count }: JsonRecords): MaybePromise<Result | undefined> {
+  if (isCut(read, most, count)) return undefined;
+  return whenDone(metaOf(read, count), (meta) => {
+    const rest = meta === undefined ? '' : `,"meta":${JSON.stringify(meta)}`;
+    return answer(Body.ofText(`{"resource":${text}${rest}}`));
+  });
 }
 
 function readRows(read: Read, most: number): MaybePromise<Result | undefined> {

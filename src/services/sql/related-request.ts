@@ -1,5 +1,5 @@
-// Which relations a request asks for, and what of their records (spec §5.9): `related=a,b` with options such as
-// `a.fields`, or a map of them as scripts set it. Invariant: names that a table does not have are refused.
+// Which relations a request asks for, and what of their records (spec §5.9): `related=a,b` with options such
+// as `a.fields`, or a map of them as scripts set it. Invariant: names that a table does not have are refused.
 import { PlatformError } from '../../core/errors.ts';
 import type { Parameters, ParameterValue } from '../../core/operation.ts';
 import { parseNames } from '../../query/fields.ts';
@@ -25,8 +25,8 @@ export interface RelationRequest {
 }
 
 /**
- * The relations that `related` asks for, in the table's order; with `withAlways` also those that come unasked,
- * unless `related` stands there without a value. Throws `request.invalid_parameter`.
+ * The relations that `related` asks for, in the table's order; with `withAlways` also those that come
+ * unasked, unless `related` stands there without a value. Throws `request.invalid_parameter`.
  */
 export function parseRelated(
   table: Table,

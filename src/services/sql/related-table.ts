@@ -294,8 +294,8 @@ function keyedWhere({ names, keys }: Asked): Where {
   return { kind: 'or', terms: keys.map(isKey) };
 }
 
-// Lists of 1, 2, 4, 8 … keys, so that few statements serve all lengths; single fields are padded where they are
-// compiled.
+// Lists of 1, 2, 4, 8 … keys, so that few statements serve all lengths; single fields are padded where they
+// are compiled.
 function padded(keys: readonly Tuple[]): readonly Tuple[] {
   const last = keys.at(-1);
   if (last === undefined || last.length === 1) return keys;

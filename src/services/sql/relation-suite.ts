@@ -1,4 +1,4 @@
-// The part of the conformance suite about relations: reading them and writing records that bring related ones.
+// The part of the conformance suite about relations: reading them, and writing records that bring others.
 // Invariant: no scenario knows which engine it runs on.
 import { describe, expect, test } from 'vitest';
 import {
@@ -30,8 +30,10 @@ export function relationSuite(engine: EngineUnderTest): void {
   describe('relations', () => {
     creating(engine);
     changing(engine);
+    leaving(engine);
     linking(engine);
     refusing(engine);
+    malformed(engine);
     composite(engine);
   });
 }
@@ -106,15 +108,7 @@ function creating(engine: EngineUnderTest): void {
 
 function changing(engine: EngineUnderTest): void {
   describe('a record changed with what relates to it', () => {
-    const house = shared(async () => {
-      const opened = await openSuiteHouse(engine, library);
-      await post(() => opened, 'author', {
-        name: 'Ann',
-        book_by_author_id: [{ title: 'One', page_by_book_id: [{ number: 1 }] }, { title: 'Two' }],
-      });
-      await post(() => opened, 'author', { name: 'Bob' });
-      return opened;
-    });
+    const house = shared(() => withAuthors(engine));
 
     test('children are created, changed and adopted', async () => {
       const { status } = await patch(house, 'author/2', {
@@ -139,28 +133,6 @@ function changing(engine: EngineUnderTest): void {
       expect(missing.status).toBe(404);
     });
 
-    test('a child whose key becomes null is let go', async () => {
-      const { status } = await patch(house, 'author/2', { book_by_author_id: [{ id: 3, author_id: null }] });
-      expect(status).toBe(200);
-      expect(await list(house, 'book', 'id=3')).toEqual([{ id: 3, author_id: null, title: 'New' }]);
-      const other = await patch(house, 'author/2', { book_by_author_id: [{ id: 1, author_id: null }] });
-      expect(other.status).toBe(404);
-      expect(await list(house, 'book', 'id=1')).toMatchObject([{ author_id: 1 }]);
-    });
-
-    test('or deleted where that is not possible, if that is allowed', async () => {
-      const body = { page_by_book_id: [{ id: 1, book_id: null }] };
-      const refused = await patch(house, 'book/1', body);
-      expect(refused.status).toBe(400);
-      expect(refused.body.error.message).toMatch(
-        /'page_by_book_id\[0\]'.*'book_id'.*allow_related_delete=true/,
-      );
-      expect(await list(house, 'page')).toHaveLength(1);
-      const { status } = await patch(house, 'book/1?allow_related_delete=true', body);
-      expect(status).toBe(200);
-      expect(await list(house, 'page')).toEqual([]);
-    });
-
     test('its parent is changed, or another one taken', async () => {
       await patch(house, 'book/1', { author_by_author_id: { id: 1, name: 'Anna' } });
       expect(await list(house, 'author', 'id=1')).toMatchObject([{ name: 'Anna' }]);
@@ -182,6 +154,45 @@ function changing(engine: EngineUnderTest): void {
       expect(found.map(({ author_id: id }) => id)).toEqual([1, 2]);
     });
   });
+}
+
+function leaving(engine: EngineUnderTest): void {
+  describe('a child that leaves', () => {
+    const house = shared(() => withAuthors(engine));
+
+    test('a child whose key becomes null is let go', async () => {
+      await patch(house, 'author/2', { book_by_author_id: [{ title: 'New' }] });
+      const { status } = await patch(house, 'author/2', { book_by_author_id: [{ id: 3, author_id: null }] });
+      expect(status).toBe(200);
+      expect(await list(house, 'book', 'id=3')).toEqual([{ id: 3, author_id: null, title: 'New' }]);
+      const other = await patch(house, 'author/2', { book_by_author_id: [{ id: 1, author_id: null }] });
+      expect(other.status).toBe(404);
+      expect(await list(house, 'book', 'id=1')).toMatchObject([{ author_id: 1 }]);
+    });
+
+    test('or deleted where that is not possible, if that is allowed', async () => {
+      const body = { page_by_book_id: [{ id: 1, book_id: null }] };
+      const refused = await patch(house, 'book/1', body);
+      expect(refused.status).toBe(400);
+      expect(refused.body.error.message).toMatch(
+        /'page_by_book_id\[0\]'.*'book_id'.*allow_related_delete=true/,
+      );
+      expect(await list(house, 'page')).toHaveLength(1);
+      const { status } = await patch(house, 'book/1?allow_related_delete=true', body);
+      expect(status).toBe(200);
+      expect(await list(house, 'page')).toEqual([]);
+    });
+  });
+}
+
+async function withAuthors(engine: EngineUnderTest): Promise<SuiteHouse> {
+  const opened = await openSuiteHouse(engine, library);
+  await post(() => opened, 'author', {
+    name: 'Ann',
+    book_by_author_id: [{ title: 'One', page_by_book_id: [{ number: 1 }] }, { title: 'Two' }],
+  });
+  await post(() => opened, 'author', { name: 'Bob' });
+  return opened;
 }
 
 function linking(engine: EngineUnderTest): void {
@@ -288,6 +299,12 @@ function refusing(engine: EngineUnderTest): void {
       expect(body.error.context.resource[0].message).toMatch(/author_by_author_id/);
       expect(await list(house, 'book', 'title=u')).toEqual([]);
     });
+  });
+}
+
+function malformed(engine: EngineUnderTest): void {
+  describe('nested records that are none', () => {
+    const house = shared(() => openSuiteHouse(engine, library));
 
     test.each([
       ['a list where one record is meant', { name: 'x', profile_by_author_id: [{}] }, /takes an object/],
@@ -349,8 +366,8 @@ function composite(engine: EngineUnderTest): void {
     test('a limit holds for each parent', async () => {
       const { body } = await house().ask(
         'GET',
-        '_table/site?fields=name&related=room_by_org_nr&room_by_org_nr.limit=1&room_by_org_nr.order=label desc' +
-          '&room_by_org_nr.fields=label&order=name',
+        '_table/site?fields=name&order=name&related=room_by_org_nr&room_by_org_nr.limit=1' +
+          '&room_by_org_nr.order=label desc&room_by_org_nr.fields=label',
       );
       expect(body.resource.map((row: { room_by_org_nr: unknown }) => row.room_by_org_nr)).toEqual([
         [{ label: 'r2' }],

@@ -32,7 +32,8 @@ export class WriteStatements {
   ): Statement {
     return this.#statement(`${count}${shape('rows', table, [fields, returning])}`, [], () => {
       const { grammar } = this.#dialect;
-      const row = sql`(${sql.join(fields.map((field) => writtenMark(field, 'INSERT', grammar.setMark(field))))})`;
+      const given = fields.map((field) => writtenMark(field, 'INSERT', grammar.setMark(field)));
+      const row = sql`(${sql.join(given)})`;
       const rows = sql.join(new Array<RawBuilder<unknown>>(count).fill(row));
       const answer = returning.length === 0 ? sql`` : sql` returning ${columns(returning)}`;
       return sql`insert into ${sql.id(...table.path)} (${columns(fields)}) values ${rows}${answer}`;
