@@ -302,6 +302,24 @@ describe('the end of a transaction', () => {
     ]);
   });
 
+  it('does not depend on whoever asked and went away', async () => {
+    const path = await bank.serve(
+      node,
+      `await platform.transaction(async () => {
+         await platform.api.post('bank/_table/account', {resource: [{name: 'cid', balance: 1}]});
+         await new Promise((done) => setTimeout(done, 300));
+       });`,
+    );
+    const leaving = new AbortController();
+    const headers = { 'X-DreamFactory-Session-Token': bank.server.token };
+    const asked = fetch(bank.server.url + path, { headers, signal: leaving.signal });
+    await new Promise((done) => setTimeout(done, 50));
+    leaving.abort();
+    await expect(asked).rejects.toThrow('aborted');
+    await expect.poll(() => bank.names(), { timeout: 10_000 }).toEqual(['ada', 'bob', 'cid']);
+    expect((await bank.post('account', { name: 'free', balance: 0 })).status).toBe(200);
+  });
+
   it('is not left to those who may not write', async () => {
     const role = {
       name: 'clerk',
