@@ -1,23 +1,21 @@
 // Descriptions and answers agree: what live calls answer is what the description says they do, bodies that it
 // allows are taken, and every path that it names is there.
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DocumentCheck } from '../openapi-check.ts';
 import { startWorld } from '../openapi-world.ts';
-import type { Answer, Ask, TestServer } from '../server.ts';
+import type { Ask, TestServer } from '../server.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: documents are looked into everywhere
 type Json = any;
 
 let server: TestServer;
 let document: Json;
-let ajv: Ajv2020;
+let check: DocumentCheck;
 
 beforeAll(async () => {
   server = await startWorld();
   document = (await server.ask('/api/v2/api_docs/_all')).body;
-  ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
-  ajv.addFormat('int64', true);
-  ajv.addSchema(document, 'document');
+  check = new DocumentCheck(document);
 });
 
 afterAll(() => server.close());
@@ -140,10 +138,11 @@ describe('what is answered is what was described', () => {
       const status = call.status ?? (answer.status === 201 ? 201 : 200);
       expect(answer.status, answer.text.slice(0, 500)).toBe(status);
       const { of, method = 'GET' } = call;
-      const operation = document.paths[of]?.[method.toLowerCase()];
+      const operation = check.operation(of, method);
       expect(operation, `${method} ${of}`).toBeDefined();
-      expect(problemsOf(operation, answer)).toEqual([]);
-      if (call.body !== undefined && status < 400) expect(bodyProblems(operation, call.body)).toEqual([]);
+      expect(check.problemsOf(operation, answer)).toEqual([]);
+      if (call.body !== undefined && status < 400)
+        expect(check.bodyProblems(operation, call.body)).toEqual([]);
     },
   );
 
@@ -151,37 +150,10 @@ describe('what is answered is what was described', () => {
     const operation = document.paths['/hr/_table/employees'].get;
     const answer = await server.ask('/api/v2/hr/_table/employees?limit=1');
     const wrong = { ...answer, body: { resource: [{ emp_no: 'text' }] } };
-    expect(problemsOf(operation, wrong)).not.toEqual([]);
-    expect(bodyProblems(document.paths['/hr/_table/employees'].post, { emp_no: 1 })).not.toEqual([]);
+    expect(check.problemsOf(operation, wrong)).not.toEqual([]);
+    expect(check.bodyProblems(document.paths['/hr/_table/employees'].post, { emp_no: 1 })).not.toEqual([]);
   });
 });
-
-function problemsOf(operation: Json, { status, body }: Answer): unknown {
-  const told = resolve(operation.responses[status] ?? operation.responses.default);
-  return schemaProblems(told.content['application/json'].schema, body);
-}
-
-function bodyProblems(operation: Json, body: unknown): unknown {
-  return schemaProblems(resolve(operation.requestBody).content['application/json'].schema, body);
-}
-
-function schemaProblems(schema: Json, value: unknown): unknown {
-  const isFine = ajv.compile(atDocument(schema));
-  return isFine(value) ? [] : isFine.errors;
-}
-
-// References of a part of the document, as seen from outside of it.
-function atDocument(schema: Json): Json {
-  return JSON.parse(JSON.stringify(schema).replaceAll('"$ref":"#/', '"$ref":"document#/'));
-}
-
-function resolve(part: Json): Json {
-  if (part.$ref === undefined) return part;
-  return part.$ref
-    .slice(2)
-    .split('/')
-    .reduce((found: Json, step: string) => found[step], document);
-}
 
 describe('paths', () => {
   test('every path that fires events is described, with its verbs', async () => {
