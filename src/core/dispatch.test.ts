@@ -124,6 +124,42 @@ describe('the path', () => {
     expect(result.body?.value).toEqual({ seen: { limit: 1 } });
   });
 
+  test.each<[string, { before?: true; after?: true }, unknown]>([
+    ['without scripts', {}, 'texts'],
+    ['with a script before', { before: true }, 'texts'],
+    ['not with a script after, which needs a whole answer', { after: true }, undefined],
+    ['not with both', { before: true, after: true }, undefined],
+  ])('a service hears that its caller takes streams: %s', async (_what, { before, after }, expected) => {
+    const heard: unknown[] = [];
+    const handle = (_operation: Operation, context: CallContext) => {
+      heard.push(context.streams);
+      return ok(1);
+    };
+    const steps = {
+      ...(before && { before: async () => undefined }),
+      ...(after && { after: async () => undefined }),
+    };
+    const { dispatcher } = house(handle, before || after ? planOf(() => [], steps) : undefined);
+    await dispatcher.dispatch(ask(), 'texts');
+    await dispatcher.dispatch(ask());
+    expect(heard).toEqual([expected, undefined]);
+  });
+
+  test('calls inside of an operation are answered whole', async () => {
+    const heard: unknown[] = [];
+    const { dispatcher } = house(async (operation, context) => {
+      heard.push([operation.depth, context.streams]);
+      const inner = { service: 'echo', path: ['thing'], action: 'GET', request: message, uri: '' } as const;
+      return operation.depth < 2 ? context.call(inner) : ok(1);
+    });
+    await dispatcher.dispatch(ask(), 'values');
+    expect(heard).toEqual([
+      [0, 'values'],
+      [1, undefined],
+      [2, undefined],
+    ]);
+  });
+
   test('a before script that makes a result skips the handler; after scripts still run', async () => {
     let ran: string[] = [];
     const built = house(

@@ -1,3 +1,4 @@
+import { stringify } from 'csv-stringify/sync';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PlatformError } from '../core/errors.ts';
@@ -86,6 +87,21 @@ test('texts come back as they were', () => {
   fc.assert(
     fc.property(rows, (resource) => {
       expect(readCsv(writeCsv({ resource }))).toEqual({ resource });
+    }),
+  );
+});
+
+test('is written as by others', () => {
+  const part = fc.constantFrom(',', '"', '\n', '\r\n', 'a', ' ', "'", ';', '=', '\t', 'ä', '😀');
+  const value = fc.oneof(
+    fc.array(part).map((parts) => parts.join('')),
+    fc.integer(),
+    fc.double(),
+    fc.constant(null),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.record({ a: value, 'b "c"': value }), { minLength: 1 }), (rows) => {
+      expect(writeCsv(rows)).toBe(stringify(rows, { header: true }));
     }),
   );
 });
