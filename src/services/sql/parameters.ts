@@ -99,17 +99,19 @@ export class ReadParameters {
 
   /** Identifiers: `ids`, or the records of the body. */
   ids(): readonly unknown[] | undefined {
-    const text = this.get('ids');
-    // Keys of several fields: `(1,a),(2,b)`.
-    if (typeof text === 'string' && /^\s*\(/.test(text)) {
-      return [...text.matchAll(/\(([^()]*)\)/g)].map(([, key = '']) =>
-        key.split(',').map((part) => part.trim()),
-      );
-    }
-    const ids = this.list('ids');
+    const ids = this.namedIds();
     if (ids !== undefined) return ids;
     const records = this.#body.resource;
     return Array.isArray(records) ? records : undefined;
+  }
+
+  /** The identifiers in `ids`; keys of several fields as lists: `(1,a),(2,b)`. */
+  namedIds(): readonly unknown[] | undefined {
+    const text = this.get('ids');
+    if (typeof text !== 'string' || !/^\s*\(/.test(text)) return this.list('ids');
+    return [...text.matchAll(/\(([^()]*)\)/g)].map(([, key = '']) =>
+      key.split(',').map((part) => part.trim()),
+    );
   }
 
   /** Options for the relations of a relation's records: `{relation}.{other}.fields` and the like. */

@@ -3,9 +3,12 @@
 import { PlatformError } from '../../core/errors.ts';
 import {
   type Bindable,
+  DatabaseError,
   type MaybePromise,
   type Row,
   type Session,
+  type Transaction,
+  type WriteOutcome,
   whenDone,
 } from '../../database/connection.ts';
 import { bindKey } from './fetch.ts';
@@ -33,6 +36,12 @@ export interface Change {
   readonly record: unknown;
   readonly row: RowValues;
   readonly upsert: boolean;
+}
+
+/** How a record is changed that turned out to be there. */
+interface Again {
+  readonly key: KeyValues;
+  readonly update: () => MaybePromise<WriteOutcome>;
 }
 
 /** Takes the steps of one request; each ends with the key of the record that it wrote. */
@@ -78,9 +87,10 @@ export class RowSteps {
   change(session: Session, key: KeyValues, { record, row, upsert }: Change): MaybePromise<KeyValues> {
     this.#refuseOtherKey(record, key);
     const statement = this.#statements.update(this.table, row.fields, this.keys);
-    return whenDone(session.run(statement, [...row.values, ...key]), ({ changes }) => {
+    const update = () => session.run(statement, [...row.values, ...key]);
+    return whenDone(update(), ({ changes }) => {
       if (changes > 0) return key;
-      if (upsert) return this.#insert(session, this.#keyedRow(record, key));
+      if (upsert) return this.#insertOrAgain(session, this.#keyedRow(record, key), { key, update });
       throw this.notFound(key);
     });
   }
@@ -103,7 +113,7 @@ export class RowSteps {
   keyOfId(id: unknown): KeyValues {
     const values = Array.isArray(id) ? id : isRecord(id) ? this.keys.map(({ name }) => id[name]) : [id];
     const key = bindKey(this.#source.dialect, this.keys, values);
-    if (key === undefined) throw notFound(textOf(id));
+    if (key === undefined) throw notFound(Array.isArray(id) ? id.map(textOf).join() : textOf(id));
     return key;
   }
 
@@ -131,6 +141,25 @@ export class RowSteps {
   notFound(key: KeyValues): PlatformError {
     const { dialect } = this.#source;
     return notFound(this.keys.map((field, index) => String(dialect.decode(field, key[index]))).join());
+  }
+
+  // Somebody else may insert the same key between our looking and our inserting: then it is changed after all.
+  #insertOrAgain(session: Session, row: RowValues, { key, update }: Again): MaybePromise<KeyValues> {
+    const again = (thrown: unknown): MaybePromise<KeyValues> => {
+      if (!(thrown instanceof DatabaseError) || thrown.failure !== 'unique') throw thrown;
+      return whenDone(update(), ({ changes }) => {
+        if (changes > 0) return key;
+        throw thrown;
+      });
+    };
+    const insert = () => this.#insert(session, row);
+    try {
+      const isAbortable = this.#source.dialect.grammar.breaksTransactions && 'savepoint' in session;
+      const made = isAbortable ? (session as Transaction).savepoint(insert) : insert();
+      return made instanceof Promise ? made.catch(again) : made;
+    } catch (thrown) {
+      return again(thrown);
+    }
   }
 
   #insert(session: Session, row: RowValues): MaybePromise<KeyValues> {

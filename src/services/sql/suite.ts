@@ -7,6 +7,7 @@ import { arbitraryFilter } from '../../query/filter-fixture.ts';
 import { compileWhere } from '../../query/match.ts';
 import { aggregateSuite } from './aggregate-suite.ts';
 import { bulkSuite } from './bulk-suite.ts';
+import { keySuite } from './key-suite.ts';
 import { recorded } from './read-fixture.ts';
 import { relationSuite } from './relation-suite.ts';
 import { type EngineUnderTest, openSuiteHouse, sampleSql, shared } from './suite-fixture.ts';
@@ -197,54 +198,6 @@ function nameSuite(engine: EngineUnderTest): void {
         parameters: { fields: 'x.y', group: 'x.y' },
       });
       expect(grouped.body.resource).toEqual([{ 'x.y': 1 }]);
-    });
-  });
-}
-
-function keySuite(engine: EngineUnderTest): void {
-  describe('keys', () => {
-    const house = shared(() =>
-      openSuiteHouse(
-        engine,
-        `CREATE TABLE pair(a INTEGER NOT NULL, b VARCHAR(10) NOT NULL, v INTEGER, PRIMARY KEY (a, b));
-         CREATE TABLE keyless(v INTEGER, w VARCHAR(10));
-         CREATE TABLE named(code VARCHAR(10) NOT NULL PRIMARY KEY, v INTEGER);
-         CREATE VIEW positive AS SELECT a, b, v FROM pair WHERE v > 0;`,
-      ),
-    );
-
-    test('of several fields', async () => {
-      const resource = [
-        { a: 1, b: 'x', v: 1 },
-        { a: 1, b: 'y', v: -2 },
-      ];
-      const made = await house().ask('POST', '_table/pair', { body: { resource } });
-      expect(made.body.resource).toEqual([
-        { a: 1, b: 'x' },
-        { a: 1, b: 'y' },
-      ]);
-      expect((await house().ask('GET', '_table/pair/1,y')).body).toEqual({ a: 1, b: 'y', v: -2 });
-      expect((await house().ask('GET', '_table/positive')).body.resource).toEqual([{ a: 1, b: 'x', v: 1 }]);
-      const changed = await house().ask('PATCH', '_table/pair', {
-        body: { resource: [{ a: 1, b: 'x', v: 7 }] },
-      });
-      expect(changed.status).toBe(200);
-      expect((await house().ask('GET', '_table/pair?ids=(1,x),(1,y)')).body.resource).toHaveLength(2);
-    });
-
-    test('that records bring themselves, and none at all', async () => {
-      const made = await house().ask('POST', '_table/named', { body: { resource: [{ code: 'k', v: 1 }] } });
-      expect(made.body.resource).toEqual([{ code: 'k' }]);
-      const again = await house().ask('POST', '_table/named', { body: { resource: [{ code: 'k' }] } });
-      expect(again.status).toBeGreaterThanOrEqual(400);
-      expect(again.status).toBeLessThan(500);
-      const free = await house().ask('POST', '_table/keyless', { body: { resource: [{ v: 1, w: 'a' }] } });
-      expect(free.status).toBe(200);
-      expect((await house().ask('GET', '_table/keyless?filter=w=a')).body.resource).toEqual([
-        { v: 1, w: 'a' },
-      ]);
-      const bare = await house().ask('GET', '_table/keyless/1');
-      expect(bare.status).toBe(400);
     });
   });
 }

@@ -54,7 +54,7 @@ export function readWrite(source: SqlSource, operation: Operation, target: Write
   const content = typedContent(readContent(request, action), request.body, table);
   const parameters = new ReadParameters(besideRecords(operation.request, content));
   const keys = keyFields(table, operation.action, parameters);
-  const selection = select({ operation, content, parameters, id });
+  const selection = select({ operation, content, parameters, id, keyCount: keys.length });
   refuseOversize(source, selection);
   if (keys.length > 1 && selection.kind === 'ids' && selection.ids.some((one) => typeof one !== 'object')) {
     throw compositeKey(table, keys);
@@ -76,21 +76,29 @@ interface Parts {
   readonly content: WriteContent;
   readonly parameters: ReadParameters;
   readonly id: string | undefined;
+  /** How many fields identify a record. */
+  readonly keyCount: number;
 }
 
 function select(parts: Parts): Selection {
-  const { operation, content, parameters, id } = parts;
+  const { operation, content, parameters, id, keyCount } = parts;
   if (operation.action === 'POST') return { kind: 'records', records: listed(content) };
   const isDelete = operation.action === 'DELETE';
   const record = () => (isDelete ? undefined : oneRecord(content));
   if (id === undefined) refuseEmpty(operation, content);
-  const ids = id === undefined ? parameters.list('ids') : [id];
+  const ids = id === undefined ? parameters.namedIds() : [partsOf(id, keyCount)];
   if (ids !== undefined) return { kind: 'ids', ids, record: record() };
   const filter = parameters.text('filter');
   if (filter !== undefined) return { kind: 'filter', filter, record: record() };
   if (!isDelete || content.list !== undefined) return { kind: 'records', records: listed(content) };
   if (parameters.flag('force')) return { kind: 'all' };
   throw new PlatformError('request.no_records', 'No filter or records given for delete request.');
+}
+
+// A key of several fields stands in the path with commas; too few or too many are refused by name.
+function partsOf(id: string, keyCount: number): unknown {
+  const parts = id.split(',');
+  return keyCount > 1 && parts.length === keyCount ? parts : id;
 }
 
 function listed(content: WriteContent): readonly unknown[] {
@@ -178,7 +186,7 @@ function compositeKey(table: Table, keys: readonly Field[]): PlatformError {
   const names = keys.map((key) => `'${key.name}'`).join(', ');
   return invalidRecord(
     `Records of table '${table.name}' are identified by several fields (${names}): ` +
-      'send records that hold all of them, or use a filter.',
+      'name all of them, as `1,a` in the path, as `(1,a),(2,b)` in ids or in the records, or use a filter.',
   );
 }
 
