@@ -163,6 +163,11 @@ export class Bank {
     expect([made.status, made.text]).toEqual([201, made.text]);
   }
 
+  /** Runs SQL behind the service's back. */
+  execute(sql: string): Promise<unknown> {
+    return this.#execute(sql);
+  }
+
   /** Makes it what it was. */
   reset(): Promise<unknown> {
     return this.#execute(filled(this.kind));

@@ -143,6 +143,41 @@ describe.each(kinds)('with one connection to %s', (kind) => {
   });
 });
 
+const procedures = {
+  postgres: `CREATE PROCEDURE pay(IN wanted INTEGER, INOUT total INTEGER) LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO entry (account_id, amount) VALUES (1, wanted);
+      SELECT sum(amount) INTO total FROM entry;
+    END $$`,
+  mysql: `CREATE PROCEDURE pay(IN wanted INTEGER, INOUT total INTEGER) BEGIN
+      INSERT INTO entry (account_id, amount) VALUES (1, wanted);
+      SELECT sum(amount) INTO total FROM entry;
+    END`,
+} as const;
+
+describe.each(live)('a procedure of %s', (kind) => {
+  let bank: Bank;
+
+  beforeAll(async () => {
+    bank = await Bank.open(kind, { max_connections: 1 });
+    await bank.execute(procedures[kind]);
+  });
+  afterAll(() => bank.close());
+
+  it('is a part of the transaction that it is called in', async () => {
+    const script = (end: string) => `return platform.transaction(async () => {
+      const pay = async (wanted) => (await platform.api.post('bank/_proc/pay', {params: {wanted, total: 0}})).content;
+      const totals = [await pay(2), await pay(3)];
+      const {content} = await platform.api.get('bank/_table/entry?count_only=true');
+      ${end}
+      return [...totals.map(({total}) => Number(total)), content];
+    });`;
+    expect((await bank.js(script('throw new Error("no");'))).status).toBe(500);
+    expect(await bank.count('entry')).toBe(0);
+    expect((await bank.js(script(''))).body).toEqual([2, 5, 2]);
+    expect(await bank.count('entry')).toBe(2);
+  });
+});
+
 describe.each(live)('two transactions on %s', (kind) => {
   let bank: Bank;
 

@@ -60,13 +60,13 @@ export class SqlService implements Service {
   }
 
   ready([root, name]: readonly string[], isInTransaction = false): Promise<void> | undefined {
+    // The first operation inside may take the last connection, so whatever later ones need is read before.
+    if (isInTransaction) return this.#readyWithRoutines();
     const kind = routineKind(root);
     if (kind !== undefined) {
-      const isAny = isInTransaction || name === undefined;
-      return this.#routines.ready(kind, isAny ? undefined : routineName(name));
+      return this.#routines.ready(kind, name === undefined ? undefined : routineName(name));
     }
-    const isKnown = isInTransaction || root === undefined || name === undefined;
-    return isKnown ? this.#source.ready() : this.#source.lookAgain(name);
+    return root === undefined || name === undefined ? this.#source.ready() : this.#source.lookAgain(name);
   }
 
   /** Lays over the tables what administrators say of them, and lets it be changed. */
@@ -213,11 +213,11 @@ export class SqlService implements Service {
   }
 
   // A statement that the database does not understand is one for a schema that has been changed since it was
-  // read.
+  // read. It did nothing, and neither did the transaction that it was in, so that it can be tried again.
   #afterFailure(error: unknown, operation: Operation, context: CallContext): MaybePromise<Result> {
     if (!(error instanceof DatabaseError)) throw error;
     const explained = this.#explained(error);
-    if (explained.kind !== 'request.failed' || operation.action !== 'GET') throw explained;
+    if (explained.kind !== 'request.failed') throw explained;
     return whenDone(this.#source.refreshIfChanged(), (isChanged) => {
       if (!isChanged) throw explained;
       this.#locations.clear();

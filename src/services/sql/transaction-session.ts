@@ -59,7 +59,8 @@ export class GuardedSession implements Transaction {
   }
 
   behind<T>(work: (session: Transaction) => MaybePromise<T>): MaybePromise<T> {
-    return this.#do(() => work(this.#session));
+    const session = this.#session;
+    return this.#do(() => (session.behind === undefined ? work(session) : session.behind(work)));
   }
 
   /** Refuses further statements; resolves when none is under way. */

@@ -2,7 +2,7 @@
 // SELECT. Invariant: names in SQL are those of the catalog, quoted; values are bound.
 import { type RawBuilder, sql } from 'kysely';
 import { exactNumber } from '../../../../core/body.ts';
-import type { MaybePromise, Row, Session } from '../../../../database/connection.ts';
+import type { MaybePromise, Row, Session, Transaction } from '../../../../database/connection.ts';
 import type { MssqlDatabase, MssqlSession } from '../../../../database/mssql.ts';
 import type { MssqlParameter } from '../../../../database/mssql-connection.ts';
 import type { Dialect } from '../../dialect.ts';
@@ -67,10 +67,14 @@ export class MssqlRoutines implements Routines {
     return routinesOf({ routines, parameters }, this.#options.choice).filter((each) => each.kind === kind);
   }
 
-  call(call: RoutineCall, inside: Session | undefined): MaybePromise<RoutineOutcome> {
-    const work = (session: MssqlSession) =>
-      call.routine.kind === 'procedure' ? this.#procedure(call, session) : this.#function(call, session);
-    return inside === undefined ? this.#options.database().alone(work) : work(inside as MssqlSession);
+  call(call: RoutineCall, inside: Transaction | undefined): MaybePromise<RoutineOutcome> {
+    const work = (session: Session) => this.#called(call, session as MssqlSession);
+    if (inside === undefined) return this.#options.database().alone(work);
+    return inside.behind === undefined ? work(inside) : inside.behind(work);
+  }
+
+  #called(call: RoutineCall, session: MssqlSession): Promise<RoutineOutcome> {
+    return call.routine.kind === 'procedure' ? this.#procedure(call, session) : this.#function(call, session);
   }
 
   async #procedure({ routine, values }: RoutineCall, session: MssqlSession): Promise<RoutineOutcome> {
