@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { byRole } from './access.ts';
+import { byRole, isAllowed } from './access.ts';
 import { PlatformError } from './errors.ts';
 import { actions, anonymous, type Operation, type Principal, type UserView } from './operation.ts';
 import { roleOf } from './role-fixture.ts';
@@ -25,18 +25,23 @@ const admin: Principal = { ...anonymous, kind: 'user', isAdmin: true, user };
 const failure = new PlatformError('access.expired_token', 'Session expired.');
 
 function check(principal: Principal, over: Partial<Operation & Location> = {}): string {
-  const { component = '_table/todo', isPublic, isForUsers, action = 'GET', requestor = 'api' } = over;
+  const { component = '_table/todo', isPublic, isForUsers, isForRoles } = over;
+  const { action = 'GET', requestor = 'api' } = over;
   const location = {
     component,
     events: [],
     ...(isPublic === undefined ? {} : { isPublic }),
     ...(isForUsers === undefined ? {} : { isForUsers }),
+    ...(isForRoles === undefined ? {} : { isForRoles }),
   };
   const asked = { service: 'hr', action, requestor, principal } as Operation;
   try {
     byRole.check(asked, location);
+    expect(isAllowed(asked, location)).toBe(true);
     return 'allowed';
   } catch (error) {
+    // Whoever only asks whether it would pass is told the same.
+    expect(isAllowed(asked, location)).toBe(false);
     return error instanceof PlatformError ? `${error.status} ${error.message}` : 'unknown';
   }
 }
@@ -91,6 +96,22 @@ describe('what is open to users', () => {
     expect(check({ ...person, role: null }, { isForUsers: true })).toBe('allowed');
     expect(check(app, { isForUsers: true, component: 'profile' })).toMatch(/^401/);
     expect(check(anonymous, { isForUsers: true })).toMatch(/^400/);
+  });
+});
+
+describe('what is open to everybody with a role', () => {
+  test('needs one that is in force', () => {
+    const open = { isForRoles: true, component: '_spec' };
+    expect(check(app, open)).toBe('allowed');
+    expect(check(person, open)).toBe('allowed');
+    expect(check(admin, open)).toBe('allowed');
+    expect(check(anonymous, open)).toMatch(/^400/);
+    expect(check({ ...person, role: null }, open)).toMatch(/^403 Role not found/);
+    expect(check({ ...app, role: roleOf([], { isActive: false }) }, open)).toMatch(/^403 .* not active\.$/);
+    expect(check({ ...app, app: { id: 1, name: 'web', isActive: false } }, open)).toMatch(
+      /^403 .* active\.$/,
+    );
+    expect(check({ ...app, failure }, open)).toMatch(/^401 Session expired\./);
   });
 });
 
