@@ -105,7 +105,12 @@ export const recordParameters = {
     'Answers a file of this name to be saved; `.json`, `.ndjson`, `.csv` or `.xml` at its end says the ' +
       'format.',
   ),
+  wrap: parameter('wrap', 'flag', 'With `false` lists stand bare, where there is no `meta` to be said.'),
 } as const;
 
 /** What all answers understand: their form. */
-export const formParameters: readonly Named[] = [recordParameters.accept, recordParameters.file];
+export const formParameters: readonly Named[] = [
+  recordParameters.accept,
+  recordParameters.file,
+  recordParameters.wrap,
+];
