@@ -46,6 +46,12 @@ test('databases', async () => {
   expect(outputs).toContain('<dfapi>\n\t<resource>\n\t\t<id>3</id>');
 });
 
+test('relations', async () => {
+  const text = readFileSync(join(root, 'docs/how-to/relations.md'), 'utf8');
+  const [, schema = ''] = /```sql\n([\s\S]*?)```/.exec(text) ?? [];
+  await (await open('relations', schema)).check();
+});
+
 test('formats', async () => {
   const text = readFileSync(join(root, 'docs/how-to/formats.md'), 'utf8');
   const [, schema = ''] = /```sql\n([\s\S]*?)```/.exec(text) ?? [];
