@@ -79,7 +79,7 @@ export function changedColumn(before: Field, input: ColumnInput): ColumnChange |
     changes.add('isUnique');
   }
   const isCovered = after.isUnique || before.isPrimaryKey;
-  if (request.isIndex !== undefined && request.isIndex !== before.isIndex && !isCovered)
+  if (request.isIndex !== undefined && request.isIndex !== before.isIndex && !(request.isIndex && isCovered))
     changes.add('isIndex');
   if (changes.size === 0) return undefined;
   const isOwnDefault = !changes.has('default');

@@ -39,6 +39,8 @@ export interface Ddl {
   readonly isTransactional: boolean;
   /** The most bytes of a name. */
   readonly nameBytes: number;
+  /** The schema in which tables are made whose name says none; null where names have one part. */
+  readonly defaultSchema: string | null;
   /** Types that callers may name in the engine's own words, in lower case and without what is in parentheses. */
   readonly dbTypes: ReadonlySet<string>;
   createTable(definition: TableDefinition): TableStatements;

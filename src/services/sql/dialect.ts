@@ -2,7 +2,14 @@
 // all (suite.ts). Invariant: shared code never asks which engine it is, only for the clause or fact it needs.
 import type { Kysely, RawBuilder } from 'kysely';
 import type { Literal, Order } from '../../core/query.ts';
-import type { Bindable, Database, MaybePromise, Transaction } from '../../database/connection.ts';
+import type {
+  Bindable,
+  Database,
+  MaybePromise,
+  Session,
+  Statement,
+  Transaction,
+} from '../../database/connection.ts';
 import type { Ddl } from './ddl.ts';
 import type { Routines } from './routine.ts';
 import type { Catalog, Field, Table } from './schema.ts';
@@ -123,7 +130,7 @@ export interface Dialect {
   /** An aggregate that makes a JSON list of texts which are JSON already. */
   jsonJoined(text: RawBuilder<string>): RawBuilder<string>;
   /** How the schema is changed. */
-  readonly ddl?: Ddl;
+  readonly ddl: Ddl;
 }
 
 /** One database behind an engine's driver. */

@@ -60,7 +60,10 @@ function compile(pattern: Pattern, steps: Step[]): void {
 function compileChoice(choices: readonly Pattern[], steps: Step[]): void {
   const ends: { to: number }[] = [];
   choices.forEach((choice, index) => {
-    if (index === choices.length - 1) return compile(choice, steps);
+    if (index === choices.length - 1) {
+      compile(choice, steps);
+      return;
+    }
     const split = { kind: 'split' as const, to: steps.length + 1, other: 0 };
     steps.push(split);
     compile(choice, steps);

@@ -67,7 +67,7 @@ export class SchemaExecution {
 
   async #createTables(session: Session, { create, context }: SchemaPlan): Promise<void> {
     const made = create.map((definition) => ({
-      name: definition.path.join('.'),
+      name: definition.path.at(-1) ?? '',
       ...context.ddl.createTable(definition),
     }));
     for (const { name, first } of made) await this.#do(session, `table '${name}' created`, first);

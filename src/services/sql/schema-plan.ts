@@ -205,7 +205,9 @@ export class SchemaPlan {
   #newPath(name: string): readonly string[] {
     const [schema = '', table, ...more] = name.split('.');
     const isKnown = this.context.tables.some(({ path }) => path.length === 2 && path[0] === schema);
-    const path = table !== undefined && more.length === 0 && isKnown ? [schema, table] : [name];
+    const { defaultSchema } = this.context.ddl;
+    const plain = defaultSchema === null ? [name] : [defaultSchema, name];
+    const path = table !== undefined && more.length === 0 && isKnown ? [schema, table] : plain;
     const own = path.at(-1) ?? '';
     checkName(own, 'a table');
     this.#checkLength(own, 'table');
@@ -258,8 +260,10 @@ export class SchemaPlan {
     { before, request, mode }: { before: Field; request: FieldRequest; mode: PlanMode },
   ): void {
     const name = before.column;
-    if (before.extras?.isVirtual === true)
-      return this.#sayField(table.ownName, asVirtual(request, name), mode);
+    if (before.extras?.isVirtual === true) {
+      this.#sayField(table.ownName, asVirtual(request, name), mode);
+      return;
+    }
     if (request.column === undefined) {
       throw conflict(`Field '${before.name}' is a column of '${table.name}' and can not become virtual.`);
     }
@@ -341,11 +345,7 @@ export class SchemaPlan {
           : `'ref_field' names '${excerpt(field)}', which is no field of table '${excerpt(name)}'.`,
       );
     }
-    return { path: this.#newPathOf(request.name), column: this.#column(own.name, own.column) };
-  }
-
-  #newPathOf(name: string): readonly string[] {
-    return this.create.find(({ path }) => path.join('.') === name)?.path ?? this.#newPath(name);
+    return { path: this.#newPath(request.name), column: this.#column(own.name, own.column) };
   }
 
   #column(name: string, request: ColumnRequest): ColumnDefinition {

@@ -2,10 +2,8 @@
 // and reads the schema anew (spec §5.8). Invariant: one change of a service's schema at a time in a process; what
 // was done of a change that failed half-way is said.
 import { Body } from '../../core/body.ts';
-import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Operation, Result } from '../../core/operation.ts';
-import type { Ddl } from './ddl.ts';
 import { readField, readObjects, readRelation, readTable } from './definition-request.ts';
 import { excerpt, invalidSchema } from './definition-values.ts';
 import type { Engine } from './dialect.ts';
@@ -82,19 +80,13 @@ export class SchemaWriter {
   #plan({ principal }: Operation): SchemaPlan {
     const source = this.#source;
     return new SchemaPlan({
-      ddl: this.#ddl(),
+      ddl: this.#engine.dialect.ddl,
       tables: source.tables(),
       catalog: source.catalog(),
       overlay: source.overlay(),
       serviceId: source.settings.serviceId,
       isAdmin: principal.isAdmin,
     });
-  }
-
-  #ddl(): Ddl {
-    const { ddl } = this.#engine.dialect;
-    if (ddl !== undefined) return ddl;
-    throw new PlatformError('request.not_implemented', 'The schema of this database can only be read.');
   }
 
   async #carryOut(plan: SchemaPlan, { principal }: Operation): Promise<void> {

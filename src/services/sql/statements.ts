@@ -13,6 +13,8 @@ import type { Field, Table } from './schema.ts';
 export class WriteStatements {
   readonly #dialect: Dialect;
   readonly #known = new LRUCache<string, Statement>({ max: limits.preparedStatements });
+  readonly #numbers = new WeakMap<Table, number>();
+  #tables = 0;
 
   constructor(dialect: Dialect) {
     this.#dialect = dialect;
@@ -20,7 +22,7 @@ export class WriteStatements {
 
   /** Inserts a row; answers the `returning` fields where some are named. Binds the fields' values. */
   insert(table: Table, fields: readonly Field[], returning: readonly Field[]): Statement {
-    return this.#statement(shape('insert', table, [fields, returning]), fields, () =>
+    return this.#statement(this.#shape('insert', table, [fields, returning]), fields, () =>
       this.#dialect.grammar.insert({ table, fields, returning }),
     );
   }
@@ -30,7 +32,7 @@ export class WriteStatements {
     table: Table,
     { fields, returning, count }: { fields: readonly Field[]; returning: readonly Field[]; count: number },
   ): Statement {
-    return this.#statement(`${count}${shape('rows', table, [fields, returning])}`, [], () => {
+    return this.#statement(`${count}${this.#shape('rows', table, [fields, returning])}`, [], () => {
       const { grammar } = this.#dialect;
       const given = fields.map((field) => writtenMark(field, 'INSERT', grammar.setMark(field)));
       const row = sql`(${sql.join(given)})`;
@@ -48,12 +50,12 @@ export class WriteStatements {
       return value === undefined ? [] : [sql`${value} AS ${sql.id(key.column)}`];
     });
     if (made.length === 0 || made.length < keys.length) return undefined;
-    return this.#statement(shape('keys', table, [keys]), keys, () => sql`select ${sql.join(made)}`);
+    return this.#statement(this.#shape('keys', table, [keys]), keys, () => sql`select ${sql.join(made)}`);
   }
 
   /** Changes the rows of a key. Binds the fields' values, then the key's. */
   update(table: Table, fields: readonly Field[], keys: readonly Field[]): Statement {
-    return this.#statement(shape('update', table, [fields, keys]), [...fields, ...keys], () => {
+    return this.#statement(this.#shape('update', table, [fields, keys]), [...fields, ...keys], () => {
       const { grammar } = this.#dialect;
       const changes = sql.join(
         fields.map(
@@ -66,10 +68,26 @@ export class WriteStatements {
 
   /** Deletes the rows of a key. Binds the key's values; without key fields it deletes every row. */
   remove(table: Table, keys: readonly Field[]): Statement {
-    return this.#statement(shape('delete', table, [keys]), keys, () => {
+    return this.#statement(this.#shape('delete', table, [keys]), keys, () => {
       const where = keys.length === 0 ? sql`` : sql` where ${isKey(this.#dialect.grammar, keys)}`;
       return sql`delete from ${sql.id(...table.path)}${where}`;
     });
+  }
+
+  // Tables of an earlier schema are other objects: what a server prepared for one may not do for the other.
+  // Names may hold any character but NUL, which therefore separates them.
+  #shape(verb: string, table: Table, fieldLists: readonly (readonly Field[])[]): string {
+    let number = this.#numbers.get(table);
+    if (number === undefined) {
+      number = ++this.#tables;
+      this.#numbers.set(table, number);
+    }
+    let key = `${verb}\0${number}`;
+    for (const fields of fieldLists) {
+      key += '\0';
+      for (const field of fields) key += `\0${field.name}`;
+    }
+    return key;
   }
 
   #statement(key: string, bound: readonly Field[], make: () => RawBuilder<unknown>): Statement {
@@ -81,16 +99,6 @@ export class WriteStatements {
     }
     return statement;
   }
-}
-
-// Names may hold any character but NUL, which therefore separates them.
-function shape(verb: string, table: Table, fieldLists: readonly (readonly Field[])[]): string {
-  let key = `${verb}\0${table.path.join('\0')}`;
-  for (const fields of fieldLists) {
-    key += '\0';
-    for (const field of fields) key += `\0${field.name}`;
-  }
-  return key;
 }
 
 function isKey(grammar: Grammar, keys: readonly Field[]): RawBuilder<unknown> {

@@ -3,6 +3,7 @@ import { DummyDriver, Kysely, MssqlAdapter, MssqlIntrospector, MssqlQueryCompile
 import { MssqlDatabase, type MssqlOptions } from '../../../../database/mssql.ts';
 import type { AnySchema, Dialect, Engine } from '../../dialect.ts';
 import type { Catalog } from '../../schema.ts';
+import { mssqlDdl } from './ddl.ts';
 import { mssqlGrammar } from './grammar.ts';
 import { catalogStatements, introspectMssql, type SchemaChoice } from './introspection.ts';
 import { MssqlRoutines } from './routines.ts';
@@ -14,7 +15,7 @@ export interface MssqlEngineOptions extends SchemaChoice {
 }
 
 /** SQL Server's language. Its JSON functions do not keep what JSON keeps, so rows are read. */
-export function mssqlDialect(): Dialect {
+export function mssqlDialect(schema = 'dbo'): Dialect {
   return {
     name: 'mssql',
     builder: compiler(),
@@ -25,12 +26,13 @@ export function mssqlDialect(): Dialect {
     jsonRecord: () => undefined,
     jsonList: (record) => record,
     jsonJoined: (text) => text,
+    ddl: mssqlDdl(schema),
   };
 }
 
 /** An engine over one SQL Server database. */
 export class MssqlEngine implements Engine {
-  readonly dialect: Dialect = mssqlDialect();
+  readonly dialect: Dialect;
   readonly routines: MssqlRoutines;
   readonly #options: MssqlEngineOptions;
   readonly #database: MssqlDatabase;
@@ -38,6 +40,7 @@ export class MssqlEngine implements Engine {
 
   constructor(options: MssqlEngineOptions) {
     this.#options = options;
+    this.dialect = mssqlDialect(options.usual);
     const indexColumns = (index: string) => this.#indexes.get(index);
     this.#database = new MssqlDatabase({ ...options.connection, indexColumns });
     const { builder } = this.dialect;

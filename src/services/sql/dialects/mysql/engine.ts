@@ -4,8 +4,10 @@
 import { createHash } from 'node:crypto';
 import { DummyDriver, Kysely, MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler } from 'kysely';
 import { MysqlDatabase, type MysqlOptions } from '../../../../database/mysql.ts';
+import type { JsonShape } from '../../../../database/mysql-json.ts';
 import type { AnySchema, Dialect, Engine } from '../../dialect.ts';
-import type { Catalog } from '../../schema.ts';
+import type { Catalog, Field } from '../../schema.ts';
+import { mysqlDdl } from './ddl.ts';
 import { type Flavor, mysqlGrammar } from './grammar.ts';
 import {
   catalogOf,
@@ -19,7 +21,7 @@ import {
 } from './introspection.ts';
 import { jsonJoined, jsonList, jsonRecord } from './json-text.ts';
 import { MysqlRoutines } from './routines.ts';
-import { decode, encode, encodeLiteral } from './values.ts';
+import { decode, encode, encodeLiteral, jsonShape } from './values.ts';
 
 /** How the server is reached, and which of its databases are served. */
 export interface MysqlEngineOptions extends Omit<MysqlOptions, 'indexColumns'> {
@@ -37,6 +39,7 @@ export class MysqlEngine implements Engine {
   #indexes: IndexColumns = new Map();
   /** What the last look at the schema found, until it is used. */
   #seen: readonly DatabaseRows[] | undefined;
+  readonly #shapes = new WeakMap<readonly Field[], JsonShape>();
   #version: string | undefined;
 
   constructor(options: MysqlEngineOptions) {
@@ -55,8 +58,13 @@ export class MysqlEngine implements Engine {
       encodeLiteral,
       decode,
       jsonRecord,
+      readJson: (session, { statement, values, fields }) =>
+        session instanceof MysqlDatabase
+          ? session.records(statement, values, this.#shape(fields))
+          : undefined,
       jsonList,
       jsonJoined,
+      ddl: mysqlDdl,
     };
     this.routines = new MysqlRoutines({
       database: this.#database,
@@ -90,6 +98,15 @@ export class MysqlEngine implements Engine {
 
   close(): void {
     this.#database.close();
+  }
+
+  #shape(fields: readonly Field[]): JsonShape {
+    let shape = this.#shapes.get(fields);
+    if (shape === undefined) {
+      shape = jsonShape(fields);
+      this.#shapes.set(fields, shape);
+    }
+    return shape;
   }
 
   async #scope(): Promise<Scope> {

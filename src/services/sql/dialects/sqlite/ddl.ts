@@ -113,6 +113,7 @@ function columnSql(column: ColumnDefinition): Sql {
 export const sqliteDdl: Ddl = {
   isTransactional: true,
   nameBytes: 255,
+  defaultSchema: null,
   dbTypes: new Set([
     ...Object.values(types).map((type) => type.replace(/\(.*/, '')),
     ...['int', 'char', 'nchar', 'nvarchar', 'character', 'varying character', 'clob', 'real', 'numeric'],

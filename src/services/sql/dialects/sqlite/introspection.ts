@@ -110,7 +110,9 @@ function readShape(session: Reader, table: TableRow): Shape | undefined {
     primaryKey,
     rowId: primaryKey.length === 1 && table.wr === 0 && isRowId ? primaryKey[0] : undefined,
     unique: uniqueColumns(indexes),
-    indexed: new Set(indexes.flatMap((index) => (index.origin === 'c' ? (index.column ?? []) : []))),
+    indexed: new Set(
+      indexes.flatMap((index) => (index.origin === 'c' && index.unique === 0 ? (index.column ?? []) : [])),
+    ),
   };
 }
 

@@ -29,8 +29,7 @@ function without(entry: TableEntry, kind: 'reference' | 'unique'): TableEntry {
   return { ...entry, clauses };
 }
 
-const quoted =
-  String.raw`(?:"(?:[^"]|"")*"|\[[^\]]*\]|` + '`(?:[^`]|``)*`' + String.raw`|'(?:[^']|'')*'|[^\s(),]+)`;
+const quoted = String.raw`(?:"(?:[^"]|"")*"|\[[^\]]*\]|\x60(?:[^\x60]|\x60\x60)*\x60|'(?:[^']|'')*'|[^\s(),]+)`;
 const name = String.raw`\s*${quoted}\s*`;
 
 // `CONSTRAINT x FOREIGN KEY ("a", b) …`, with the columns in this order.
