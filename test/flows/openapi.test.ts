@@ -212,6 +212,53 @@ function enumOf({ parameters }: { parameters: { name?: string; schema?: { enum?:
   return parameters.find(({ name }) => name === 'table_name')?.schema?.enum;
 }
 
+describe('what administrators say beside the database', () => {
+  const change = async (path: string, body: object, method = 'PATCH') => {
+    const answer = await server.ask(`/api/v2/shelf/_schema/${path}`, { method, body });
+    expect(answer.status, answer.text).toBeLessThan(300);
+  };
+
+  beforeAll(async () => {
+    await server.addDatabase(
+      'shelf',
+      `CREATE TABLE book (id INTEGER PRIMARY KEY, title TEXT NOT NULL, state TEXT, pages INTEGER, emp INTEGER);
+       CREATE TABLE note (id INTEGER PRIMARY KEY, book_id INTEGER REFERENCES book(id));`,
+    );
+    const title = { alias: 'name', label: 'Name', description: 'What it is called.' };
+    await change('book/_field/title', { ...title, validation: { api_read_only: true } });
+    await change('book/_field/state', { picklist: ['new', 'used'], validation: { picklist: true } });
+    await change('book/_field/pages', { picklist: ['1', '2'] });
+    const services = (await server.ask("/api/v2/system/service?filter=name='hr'&fields=id")).body.resource;
+    const beyond = { type: 'belongs_to', field: 'emp', is_virtual: true, ref_service_id: services[0].id };
+    const resource = [{ ...beyond, ref_table: 'employees', ref_field: 'emp_no' }];
+    await change('book/_related', { resource }, 'POST');
+  });
+
+  it('is said of fields', async () => {
+    const { properties } = (await read('shelf')).components.schemas.book;
+    expect(properties.name).toEqual({
+      ...{ type: 'string', title: 'Name', description: 'What it is called.', readOnly: true },
+    });
+    expect(properties.state.enum).toEqual(['new', 'used', null]);
+    expect(properties.pages).not.toHaveProperty('enum');
+    expect((await read('shelf')).components.schemas).not.toHaveProperty('book_new');
+  });
+
+  it('is said of relations to other services, where the reader may use both', async () => {
+    const names = async (given?: { headers: Record<string, string> }) => {
+      const { properties } = (await read('shelf', given)).components.schemas.book;
+      return Object.keys(properties).filter((name) => name.includes('employees'));
+    };
+    const [whole] = await names();
+    expect(whole).toMatch(/employees/);
+    const own = { service: 'shelf', component: '*' };
+    expect(await names(await as(own))).toEqual([]);
+    expect(await names(await as(own, { service: 'hr', component: '_table/employees/*' }))).toEqual([whole]);
+    const answer = await server.ask(`/api/v2/shelf/_table/book?related=${whole}`);
+    expect(answer.status).toBe(200);
+  });
+});
+
 describe('a definition that somebody wrote', () => {
   it('is used as it was written, under our own credentials, and as 3.1', async () => {
     const { info, tags, paths, components, security } = await read('shop');
