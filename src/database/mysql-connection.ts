@@ -11,6 +11,7 @@ import type {
 import { limits } from '../core/limits.ts';
 import { type Bindable, DatabaseError, type Row, type WriteOutcome } from './connection.ts';
 import { errorNumber, isLost, mysqlError } from './mysql-errors.ts';
+import { type JsonRecords, type JsonShape, JsonText, type RowPacket, Scratch } from './mysql-json.ts';
 import { binder, exactRows, type TypedParameters } from './mysql-values.ts';
 
 /** Whether and how a connection is encrypted; `prefer`: where the server can. */
@@ -132,6 +133,7 @@ export class MysqlConnection {
   readonly #connection: Connection;
   readonly #prepared = new Map<string, PrepareStatementInfo>();
   readonly #waiting = new Set<(error: Error) => void>();
+  readonly #scratch = new Scratch();
   #sessionSql = '';
   #server: MysqlServer = { isMariadb: false, version: 0 };
   readonly #bound: (value: Bindable) => unknown;
@@ -180,16 +182,33 @@ export class MysqlConnection {
 
   /** Rows of a query. */
   rows(sql: string, values: readonly Bindable[]): Promise<Row[]> {
-    return this.#execute(sql, values, (result, fields) =>
-      Array.isArray(result) ? exactRows(result, fields) : [],
-    );
+    return this.#execute({
+      ...{ sql, values },
+      take: (result, fields) => (Array.isArray(result) ? exactRows(result, fields) : []),
+    });
+  }
+
+  /** Rows of a query as a JSON list of records. */
+  records(sql: string, values: readonly Bindable[], shape: JsonShape): Promise<JsonRecords> {
+    let text: JsonText | undefined;
+    return this.#execute({
+      ...{ sql, values },
+      take: (result) => written(text, result),
+      text: () => {
+        text = new JsonText(shape, this.#scratch);
+        return text;
+      },
+    });
   }
 
   /** What a statement did. */
   run(sql: string, values: readonly Bindable[]): Promise<WriteOutcome> {
-    return this.#execute(sql, values, (result) => {
-      if (Array.isArray(result)) return { changes: 0, lastId: undefined };
-      return { changes: result.affectedRows, lastId: keyOf(result) };
+    return this.#execute({
+      ...{ sql, values },
+      take: (result) => {
+        if (Array.isArray(result)) return { changes: 0, lastId: undefined };
+        return { changes: result.affectedRows, lastId: keyOf(result) };
+      },
     });
   }
 
@@ -201,7 +220,10 @@ export class MysqlConnection {
   /** All rows of all results of a statement. */
   results(sql: string, values: readonly Bindable[]): Promise<MysqlResults> {
     this.isUsed = true;
-    return this.#execute(sql, values, (result, fields) => ({ sets: setsOf(result, fields) }));
+    return this.#execute({
+      ...{ sql, values },
+      take: (result, fields) => ({ sets: setsOf(result, fields) }),
+    });
   }
 
   /** Rows as they come; `pause` and `resume` hold them up. Resolves after the last one. */
@@ -264,46 +286,41 @@ export class MysqlConnection {
     this.onEnd = undefined;
   }
 
-  #execute<T>(sql: string, values: readonly Bindable[], take: Take<T>): Promise<T> {
-    const prepared = this.#prepared.get(sql);
-    return prepared === undefined
-      ? this.#executeFirst(sql, values, take)
-      : this.#executeAgain(prepared, { sql, values, take });
-  }
-
-  async #executeAgain<T>(prepared: PrepareStatementInfo, what: Execution<T>): Promise<T> {
-    try {
-      return await this.#executed(prepared, what);
-    } catch (error) {
+  #execute<T>(what: Execution<T>): Promise<T> {
+    const prepared = this.#prepared.get(what.sql);
+    if (prepared === undefined) return this.#executeFirst(what);
+    return this.#executed(prepared, what).catch((error: unknown) => {
       // Forgotten by the server, or to be prepared anew because a table has changed: nothing was done yet.
       if (!(error instanceof DatabaseError) || !forgotten.has(errorNumber(error) ?? 0)) throw error;
       this.#forget(what.sql);
-      return this.#executeFirst(what.sql, what.values, what.take);
-    }
+      return this.#executeFirst(what);
+    });
   }
 
-  async #executeFirst<T>(sql: string, values: readonly Bindable[], take: Take<T>): Promise<T> {
+  async #executeFirst<T>(what: Execution<T>): Promise<T> {
     try {
-      return await this.#executed(await this.#prepare(sql), { sql, values, take });
+      return await this.#executed(await this.#prepare(what.sql), what);
     } catch (error) {
       // Some statements, such as CREATE TRIGGER, can not be prepared.
-      if (!(error instanceof DatabaseError) || errorNumber(error) !== 1295 || values.length > 0) throw error;
+      const isOther = !(error instanceof DatabaseError) || errorNumber(error) !== 1295;
+      if (isOther || what.values.length > 0) throw error;
       return this.#answered<T>((done) => {
-        this.#connection.query(sql, (failure, result, fields) => {
+        this.#connection.query(what.sql, (failure, result, fields) => {
           if (failure) done(failure);
-          else done(null, take(result as unknown as Row[] | ResultSetHeader, fields ?? []));
+          else done(null, what.take(result as unknown as Row[] | ResultSetHeader, fields ?? []));
         });
       });
     }
   }
 
-  #executed<T>(prepared: PrepareStatementInfo, { values, take }: Execution<T>): Promise<T> {
+  #executed<T>(prepared: PrepareStatementInfo, { values, take, text }: Execution<T>): Promise<T> {
     return this.#answered<T>((done) => {
       const parameters = values.length === 0 ? values : values.map(this.#bound);
-      prepared.execute(parameters, (error, result, fields) => {
+      const command = prepared.execute(parameters, (error, result, fields) => {
         if (error) done(error);
         else done(null, take(result as unknown as Row[] | ResultSetHeader, fields ?? []));
       });
+      if (text !== undefined) takeRows(command, text());
     });
   }
 
@@ -371,6 +388,33 @@ interface Execution<T> {
   readonly sql: string;
   readonly values: readonly Bindable[];
   readonly take: Take<T>;
+  /** Takes the rows as they come, in place of the driver's own reader. */
+  readonly text?: () => JsonText;
+}
+
+/** The part of the driver's command in which it makes a reader for the rows of a result. */
+interface RowCommand {
+  buildParserFromFields(fields: readonly FieldPacket[]): () => RowReader;
+}
+
+interface RowReader {
+  next(packet: RowPacket): unknown;
+}
+
+// The driver makes the reader, by `new`, when it has the columns of the result.
+function takeRows(command: unknown, text: JsonText): void {
+  (command as RowCommand).buildParserFromFields = (fields) => {
+    text.begin(fields);
+    return function makeReader() {
+      return text;
+    };
+  };
+}
+
+function written(text: JsonText | undefined, result: Row[] | ResultSetHeader): JsonRecords {
+  const { length } = Array.isArray(result) ? result : [];
+  if (text?.count === length) return text.end();
+  throw new Error('rows were read by the driver itself');
 }
 
 const forgotten: ReadonlySet<number> = new Set([1243, 1461, 1615]);

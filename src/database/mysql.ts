@@ -21,6 +21,7 @@ import {
   openConnection,
 } from './mysql-connection.ts';
 import { duplicateKey, isDeadlock, isLost } from './mysql-errors.ts';
+import type { JsonRecords, JsonShape } from './mysql-json.ts';
 import { MysqlPool } from './mysql-pool.ts';
 import { readPortions } from './mysql-stream.ts';
 
@@ -79,6 +80,11 @@ export class MysqlDatabase implements Database {
 
   async column(statement: Statement, values: readonly Bindable[]): Promise<unknown[]> {
     return firstColumn(await this.rows(statement, values));
+  }
+
+  /** Rows as a JSON list of records, whose columns are those of the statement, in its order. */
+  records(statement: Statement, values: readonly Bindable[], shape: JsonShape): Promise<JsonRecords> {
+    return this.#read((connection) => connection.records(statement.sql, values, shape));
   }
 
   async run(statement: Statement, values: readonly Bindable[]): Promise<WriteOutcome> {

@@ -5,7 +5,9 @@ import type { Client, ClientConfig } from 'pg';
 import { limits } from '../core/limits.ts';
 import { type Bindable, DatabaseError, type Row, type Statement, type WriteOutcome } from './connection.ts';
 import { isStale, translate } from './postgres-errors.ts';
-import { type Answer, type Prepared, Query } from './postgres-query.ts';
+import { type JsonRecords, type JsonShape, JsonText } from './postgres-json.ts';
+import { type Answer, type Prepared, Query, type RowSink } from './postgres-query.ts';
+import { type Listening, takeRows } from './postgres-wire.ts';
 
 /** How a connection is made. */
 export interface ConnectionOptions {
@@ -27,6 +29,8 @@ interface Form {
   /** The first column instead of rows. */
   readonly isColumn: boolean;
   readonly isOnce: boolean;
+  /** Takes the rows as they come instead. */
+  readonly sink?: RowSink;
 }
 
 const asRows: Form = { isColumn: false, isOnce: false };
@@ -66,6 +70,7 @@ export class PostgresConnection {
   #forgotten: string[] = [];
   #named = 0;
   #generation: number;
+  #query: Query | undefined;
   #isBroken = false;
   #isBusy = false;
   #since = performance.now();
@@ -76,6 +81,8 @@ export class PostgresConnection {
     this.#options = options;
     this.#shared = options.shared;
     this.#generation = options.shared.generation;
+    const { connection } = client as unknown as { connection: Listening };
+    takeRows(connection, () => this.#query);
     // An event `error` that nobody listens to would end the process.
     client.on('error', () => this.destroy());
     client.on('end', () => {
@@ -102,6 +109,13 @@ export class PostgresConnection {
     return (await this.#ask(statement, values, asRowsOnce)).rows as Row[];
   }
 
+  /** Records as JSON, made of the rows as they come. */
+  async records(statement: Statement, values: readonly Bindable[], shape: JsonShape): Promise<JsonRecords> {
+    const sink = new JsonText(shape);
+    await this.#ask(statement, values, { isColumn: false, isOnce: false, sink });
+    return sink.end();
+  }
+
   async column(statement: Statement, values: readonly Bindable[]): Promise<unknown[]> {
     return (await this.#ask(statement, values, asColumn)).rows as unknown[];
   }
@@ -118,6 +132,7 @@ export class PostgresConnection {
 
   /** Has a command done ahead of the next statement. */
   later(statement: Statement): void {
+    this.#forgetStale();
     this.#ahead.push(this.#prepare(statement));
   }
 
@@ -182,9 +197,9 @@ export class PostgresConnection {
         for (const each of [...ahead, prepared]) if (!each.isParsed) this.#forget(each.statement);
         reject(error);
       };
-      const { isColumn } = form;
-      const query = { ahead, prepared, values, isColumn, forgotten, onDone, onError };
-      this.#client.query(new Query(query) as unknown as { submit: () => void });
+      const { isColumn, sink } = form;
+      this.#query = new Query({ ahead, prepared, values, isColumn, sink, forgotten, onDone, onError });
+      this.#client.query(this.#query as unknown as { submit: () => void });
     });
   }
 

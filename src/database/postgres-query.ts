@@ -3,6 +3,7 @@
 // connection is in step again whatever goes wrong.
 import type { Bindable, Row, Statement } from './connection.ts';
 import { type Reader, readerOf, written } from './postgres-values.ts';
+import type { RowTaker } from './postgres-wire.ts';
 
 /** The half of `pg`'s connection that statements are sent by. */
 export interface Wire {
@@ -19,6 +20,13 @@ export interface Wire {
 export interface Columns {
   readonly names: readonly string[];
   readonly readers: readonly Reader[];
+  /** Numbers of their types in the catalog. */
+  readonly typeIds: readonly number[];
+}
+
+/** Takes rows as they come: the bytes of their fields, from the number of fields on. */
+export interface RowSink {
+  row(bytes: Buffer, from: number, columns: Columns): void;
 }
 
 /** A statement as a connection has it. */
@@ -48,16 +56,18 @@ export interface QueryOptions {
   readonly values: readonly Bindable[];
   /** Whether only the first column is wanted. */
   readonly isColumn: boolean;
+  /** Takes the rows as they come instead. */
+  readonly sink: RowSink | undefined;
   /** Names of statements that the server may forget. */
   readonly forgotten: readonly string[];
   readonly onDone: (answer: Answer) => void;
   readonly onError: (error: unknown) => void;
 }
 
-const none: Columns = { names: [], readers: [] };
+const none: Columns = { names: [], readers: [], typeIds: [] };
 
 /** What `pg` calls back while a statement is under way. */
-export class Query {
+export class Query implements RowTaker {
   readonly #options: QueryOptions;
   readonly #rows: unknown[] = [];
   #columns: Columns;
@@ -89,14 +99,17 @@ export class Query {
     this.#columns = {
       names: fields.map(({ name }) => name),
       readers: fields.map(({ dataTypeID }) => readerOf(dataTypeID)),
+      typeIds: fields.map(({ dataTypeID }) => dataTypeID),
     };
     this.#options.prepared.columns = this.#columns;
   }
 
-  handleDataRow({ fields }: { fields: readonly (string | null)[] }): void {
+  /** Takes a row as it came: the bytes of its fields, from their number on. */
+  row(bytes: Buffer, from: number): void {
     if (this.#failure !== undefined) return;
     try {
-      this.#rows.push(this.#options.isColumn ? this.#first(fields) : this.#row(fields));
+      if (this.#options.sink !== undefined) this.#options.sink.row(bytes, from, this.#columns);
+      else this.#rows.push(this.#options.isColumn ? this.#first(bytes, from) : this.#row(bytes, from));
     } catch (error) {
       this.#failure = error;
     }
@@ -130,18 +143,23 @@ export class Query {
 
   handleCopyData(): void {}
 
-  #row(fields: readonly (string | null)[]): Row {
+  #row(bytes: Buffer, from: number): Row {
     const { names, readers } = this.#columns;
     const row: Row = {};
+    let at = from + 2;
     for (let index = 0; index < names.length; index++) {
-      const text = fields[index] ?? null;
-      row[names[index] as string] = text === null ? null : (readers[index] as Reader)(text);
+      const length = bytes.readInt32BE(at);
+      at += 4;
+      const end = length < 0 ? at : at + length;
+      row[names[index] as string] = length < 0 ? null : (readers[index] as Reader)(bytes, at, end);
+      at = end;
     }
     return row;
   }
 
-  #first([text = null]: readonly (string | null)[]): unknown {
-    return text === null ? null : this.#columns.readers[0]?.(text);
+  #first(bytes: Buffer, from: number): unknown {
+    const length = bytes.readInt32BE(from + 2);
+    return length < 0 ? null : this.#columns.readers[0]?.(bytes, from + 6, from + 6 + length);
   }
 }
 

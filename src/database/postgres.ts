@@ -16,6 +16,7 @@ import {
 } from './connection.ts';
 import { connect, type PostgresConnection } from './postgres-connection.ts';
 import { isConflict, isWithoutTls } from './postgres-errors.ts';
+import type { JsonRecords, JsonShape } from './postgres-json.ts';
 import { PostgresPool } from './postgres-pool.ts';
 import { readPortions } from './postgres-stream.ts';
 import { PostgresTransaction } from './postgres-transaction.ts';
@@ -65,6 +66,11 @@ export class PostgresDatabase implements Database {
 
   column(statement: Statement, values: readonly Bindable[]): Promise<unknown[]> {
     return this.#single((connection) => connection.column(statement, values));
+  }
+
+  /** Records as JSON text, without values in between. */
+  records(statement: Statement, values: readonly Bindable[], shape: JsonShape): Promise<JsonRecords> {
+    return this.#single((connection) => connection.records(statement, values, shape));
   }
 
   run(statement: Statement, values: readonly Bindable[]): Promise<WriteOutcome> {

@@ -64,7 +64,15 @@ function oneBody(
       row === undefined ? undefined : Body.ofValue(decodeRow(source.dialect, request.fields, row)),
     );
   const { json } = plan;
-  if (json === undefined) return asRow();
+  if (json === undefined) {
+    const { fields } = request;
+    const found = source.dialect.readJson?.(database, { statement: plan.rows, values: key, fields });
+    if (found === undefined) return asRow();
+    // Of several records with the same identifier the first one is meant.
+    return found.then(({ text, count }) =>
+      count > 1 ? asRow() : count === 0 ? undefined : Body.ofText(text.slice(1, -1)),
+    );
+  }
   const asText = () =>
     whenDone(database.column(json, key), ([text]) =>
       typeof text === 'string' ? Body.ofText(text) : undefined,

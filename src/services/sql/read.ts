@@ -3,9 +3,10 @@
 import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
-import type { Message, Operation, Result } from '../../core/operation.ts';
+import type { Message, Operation, Principal, Result } from '../../core/operation.ts';
 import type { CallContext } from '../../core/service.ts';
 import { DatabaseError, type MaybePromise, whenDone } from '../../database/connection.ts';
+import type { JsonRecords } from './dialect.ts';
 import { decodeRow } from './fetch.ts';
 import { countRecords, hasMeta, metaOf, pageSize } from './page.ts';
 import { parseRead, ReadParameters } from './parameters.ts';
@@ -31,7 +32,8 @@ export function readRecords(
 ): MaybePromise<Result> {
   const { table, id, context } = target;
   const keyed = source.plans.keyedReads.get(operation.request.parameters);
-  const prepared = prepare(source, { table, message: operation.request, keyed });
+  const { request: message, principal } = operation;
+  const prepared = prepare(source, { table, message, keyed, principal });
   const { request } = prepared;
   const read: Read = { source, table, request, prepared, keyed, context };
   if (request.grouping !== undefined) return readGroups(read, id);
@@ -89,20 +91,26 @@ function refusedGroups(error: unknown): unknown {
   );
 }
 
+/** A read as it was asked for. */
+interface Asked {
+  readonly table: Table;
+  readonly message: Message;
+  readonly keyed: KeyedRead | undefined;
+  readonly principal: Principal;
+}
+
 // Doors hand out the same frozen parameters for the same query string, so a query string is understood once.
-function prepare(
-  source: SqlSource,
-  asked: { readonly table: Table; readonly message: Message; readonly keyed: KeyedRead | undefined },
-): PreparedRead {
-  const { table, message, keyed } = asked;
+function prepare(source: SqlSource, { table, message, keyed, principal }: Asked): PreparedRead {
   const { parameters } = message;
   const { requests } = source.plans;
   let known = requests.get(table);
   const found = message.body === undefined ? known?.get(parameters) : undefined;
   if (found !== undefined) return found;
-  const request = parseRead(table, new ReadParameters(message), keyed?.where);
+  const read = new ReadParameters(message, principal);
+  const request = parseRead(table, read, keyed?.where);
   const prepared: PreparedRead = { request, list: undefined, one: undefined };
-  if (message.body !== undefined || keyed !== undefined || !Object.isFrozen(parameters)) return prepared;
+  const isKept = message.body === undefined && keyed === undefined && Object.isFrozen(parameters);
+  if (!isKept || read.isPersonal) return prepared;
   if (known === undefined) {
     known = new WeakMap();
     requests.set(table, known);

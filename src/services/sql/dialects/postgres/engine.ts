@@ -39,7 +39,7 @@ export class PostgresEngine implements Engine {
       jsonRecord: () => undefined,
       readJson: (session, { statement, values: bound, fields }) =>
         session instanceof PostgresDatabase
-          ? session.records(statement, bound, values.jsonColumns(fields))
+          ? session.records(statement, bound, values.jsonShape(fields))
           : undefined,
       jsonList: (record) => record,
       jsonJoined: (text) => text,

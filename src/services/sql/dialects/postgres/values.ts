@@ -1,9 +1,10 @@
 // What PostgreSQL is given for a checked value and what its values mean in JSON. Both directions are text.
 // Invariant: a value is stored as it means or refused by the field's name; what is answered is taken again.
-import { Body, exactNumber } from '../../../../core/body.ts';
+import { Body, exactNumber, writeJson } from '../../../../core/body.ts';
 import { type ErrorCode, PlatformError } from '../../../../core/errors.ts';
 import type { Literal } from '../../../../core/query.ts';
 import type { Bindable } from '../../../../database/connection.ts';
+import { type JsonKind, JsonShape } from '../../../../database/postgres-json.ts';
 import type { Field } from '../../schema.ts';
 import { coerceLiteral, coerceValue, readExactDecimal } from '../../values.ts';
 import { type Nested, readArray, writeArray } from './array-text.ts';
@@ -16,6 +17,7 @@ export type KnownTypes = ReadonlyMap<string, ValueType>;
 /** What an engine's dialect reads and writes values by. */
 export class PostgresValues {
   readonly #types: KnownTypes;
+  readonly #shapes = new WeakMap<readonly Field[], JsonShape>();
 
   constructor(types: KnownTypes) {
     this.#types = types;
@@ -41,6 +43,21 @@ export class PostgresValues {
     return encoded(type, value, place);
   }
 
+  /** How the fields of records become JSON without values in between. */
+  jsonShape(fields: readonly Field[]): JsonShape {
+    const known = this.#shapes.get(fields);
+    if (known !== undefined) return known;
+    const shape = new JsonShape(
+      fields.map((field) => ({
+        name: field.name,
+        kind: jsonKind(field),
+        json: (value) => writeJson(this.decode(field, value)),
+      })),
+    );
+    this.#shapes.set(fields, shape);
+    return shape;
+  }
+
   decode(field: Field, value: unknown): unknown {
     if (typeof value !== 'string') return value instanceof Uint8Array ? base64(value) : (value ?? null);
     switch (field.type) {
@@ -61,6 +78,36 @@ export class PostgresValues {
       default:
         return decoded(this.#types.get(field.dbType), field.type, value);
     }
+  }
+}
+
+function jsonKind({ type, fixedLength }: Field): JsonKind {
+  switch (type) {
+    case 'id':
+    case 'smallint':
+    case 'integer':
+    case 'bigint':
+    case 'reference':
+      return 'integer';
+    case 'decimal':
+    case 'boolean':
+      return type;
+    case 'double':
+    case 'float':
+      return 'double';
+    case 'timestamptz':
+      return 'moment';
+    case 'string':
+      return fixedLength ? 'padded' : 'text';
+    case 'text':
+    case 'uuid':
+    case 'date':
+    case 'time':
+    case 'timetz':
+    case 'timestamp':
+      return 'text';
+    default:
+      return 'other';
   }
 }
 
