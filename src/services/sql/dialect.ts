@@ -121,8 +121,8 @@ export interface Dialect {
    */
   jsonRecord(fields: readonly Field[]): RawBuilder<string> | undefined;
   /**
-   * Records straight as JSON text, where the driver makes it quicker than rows do; undefined where it does not.
-   * The statement selects the fields in their order.
+   * Records straight as JSON text, where the driver makes it quicker than rows do; undefined where it does
+   * not. The statement selects the fields in their order.
    */
   readJson?(session: Session, read: JsonRead): Promise<JsonRecords> | undefined;
   /** An aggregate that makes a JSON list of such records. */
