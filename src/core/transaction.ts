@@ -107,10 +107,11 @@ export class TransactionScope {
       await inner.commit();
       return value;
     } catch (error) {
-      const reason = inner.#undoneFor;
+      // It was undone from outside, which may take as long as a statement that waits for a lock.
+      if (inner.#undoneFor !== undefined) throw inner.#undoneFor;
       await inner.rollback();
       if (held?.isLost === true) await this.#root().rollback(lost(member.name));
-      throw reason ?? error;
+      throw error;
     }
   }
 

@@ -178,6 +178,62 @@ describe.each(live)('a procedure of %s', (kind) => {
   });
 });
 
+const killings = {
+  postgres: `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+  mysql: `BEGIN NOT ATOMIC
+    FOR one IN (SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()) DO
+      EXECUTE IMMEDIATE concat('KILL ', one.id);
+    END FOR;
+  END`,
+} as const;
+
+describe.each(live)('a connection to %s that is lost', (kind) => {
+  let bank: Bank;
+
+  beforeAll(async () => {
+    bank = await Bank.open(kind, { max_connections: 1 });
+    await bank.server.addDatabase('meeting', 'CREATE TABLE here (id INTEGER PRIMARY KEY);');
+  });
+  afterAll(() => bank.close());
+
+  it('takes its transaction with it, and what comes after says so', async () => {
+    const path = await bank.serve(
+      node,
+      `const {api} = platform;
+       const [opened, met] = [Promise.withResolvers(), Promise.withResolvers()];
+       const statuses = [];
+       const add = async (name) => {
+         const {statusCode} = await api.post('bank/_table/account', {resource: [{name, balance: 1}]});
+         statuses.push(statusCode);
+       };
+       const end = platform.transaction('bank', async () => {
+         await add('cid');
+         opened.resolve();
+         await met.promise;
+         await add('dot');
+         await add('eve');
+       }).catch((error) => error.status_code);
+       await opened.promise;
+       await api.post('meeting/_table/here', {resource: [{id: 1}]});
+       while ((await api.get('meeting/_table/here?count_only=true')).content < 2) {
+         await new Promise((done) => setTimeout(done, 20));
+       }
+       met.resolve();
+       return [await end, ...statuses];`,
+    );
+    const asked = bank.server.ask(path);
+    const here = async () => (await bank.server.ask('/api/v2/meeting/_table/here?count_only=true')).body;
+    await expect.poll(here, { timeout: 10_000 }).toBe(1);
+    await bank.execute(killings[kind]);
+    const second = { method: 'POST', body: { resource: [{ id: 2 }] } };
+    expect((await bank.server.ask('/api/v2/meeting/_table/here', second)).status).toBe(200);
+    expect((await asked).body).toEqual([503, 200, 503, 503]);
+    expect(await bank.names()).toEqual(['ada', 'bob']);
+    expect((await bank.js("await platform.transaction('bank', () => {}); return 1;")).status).toBe(200);
+  });
+});
+
 describe.each(live)('two transactions on %s', (kind) => {
   let bank: Bank;
 
@@ -214,5 +270,32 @@ describe.each(live)('two transactions on %s', (kind) => {
     const { body } = await bank.server.ask('/api/v2/bank/_table/account?fields=balance');
     const balances = body.resource.map(({ balance }: { balance: number }) => balance);
     expect(new Set(balances).size).toBe(1);
+  });
+});
+
+const locks = {
+  postgres: 'BEGIN; UPDATE account SET balance = 5 WHERE id = 1; SELECT pg_sleep(5); COMMIT',
+  mysql: 'START TRANSACTION; UPDATE account SET balance = 5 WHERE id = 1; DO SLEEP(5); COMMIT',
+} as const;
+
+describe.each(live)('a record that somebody else holds on %s', (kind) => {
+  it('keeps a transaction waiting no longer than its time, and is left alone by it', async () => {
+    const bank = await Bank.open(kind, { transaction_seconds: 1, max_connections: 1 });
+    const path = await bank.serve(
+      node,
+      `return platform.transaction(async () => {
+         const {statusCode, content} = await platform.api.patch('bank/_table/account/1', {balance: 6});
+         return [statusCode, content.error?.message];
+       }).catch((error) => [error.status_code, error.message]);`,
+    );
+    const beside = bank.execute(locks[kind]);
+    await pause(500);
+    expect((await bank.server.ask(path)).body).toEqual([503, expect.stringContaining('longer than 1 s')]);
+    await beside;
+    await expect
+      .poll(async () => (await bank.server.ask('/api/v2/bank/_table/account/1')).body.balance)
+      .toBe(5);
+    expect((await bank.post('account', { name: 'free', balance: 1 })).status).toBe(200);
+    await bank.close();
   });
 });
