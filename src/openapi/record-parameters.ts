@@ -94,6 +94,8 @@ export const recordParameters = {
     'Deletes records of a relation that are let go and cannot be without it.',
   ),
   force: parameter('force', 'flag', 'Deletes all records where nothing says which; answers `success`.'),
+  forceFields: parameter('force', 'flag', 'Drops fields that are there and not among those that are sent.'),
+  checkExist: parameter('check_exist', 'flag', 'Refuses what is there already instead of changing it.'),
   asList: parameter('as_list', 'flag', 'Answers names alone.'),
   asAccessList: parameter('as_access_list', 'flag', 'Answers everything that a role can grant access on.'),
   includeAccess: parameter('include_access', 'flag', 'Says in `access` what may be done.'),

@@ -48,6 +48,33 @@ const calls: readonly Call[] = [
   { path: '/hr/_schema/employees/_field', of: '/hr/_schema/{table_name}/_field' },
   { path: '/hr/_schema/dept_emp/_field/emp_no', of: '/hr/_schema/{table_name}/_field/{field_name}' },
   { path: '/hr/_schema/dept_emp/_related', of: '/hr/_schema/{table_name}/_related' },
+  {
+    ...{ method: 'POST', path: '/lab/_schema', of: '/lab/_schema' },
+    body: {
+      resource: [
+        { name: 'fresh', field: [{ name: 'id', type: 'id' }] },
+        { name: 'gone', field: [] },
+      ],
+    },
+    status: 400,
+  },
+  {
+    ...{ method: 'POST', path: '/lab/_schema', of: '/lab/_schema' },
+    body: { resource: [{ name: 'fresh', field: [{ name: 'id', type: 'id' }] }] },
+  },
+  {
+    ...{ method: 'PATCH', path: '/lab/_schema/fresh', of: '/lab/_schema/{table_name}' },
+    body: { label: 'Fresh' },
+  },
+  {
+    ...{ method: 'POST', path: '/lab/_schema/fresh/_field', of: '/lab/_schema/{table_name}/_field' },
+    body: { resource: [{ name: 'word', type: 'string' }] },
+  },
+  {
+    ...{ method: 'DELETE', path: '/lab/_schema/fresh/_field/word' },
+    of: '/lab/_schema/{table_name}/_field/{field_name}',
+  },
+  { method: 'DELETE', path: '/lab/_schema?ids=fresh', of: '/lab/_schema' },
   { path: '/lab/_table/sample?related=*', of: '/lab/_table/sample' },
   { path: '/lab/_table/sample?include_count=true', of: '/lab/_table/sample' },
   { path: '/lab/_table/codes', of: '/lab/_table/codes' },

@@ -6,7 +6,7 @@ import {
   type PathDetails,
 } from '../../core/description.ts';
 import type { Action } from '../../core/operation.ts';
-import { jsonContent, listSchema, objectSchema } from '../../openapi/envelopes.ts';
+import { jsonContent, listSchema, objectSchema, successResponse } from '../../openapi/envelopes.ts';
 import { recordParameters } from '../../openapi/record-parameters.ts';
 
 /** A path with its actions and what they are for. */
@@ -82,7 +82,9 @@ export function schemaDetails(
   reader: DescriptionReader,
 ): readonly PathDetails[] {
   const wanted = tables?.filter((name) => reader.tables?.has(name.toLowerCase()) ?? true);
-  const details = offered.map((action) => [action, detailsOf(path, action, summary)] as const);
+  // Dropping several tables fires no event that the original lists, but it is there.
+  const actions: readonly Action[] = path === '_schema' ? [...offered, 'DELETE'] : offered;
+  const details = actions.map((action) => [action, detailsOf(path, action, summary)] as const);
   return [
     {
       pattern: path.split('/'),
@@ -102,24 +104,49 @@ const verbs: Readonly<Record<Action, string>> = {
   DELETE: 'Delete',
 };
 
-function detailsOf(path: string, action: Action, summary: string): ActionDetails {
+interface Part {
+  readonly what: string;
+  readonly item: Named;
+  readonly isList: boolean;
+}
+
+function partOf(path: string): Part {
   const isList = path === '_schema' || path.endsWith('/_field') || path.endsWith('/_related');
-  const item = path.includes('_field')
-    ? fieldSchema
-    : path.includes('_related')
-      ? relationSchema
-      : tableSchema;
-  const what = path.includes('_field') ? 'field' : path.includes('_related') ? 'relationship' : 'table';
-  const schema = isList ? listSchema({ anyOf: [item, text] }) : item;
-  const { fields, asList, refresh } = recordParameters;
-  const said = action === 'GET' ? summary : `${verbs[action]} ${isList ? `${what}s` : `a ${what}`}`;
-  const body = isList ? listSchema(item) : item;
+  if (path.includes('_field')) return { what: 'field', item: fieldSchema, isList };
+  if (path.includes('_related')) return { what: 'relationship', item: relationSchema, isList };
+  return { what: 'table', item: tableSchema, isList };
+}
+
+function detailsOf(path: string, action: Action, summary: string): ActionDetails {
+  const { what, item, isList } = partOf(path);
+  if (action === 'GET') return reading(summary, { what, item, isList });
+  const said = `${verbs[action]} ${isList ? `${what}s` : `a ${what}`}`;
+  const body = isList ? { anyOf: [listSchema(item), { type: 'array', items: item }, item] } : item;
+  const answer = jsonContent(isList ? listSchema(written) : written);
+  const { ids, forceFields, checkExist } = recordParameters;
+  const parameters = {
+    POST: [checkExist],
+    PUT: what === 'table' ? [forceFields] : [],
+    PATCH: [],
+    DELETE: isList ? [ids] : [],
+  };
+  const isGone = action === 'DELETE' && !isList;
   return {
     summary: said,
-    parameters: action === 'GET' ? [fields, refresh, ...(isList ? [asList] : [])] : [fields],
-    ...(action === 'GET' || action === 'DELETE' ? {} : { requestBody: { content: jsonContent(body) } }),
-    responses: {
-      200: { description: 'Done', content: jsonContent(action === 'DELETE' ? {} : schema) },
-    },
+    parameters: parameters[action],
+    ...(action === 'DELETE' ? {} : { requestBody: { required: true, content: jsonContent(body) } }),
+    responses: { 200: isGone ? successResponse : { description: 'Done', content: answer } },
+  };
+}
+
+const written = objectSchema({ name: text }, ['name']);
+
+function reading(summary: string, { item, isList }: Part): ActionDetails {
+  const { fields, asList, includeAccess, refresh } = recordParameters;
+  const schema = isList ? listSchema({ anyOf: [item, text] }) : item;
+  return {
+    summary,
+    parameters: [fields, refresh, ...(isList ? [asList, includeAccess] : [])],
+    responses: { 200: { description: summary, content: jsonContent(schema) } },
   };
 }
