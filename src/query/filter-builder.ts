@@ -10,6 +10,8 @@ export interface FilterScope {
   field(name: string): string | undefined;
   /** The value for the placeholder `:name`, or undefined when none was given. */
   parameter(name: string): Literal | undefined;
+  /** What a value that is written as text stands for, such as the value of a lookup; absent: itself. */
+  text?(value: string): string;
 }
 
 /** A value as the grammar reads it: quoted ones are text whatever they say. */
@@ -74,7 +76,7 @@ export class FilterBuilder {
 
   /** A value in quotes, from its pieces with escapes resolved. */
   quoted(parts: readonly string[]): Value {
-    return { literal: parts.join(''), bare: undefined };
+    return { literal: this.#text(parts.join('')), bare: undefined };
   }
 
   /**
@@ -83,10 +85,17 @@ export class FilterBuilder {
   bare(written: string, offset: number): Value {
     const text = written.trim();
     const name = /^:([\p{L}_][\p{L}\p{N}_]*)$/u.exec(text)?.[1];
-    if (name === undefined) return { literal: /^null$/i.test(text) ? null : text, bare: text };
+    if (name === undefined) {
+      const meant = this.#text(text);
+      return { literal: /^null$/i.test(text) ? null : meant, bare: meant };
+    }
     const literal = this.#scope.parameter(name);
     if (literal === undefined) this.refuse(`No value was given for the parameter ':${name}'`, offset);
     return { literal, bare: undefined };
+  }
+
+  #text(value: string): string {
+    return this.#scope.text?.(value) ?? value;
   }
 
   /** A condition on one field. */

@@ -37,6 +37,7 @@ export interface GroupTexts {
   readonly having: string | undefined;
   readonly where: Where | undefined;
   readonly parameter: FilterScope['parameter'];
+  readonly text: (value: string) => string;
 }
 
 /** Whether texts ask for groups rather than records. */
@@ -63,8 +64,9 @@ export function parseGroups(table: Table, texts: GroupTexts): GroupedRead {
   const fields =
     texts.fields === undefined ? texts.group : parseNames(texts.fields).flatMap(members.selected);
   const order = texts.order === undefined ? [] : parseOrder(texts.order, members.named);
-  const { having: text, parameter } = texts;
-  const having = text === undefined ? undefined : parseFilter(text, { field: members.named, parameter });
+  const { having: condition, parameter, text } = texts;
+  const having =
+    condition === undefined ? undefined : parseFilter(condition, { field: members.named, parameter, text });
   if (fields.length === 0) throw invalid("Parameter 'fields' must name at least one field.");
   const grouping: Grouping = {
     table,

@@ -1,10 +1,11 @@
 // What a read asks for: the parameters of spec §5.5 with their aliases, checked against a table. Invariant:
 // whatever is malformed or unknown is refused with a 400 that names the parameter; nothing is skipped.
 import { PlatformError } from '../../core/errors.ts';
-import type { Message, Parameters, ParameterValue } from '../../core/operation.ts';
+import type { Message, Parameters, ParameterValue, Principal } from '../../core/operation.ts';
 import type { Literal, Order, Where } from '../../core/query.ts';
 import { parseNames } from '../../query/fields.ts';
 import { parseFilter } from '../../query/filter.ts';
+import { mayNameLookups, withLookups } from '../../query/lookups.ts';
 import { parseOrder } from '../../query/order.ts';
 import { asksForGroups, type Grouping, parseGroups } from './grouping.ts';
 import { parseRelated, type RelationRequest } from './related-request.ts';
@@ -43,9 +44,14 @@ const aliases: Readonly<Record<string, readonly string[]>> = {
 export class ReadParameters {
   readonly #query: Parameters;
   readonly #body: Readonly<Record<string, unknown>>;
+  readonly #principal: Principal | undefined;
+  /** Whether something was read that may mean another thing to another caller. */
+  isPersonal = false;
 
-  constructor(message: Message) {
+  /** With the caller, values in filters may name lookups. */
+  constructor(message: Message, principal?: Principal) {
     this.#query = message.parameters;
+    this.#principal = principal;
     const value = message.body?.exactValue;
     this.#body = isMap(value) ? value : {};
   }
@@ -129,6 +135,13 @@ export class ReadParameters {
     return found;
   }
 
+  /** What a filter's value means to the caller. */
+  readonly meant = (text: string): string => {
+    if (this.#principal === undefined || !mayNameLookups(text)) return text;
+    this.isPersonal = true;
+    return withLookups(text, this.#principal);
+  };
+
   /** The value of a filter's `:name`. */
   placeholder(name: string): Literal | undefined {
     const values = this.get('params');
@@ -178,7 +191,10 @@ function parseSelection(table: Table, parameters: ReadParameters, known: Where |
     };
   }
   const parameter = (name: string) => parameters.placeholder(name);
-  const grouped = parseGroups(table, { fields, group, order, having, where, parameter });
+  const grouped = parseGroups(table, {
+    ...{ fields, group, order, having, where, parameter },
+    text: parameters.meant,
+  });
   if (parseRelated(table, parameters).length > 0) {
     throw invalid('related', `can not be combined with ${group.length > 0 ? "'group'" : 'aggregates'}`);
   }
@@ -211,6 +227,7 @@ function parseWhere(table: Table, parameters: ReadParameters): Where | undefined
   return parseFilter(filter, {
     field: (name) => table.field(name)?.name,
     parameter: (name) => parameters.placeholder(name),
+    text: parameters.meant,
   });
 }
 

@@ -92,6 +92,7 @@ export class ReadBack {
     const where = parseFilter(filter, {
       field: (name) => table.field(name)?.name,
       parameter: (name) => parameters.placeholder(name),
+      text: parameters.meant,
     });
     const order = keys.map(({ name }) => ({ field: name, descending: false }));
     const { plan, values } = this.#source.plans.list({ table, fields: keys, where, order });

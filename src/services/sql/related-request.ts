@@ -16,6 +16,8 @@ export interface RelationRequest {
   readonly order?: string | undefined;
   readonly group?: readonly string[] | undefined;
   readonly filter?: string | undefined;
+  /** What a value of the filter means to the caller. */
+  readonly meant?: ((text: string) => string) | undefined;
   /** Values of the filter's placeholders. */
   readonly params?: Readonly<Record<string, ParameterValue>> | undefined;
   /** Relations of the related records. */
@@ -63,13 +65,17 @@ function relationRequest(relation: Relation, options: Options, parameters: ReadP
   const option = new RelationOptions(relation.name, options, parameters);
   const params = parameters.get('params');
   const related = option.text('related');
+  const filter = option.text('filter');
+  // Said now, because the filter is only read when records are asked for.
+  if (filter !== undefined) parameters.meant(filter);
   return {
     relation,
     fields: option.names('fields'),
     limit: option.limit(),
     order: option.text('order'),
     group: option.names('group'),
-    filter: option.text('filter'),
+    filter,
+    meant: parameters.meant,
     params: isMap(params) ? (params as Readonly<Record<string, ParameterValue>>) : undefined,
     related,
     inner: related === undefined ? undefined : parameters.within(relation.name),

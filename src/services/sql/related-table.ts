@@ -202,12 +202,13 @@ export class RelatedTable {
   }
 
   #where(asked: Asked): Where {
-    const { filter, params } = this.#options.wanted;
+    const { filter, params, meant } = this.#options.wanted;
     const keyed = keyedWhere(asked);
     if (filter === undefined) return keyed;
     const narrowed = parseFilter(filter, {
       field: (name) => this.#table?.field(name)?.name,
       parameter: (name) => literalOf(params?.[name] ?? params?.[`:${name}`]),
+      ...(meant === undefined ? {} : { text: meant }),
     });
     return { kind: 'and', terms: [keyed, narrowed] };
   }

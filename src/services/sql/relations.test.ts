@@ -401,3 +401,66 @@ describe('what administrators say of relations', () => {
     expect(found.labels).toEqual([{ code: 'old', name: 'Old' }]);
   });
 });
+
+describe('lookups of the caller', () => {
+  const lookups = { open: { land: 'fr', quoted: "x' or name='Ann" }, secret: { hidden: 'de' } };
+  const caller = (): Principal => ({ ...member([{ component: '*', verbMask: 31 }]), lookups });
+
+  test('stand for their values in filters, never for more', async () => {
+    const house = await two();
+    const names = async (filter: string, principal: Principal) => {
+      const path = `shop/_table/customer?fields=name&filter=${encodeURIComponent(filter)}`;
+      const { body } = await house.ask('GET', path, { principal });
+      return body.resource.map(({ name }: { name: string }) => name);
+    };
+    expect(await names('country = {land}', caller())).toEqual(['Bob']);
+    // The same query of somebody else means something else.
+    expect(
+      await names('country = {land}', { ...caller(), lookups: { ...lookups, open: { land: 'de' } } }),
+    ).toEqual(['Ann']);
+    expect(await names("name = '{quoted}'", caller())).toEqual([]);
+    expect(await names('name starts with {strtolower(land)}', caller())).toEqual([]);
+    expect(await names("country = '{hidden}' or country = '{unknown}'", caller())).toEqual([]);
+    expect(await names('id < {user.id}', caller())).toEqual(['Ann', 'Bob', 'Cy']);
+  });
+
+  test('stand for their values in records and those that they bring, where they stand alone', async () => {
+    const house = await two();
+    const body = {
+      resource: [
+        {
+          name: '{user.name}',
+          country: '{land}',
+          note_by_customer_id: [{ text: '{land}' }, { text: 'in {land}' }],
+        },
+      ],
+    };
+    const principal = caller();
+    const { body: made } = await house.ask(
+      'POST',
+      'shop/_table/customer?fields=*&related=note_by_customer_id',
+      { body, principal },
+    );
+    expect(made.resource[0]).toMatchObject({
+      name: 'Mo',
+      country: 'fr',
+      note_by_customer_id: [{ text: 'fr' }, { text: 'in {land}' }],
+    });
+  });
+
+  test('stand for their values in filters of relations and of writes', async () => {
+    const house = await two();
+    const principal = { ...caller(), lookups: { ...lookups, open: { least: '15' } } };
+    const { body } = await house.ask(
+      'GET',
+      'shop/_table/customer/1?fields=name&related=invoice_by_customer_id&invoice_by_customer_id.filter=total>{least}',
+      { principal },
+    );
+    expect(body.invoice_by_customer_id).toMatchObject([{ total: 20 }]);
+    const changed = await house.ask('PATCH', 'shop/_table/invoice?filter=total<{least}', {
+      body: { total: 0 },
+      principal,
+    });
+    expect(changed.body.resource).toEqual([{ id: 1 }]);
+  });
+});

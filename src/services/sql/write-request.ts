@@ -6,6 +6,7 @@ import type { Operation } from '../../core/operation.ts';
 import type { CallContext } from '../../core/service.ts';
 import type { OnFailure } from './batch.ts';
 import { ReadParameters } from './parameters.ts';
+import { meantContent } from './record-lookups.ts';
 import { besideRecords, isRecord, noRecords, readContent, textOf, type WriteContent } from './records.ts';
 import type { Field, Table } from './schema.ts';
 import type { SqlSource } from './source.ts';
@@ -50,9 +51,10 @@ export function readWrite(source: SqlSource, operation: Operation, target: Write
   if (operation.action === 'POST' && id !== undefined) {
     throw invalidRecord('Create record by identifier not currently supported.');
   }
-  const { request, action } = operation;
-  const content = typedContent(readContent(request, action), request.body, table);
-  const parameters = new ReadParameters(besideRecords(operation.request, content));
+  const { request, action, principal } = operation;
+  const typed = typedContent(readContent(request, action), request.body, table);
+  const content = meantContent(typed, { source, table, principal });
+  const parameters = new ReadParameters(besideRecords(request, content), principal);
   const keys = keyFields(table, operation.action, parameters);
   const selection = select({ operation, content, parameters, id, keyCount: keys.length });
   refuseOversize(source, selection);
