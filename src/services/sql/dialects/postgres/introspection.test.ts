@@ -17,7 +17,8 @@ const schema = `
     id bigserial PRIMARY KEY, counted serial, name varchar(20) NOT NULL DEFAULT 'it''s', fixed char(4),
     price numeric(10,2) DEFAULT 1.50, many int[] DEFAULT '{}', feeling mood DEFAULT 'sad', mark code,
     needed must, made timestamptz DEFAULT now(), twice int GENERATED ALWAYS AS (counted * 2) STORED,
-    doc jsonb DEFAULT '{"a": 1}', on_it boolean DEFAULT true, less int DEFAULT '-1', big bigint, exact numeric,
+    doc jsonb DEFAULT '{"a": 1}', on_it boolean DEFAULT true, less int DEFAULT '-1',
+    big bigint, exact numeric,
     email text UNIQUE, part text, plain text, person_a int, person_b int,
     FOREIGN KEY (person_a, person_b) REFERENCES person(a, b) ON DELETE CASCADE ON UPDATE SET NULL);
   CREATE UNIQUE INDEX some_parts ON kinds(part) WHERE part > 'x';
@@ -143,7 +144,8 @@ describe.runIf(canTest('postgres'))('the catalog of PostgreSQL', () => {
 
   test('holds no more than the user may read', async () => {
     const username = `r_${own.database}`;
-    await own.execute(`CREATE ROLE ${username} LOGIN PASSWORD 'pw'; GRANT SELECT (id, name) ON kinds TO ${username};
+    await own.execute(`CREATE ROLE ${username} LOGIN PASSWORD 'pw';
+      GRANT SELECT (id, name) ON kinds TO ${username};
       GRANT SELECT ON sales.bill TO ${username}; GRANT SELECT ON person TO ${username};`);
     const limited = open({ username, password: 'pw' });
     try {
