@@ -78,4 +78,23 @@ describe.each(kinds)('%s', (kind) => {
       rmSync(home, { recursive: true, force: true });
     }
   });
+
+  test('that hangs is given up, and used again when it goes on', { timeout: 60_000 }, async () => {
+    const here = await prepared();
+    const short = kind === 'postgres' ? 1_000 : 1;
+    await addService(here, 'live', { query_timeout: short, connect_timeout: short });
+    expect((await here.server.ask(ledger)).status).toBe(200);
+    here.databases.freeze();
+    try {
+      const began = performance.now();
+      const answers = Array.from({ length: 8 }, () => here.server.ask(ledger));
+      expect((await here.server.ask('/status')).status).toBe(200);
+      const statuses = (await Promise.all(answers)).map(({ status }) => status);
+      expect(statuses).toEqual(statuses.map(() => 503));
+      expect(performance.now() - began).toBeLessThan(2 * boundMs);
+    } finally {
+      here.databases.thaw();
+    }
+    await expect.poll(async () => (await here.server.ask(ledger)).status, { timeout: boundMs }).toBe(200);
+  });
 });

@@ -4,7 +4,7 @@ import { canTest } from '../databases.ts';
 import { attackEngine, attackWorld } from './sql-injection.ts';
 import { useHostileNames } from './sql-names.ts';
 import { sqlPayloads } from './sql-payloads.ts';
-import { positions } from './sql-positions.ts';
+import { positions, schemaPositions } from './sql-positions.ts';
 import { type Asked, startWorld } from './sql-world.ts';
 import type { Reply } from './wire.ts';
 
@@ -46,6 +46,8 @@ const engines = [
   ['mysql', canTest('mysql')],
 ] as const;
 
+const changesSchemas: ReadonlySet<string> = new Set(['sqlite']);
+
 /** Another part of the corpus in every run; a failure says how to run it again. */
 function startOf(): number {
   return Number(process.env.TENON_SEED ?? Math.floor(Math.random() * step)) % step;
@@ -58,6 +60,17 @@ describe.each(engines)('hostile texts at %s', (engine, isThere) => {
     expect(report.findings, `again with TENON_SEED=${start}`).toEqual([]);
     expect(report.attacks).toBeGreaterThan(1_000);
   });
+
+  test.runIf(isThere && changesSchemas.has(engine))(
+    'change a schema as they say',
+    { timeout: 120_000 },
+    async () => {
+      const portion = { start: startOf(), step: 10 * step, positions: schemaPositions };
+      const report = await attackEngine(engine, portion);
+      expect(report.findings, `again with TENON_SEED=${portion.start}`).toEqual([]);
+      expect(report.attacks).toBeGreaterThan(50);
+    },
+  );
 
   test.runIf(isThere)('are names of tables and columns like any other', { timeout: 120_000 }, async () => {
     const start = startOf();

@@ -12,6 +12,8 @@ import type { Reply } from './wire.ts';
 export interface Portion {
   readonly start: number;
   readonly step: number;
+  /** Without: those of reads, writes and calls. */
+  readonly positions?: readonly Position[];
 }
 
 /** What came of it. */
@@ -61,17 +63,23 @@ export async function attackWorld(
   const run = new InjectionRun(world);
   await run.attackAll(pairs(texts, portion));
   if ((await world.snapshot()) !== before) run.findings.push('the tables are not what they were');
-  return { engine: world.engine, payloads: texts.length, positions: positions.length, ...run.counted() };
+  const places = (portion.positions ?? positions).length;
+  return { engine: world.engine, payloads: texts.length, positions: places, ...run.counted() };
 }
 
 type Pair = readonly [text: string, position: Position];
 
-/** Texts times positions, mixed so that a portion has all positions and texts from everywhere. */
-function* pairs(texts: readonly string[], { start, step }: Portion): Generator<Pair> {
-  const all = texts.length * positions.length;
+/**
+ * Texts times positions, mixed so that a portion has all positions and texts from everywhere, whatever its
+ * step.
+ */
+function* pairs(texts: readonly string[], portion: Portion): Generator<Pair> {
+  const { start, step, positions: places = positions } = portion;
+  const all = texts.length * places.length;
   for (let index = start; index < all; index += step) {
-    const text = texts[Math.floor(index / positions.length)];
-    const position = positions[index % positions.length];
+    const place = Math.floor(index / places.length);
+    const text = texts[place];
+    const position = places[(index + place) % places.length];
     if (text !== undefined && position !== undefined) yield [text, position];
   }
 }
@@ -137,7 +145,11 @@ function indecencies(reply: Reply, asked: Asked): string[] {
     ...Object.values(headers ?? {}),
   ];
   const all = `${sent.join('\n')}\n${JSON.stringify(body ?? '')}`;
-  const faults = faultsOf(reply, { method, path, sent: all });
+  // What nobody accepts is refused in words, because an envelope would not be accepted either.
+  const isWords =
+    headers?.Accept !== undefined && reply.headers.get('content-type')?.startsWith('text/plain');
+  const found = faultsOf(reply, { method, path, sent: all });
+  const faults = found.filter((fault) => !isWords || fault !== 'an error that is no JSON text');
   // Records hold the corpus itself; only refusals are ours to word.
   const told = reply.status < 400 ? undefined : databaseWords.exec(reply.text)?.[0];
   if (told !== undefined && !all.includes(told)) faults.push(`tells '${told}'`);

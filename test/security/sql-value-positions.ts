@@ -34,14 +34,16 @@ const same = (text: string): readonly [string, string] => ['select id from word 
 function likeSql(engine: LiveEngine, isEscaped: boolean): string {
   if (engine === 'postgres') return isEscaped ? "body ilike ? escape '\\'" : "body ilike ? escape ''";
   if (engine === 'sqlite') return isEscaped ? "body like ? escape '\\'" : 'body like ?';
-  return isEscaped ? "body like ? escape '\\\\'" : "body like ? escape ''";
+  return 'body like ?';
 }
 
 function like(isEscaped: boolean, pattern: (text: string) => string): ValuePosition['reference'] {
-  return (text, engine) => [
-    `select id from word where ${likeSql(engine, isEscaped)}`,
-    pattern(isEscaped ? text.replace(/[\\%_]/g, '\\$&') : text),
-  ];
+  return (text, engine) => {
+    // MySQL always has an escape character.
+    const special = isEscaped ? /[\\%_]/g : engine === 'mysql' ? /\\/g : /(?!)/g;
+    const sql = `select id from word where ${likeSql(engine, isEscaped)}`;
+    return [sql, pattern(text.replace(special, '\\$&'))];
+  };
 }
 
 /** Places of values. */

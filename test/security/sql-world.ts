@@ -74,6 +74,7 @@ function tables(engine: LiveEngine): readonly string[] {
     `create table note (id ${id}, word_id integer, body text${exact}, data json, n integer,
       foreign key (word_id) references word (id))`,
     `create table key_note (code ${key}${exact} not null primary key, n integer)`,
+    'create table shape (id integer primary key)',
     'create table secret (id integer primary key, token varchar(40))',
     `insert into secret values (1, '${secretToken}')`,
   ];

@@ -9,10 +9,12 @@ import { startServers, stopServers } from '../../tools/databases.mjs';
 import { soakOutage } from './database-outage.ts';
 import type { Soak } from './soak.ts';
 import { soakInjection } from './sql-injection.ts';
+import { soakStreamReaders } from './stream-readers.ts';
 
 const soaks: Readonly<Record<string, Soak>> = {
   'database-outage': soakOutage,
   'sql-injection': soakInjection,
+  'stream-readers': soakStreamReaders,
 };
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

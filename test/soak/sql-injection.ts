@@ -2,6 +2,7 @@
 // Invariant: options only make it smaller; without them everything runs.
 import { attackEngine, type InjectionReport } from '../security/sql-injection.ts';
 import { type NamesReport, useHostileNames } from '../security/sql-names.ts';
+import { schemaPositions } from '../security/sql-positions.ts';
 import type { LiveEngine } from '../security/sql-world.ts';
 import { optionOf, type SoakResult } from './soak.ts';
 
@@ -16,7 +17,7 @@ export async function soakInjection(
   const step = Number(optionOf(options, 'step', '1'));
   const reports: (InjectionReport | NamesReport)[] = [];
   for (const engine of engines.filter((each) => wanted.includes(each))) {
-    for (const work of [attackEngine, useHostileNames]) {
+    for (const work of [attackEngine, changeSchemas, useHostileNames]) {
       const began = Date.now();
       const report = await work(engine, { start: 0, step });
       reports.push(report);
@@ -27,4 +28,9 @@ export async function soakInjection(
   const findings = reports.flatMap((each) => each.findings.map((finding) => `${each.engine}: ${finding}`));
   const figures = reports.map(({ findings: found, ...rest }) => ({ ...rest, findings: found.length }));
   return { figures, findings };
+}
+
+/** Every third text, which still is more than 1,500: each takes as long as a hundred of the others. */
+function changeSchemas(engine: LiveEngine, { step }: { readonly step: number }): Promise<InjectionReport> {
+  return attackEngine(engine, { start: 0, step: 3 * step, positions: schemaPositions });
 }

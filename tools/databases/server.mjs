@@ -54,6 +54,9 @@ export async function startPrivateServer(kind, { folder, port, options = [], fil
       killAtOnce(server());
       await waitUntil(`end of ${kind}`, stopTimeoutMs, () => !isOurs(server()));
     },
+    /** As a server that hangs: it keeps its connections and says nothing until `thaw`. */
+    freeze: () => signalAll(server(), 'SIGSTOP'),
+    thaw: () => signalAll(server(), 'SIGCONT'),
     /** In good order; `stop` on a server that does not run does nothing. */
     stop: async () => end(kind, server()),
     /** Starts it again; resolves when it takes logins. */
@@ -174,14 +177,23 @@ export async function end(kind, server) {
 
 /** Kills a server with all its processes. @param {Server} server */
 function killAtOnce(server) {
+  signalAll(server, 'SIGKILL');
+}
+
+/**
+ * Sends a signal to a server and its processes.
+ * @param {Server} server
+ * @param {NodeJS.Signals} signal
+ */
+function signalAll(server, signal) {
   if (!isOurs(server)) return;
   const children = `/proc/${server.pid}/task/${server.pid}/children`;
   const pids = existsSync(children) ? readFileSync(children, 'utf8').split(' ').filter(Boolean) : [];
   for (const pid of [server.pid, ...pids.map(Number)]) {
     try {
-      process.kill(pid, 'SIGKILL');
+      process.kill(pid, signal);
     } catch {
-      // Its parent's end was its own.
+      // It ended meanwhile.
     }
   }
 }
