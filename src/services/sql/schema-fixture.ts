@@ -43,13 +43,24 @@ export async function openSchemaHouse(open: OpenService): Promise<SchemaHouse> {
   const { id } = await store.services.create(record, null);
   const overlays = new Overlays({ store });
   await overlays.load();
-  const service = open({ id, name: 'db' });
+  const process = processOver(open({ id, name: 'db' }), overlays);
+  return {
+    ...{ store, ...process },
+    close: async () => {
+      await process.close();
+      await store.close();
+    },
+  };
+}
+
+function processOver(service: SqlService, overlays: Overlays) {
   service.useOverlays(overlays);
   const fired: string[] = [];
   const dispatcher = dispatcherOf([service], fired, undefined);
-  const asking = (principal: Partial<Principal>) => ({
+  const as = (principal: Partial<Principal>) => ({
     ask: async (action: Action, path: string, body?: unknown) => {
-      const operation = operationOf(action, `/api/v2/db/${path}`, body === undefined ? {} : { body });
+      const uri = `/api/v2/db${path.startsWith('?') ? '' : '/'}${path}`;
+      const operation = operationOf(action, uri, body === undefined ? {} : { body });
       const result = await dispatcher.dispatch({
         ...operation,
         principal: { ...operation.principal, ...principal },
@@ -57,15 +68,7 @@ export async function openSchemaHouse(open: OpenService): Promise<SchemaHouse> {
       return { status: result.status, body: result.body?.value };
     },
   });
-  return {
-    ...{ store, overlays, service, fired },
-    ...asking({}),
-    as: asking,
-    close: async () => {
-      await service.close();
-      await store.close();
-    },
-  };
+  return { overlays, service, fired, ...as({}), as, close: () => service.close() };
 }
 
 /** A house over an SQLite file with its own connection to look at what is there. */
@@ -74,6 +77,8 @@ export interface SqliteSchemaHouse extends SchemaHouse {
   execute(sql: string): void;
   // biome-ignore lint/suspicious/noExplicitAny: rows of every shape
   rows(sql: string): any[];
+  /** Another process over the same file and the same system database. */
+  beside(): Pick<SchemaHouse, 'ask' | 'overlays' | 'close'>;
 }
 
 /** Opens a house over a new SQLite file made of SQL text. */
@@ -82,14 +87,22 @@ export async function openSqliteHouse(sql = ''): Promise<SqliteSchemaHouse> {
   const database = join(folder, 'db.sqlite');
   const connection = new Sqlite(database);
   connection.exec(sql);
-  const house = await openSchemaHouse(
-    ({ id, name }) =>
-      sqlite.create({ id, name, label: 'Db', config: { database, synchronous: 'NORMAL' } }) as SqlService,
-  );
+  let number = 0;
+  const open = ({ id, name }: { readonly id: number; readonly name: string }) => {
+    number = id;
+    return sqlite.create({
+      id,
+      name,
+      label: 'Db',
+      config: { database, synchronous: 'NORMAL' },
+    }) as SqlService;
+  };
+  const house = await openSchemaHouse(open);
   return {
     ...house,
     execute: (text) => void connection.exec(text),
     rows: (text) => connection.prepare(text).all(),
+    beside: () => processOver(open({ id: number, name: 'db' }), new Overlays({ store: house.store })),
     close: async () => {
       await house.close();
       connection.close();

@@ -99,6 +99,9 @@ export class SchemaPlan {
       const table = this.table(request.name);
       if (table === undefined) return this.#newTable(request, mode);
       if (mode.refusesExisting) throw conflict(`Table '${table.name}' exists already.`);
+      const isAlias = table.ownName.toLowerCase() !== request.name.toLowerCase();
+      if (isAlias && mode.creates)
+        throw conflict(`'${request.name}' is the alias of table '${table.ownName}'.`);
       this.#changedTable(table, request, mode);
       return table.ownName;
     });
