@@ -1,10 +1,11 @@
 // What MySQL and MariaDB keep of a checked value, and what their stored values mean in JSON.
 // Invariant: decode(encode(x)) is x in its canonical form; what a column can not keep as it is meant is
 // refused by the field's name, unless the server does so itself.
-import { Body, exactNumber } from '../../../../core/body.ts';
+import { Body, exactNumber, writeJson } from '../../../../core/body.ts';
 import { type ErrorCode, PlatformError } from '../../../../core/errors.ts';
 import type { Literal } from '../../../../core/query.ts';
 import type { Bindable } from '../../../../database/connection.ts';
+import { type JsonKind, JsonShape } from '../../../../database/mysql-json.ts';
 import type { Field } from '../../schema.ts';
 import { coerceLiteral, coerceValue, readExactDecimal } from '../../values.ts';
 import { isGeometry, readShape } from './geometry.ts';
@@ -62,6 +63,42 @@ export function decode(field: Field, stored: unknown): unknown {
       return typeof stored === 'string' ? withoutZeros(stored) : stored;
     default:
       return stored instanceof Uint8Array ? base64(stored) : stored;
+  }
+}
+
+/** How records of fields are written as JSON straight from the protocol. */
+export function jsonShape(fields: readonly Field[]): JsonShape {
+  return new JsonShape(
+    fields.map((field) => ({
+      name: field.name,
+      kind: jsonKind(field),
+      json: (stored) => writeJson(decode(field, stored)),
+    })),
+  );
+}
+
+function jsonKind(field: Field): JsonKind {
+  switch (field.type) {
+    case 'boolean':
+      return field.dbType.startsWith('tinyint') ? 'boolean' : 'other';
+    case 'id':
+    case 'reference':
+    case 'smallint':
+    case 'integer':
+    case 'bigint':
+    case 'decimal':
+      return 'number';
+    case 'date':
+    case 'time':
+    case 'datetime':
+    case 'timestamp':
+      return 'moment';
+    case 'string':
+    case 'text':
+    case 'uuid':
+      return 'text';
+    default:
+      return 'other';
   }
 }
 
