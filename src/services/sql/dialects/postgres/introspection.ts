@@ -76,7 +76,7 @@ const statements = {
   types: {
     sql: `SELECT t.oid, t.typname AS name, t.typtype AS form, t.typbasetype AS base, t.typtypmod AS modifier,
         t.typnotnull AS "isNotNull",
-        CASE WHEN t.typcategory = 'A' AND t.typlen = -1 THEN t.typelem ELSE 0 END AS element,
+        CASE WHEN EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid) THEN t.typelem ELSE 0 END AS element,
         (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid)::text
           AS labels
       FROM pg_type t WHERE t.typtype <> 'c'
@@ -131,9 +131,10 @@ export async function introspectPostgres(session: Session, choice: SchemaChoice)
   const columns = asRows<ColumnRow>(await session.rows(statements.columns, served));
   const indexes = asRows<IndexRow>(await session.rows(statements.indexes, served));
   const keys = asRows<KeyRow>(await session.rows(statements.keys, served));
+  const indexesOf = Map.groupBy(indexes, ({ table }) => table);
   const shapes = new Map<number, Shape>();
   for (const [table, own] of Map.groupBy(columns, (column) => column.table)) {
-    const shape = shapeOf(own, { indexes: indexes.filter((index) => index.table === table), choice });
+    const shape = shapeOf(own, { indexes: indexesOf.get(table) ?? [], choice });
     if (shape !== undefined) shapes.set(table, shape);
   }
   const known = new Map<string, ValueType>();
