@@ -65,6 +65,12 @@ export const limitTable = {
     'query shapes differ by client; the least used goes first',
   ),
   likePatternBytes: limit(50_000, 'bytes', 'SQLite refuses longer patterns of LIKE'),
+  deadlockTries: limit(
+    5,
+    'tries of a transaction',
+    'of several that wait for each other one is undone each time',
+  ),
+  deadlockMs: limit(1_000, 'ms', 'a deadlock is told at once; what took longer waited for something else'),
   rowsPerInsert: limit(512, 'rows', 'rows of one statement; larger ones are no quicker and take memory'),
   nestedDepth: limit(
     5,

@@ -70,12 +70,18 @@ function broughtAlong(house: House): void {
   });
 
   test('PUT makes what is missing, however many ask for it at once', async () => {
-    const puts = Array.from({ length: 12 }, (_unused, v) =>
-      house().ask('PUT', '_table/named/many', { body: { v } }),
-    );
-    const statuses = (await Promise.all(puts)).map(({ status, text }) => (status === 200 ? status : text));
-    expect(new Set(statuses)).toEqual(new Set([200]));
-    expect((await house().ask('GET', '_table/named?filter=code=many')).body.resource).toHaveLength(1);
+    // Alone in one statement each, and inside transactions.
+    for (const [code, query] of [
+      ['many', ''],
+      ['more', '?fields=*'],
+    ]) {
+      const puts = Array.from({ length: 12 }, (_unused, v) =>
+        house().ask('PUT', `_table/named/${code}${query}`, { body: { v } }),
+      );
+      const statuses = (await Promise.all(puts)).map(({ status, text }) => (status === 200 ? status : text));
+      expect(new Set(statuses)).toEqual(new Set([200]));
+      expect((await house().ask('GET', `_table/named?filter=code=${code}`)).body.resource).toHaveLength(1);
+    }
     const several = await house().ask('PUT', '_table/named?fields=*', {
       body: {
         resource: [
@@ -120,5 +126,16 @@ function noKey(house: House): void {
     ]);
     const changed = await house().ask('PATCH', '_table/keyless/1?id_field=v', { body: { w: 'c' } });
     expect(changed.body).toEqual({ v: 1 });
+  });
+
+  test('a filter changes and deletes what it finds, whatever else has the same value', async () => {
+    const by = 'id_field=w&filter=';
+    const changed = await house().ask('PATCH', `_table/keyless?${by}v=3`, { body: { v: 30 } });
+    expect(changed.body.resource).toEqual([{ w: 'b' }]);
+    const values = async () => (await house().ask('GET', '_table/keyless?fields=v&order=v')).body.resource;
+    expect(await values()).toEqual([{ v: 1 }, { v: 2 }, { v: 30 }]);
+    const gone = await house().ask('DELETE', `_table/keyless?${by}v>2`);
+    expect(gone.body.resource).toEqual([{ w: 'b' }]);
+    expect(await values()).toEqual([{ v: 1 }, { v: 2 }]);
   });
 }

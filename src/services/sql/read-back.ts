@@ -1,6 +1,7 @@
 // Reading around a write: the keys that a filter finds, and the records that its answer shows. Invariant:
 // related records come by inner calls, which may run scripts, so they are asked for outside transactions.
 import { PlatformError } from '../../core/errors.ts';
+import type { Where } from '../../core/query.ts';
 import type { MaybePromise } from '../../database/connection.ts';
 import { type Bindable, type Session, whenDone } from '../../database/connection.ts';
 import { parseFilter } from '../../query/filter.ts';
@@ -85,26 +86,46 @@ export class ReadBack {
     return records;
   }
 
-  /** The keys of the records that a filter finds, in their order. Refuses more than the service's cap. */
-  find(session: Session, filter: string): MaybePromise<readonly KeyValues[]> {
-    const { table, keys, parameters } = this.#request;
-    const { maxRecords } = this.#source.settings;
-    const where = parseFilter(filter, {
+  /** Whether the fields that identify records do so for one each. */
+  get isIdentified(): boolean {
+    const { table, keys } = this.#request;
+    const names = keys.map(({ name }) => name);
+    const isPrimary = table.primaryKey.length > 0 && table.primaryKey.every((name) => names.includes(name));
+    return isPrimary || keys.some(({ isUnique }) => isUnique);
+  }
+
+  /** The condition that a filter states. */
+  where(filter: string): Where {
+    const { table, parameters } = this.#request;
+    return parseFilter(filter, {
       field: (name) => table.field(name)?.name,
       parameter: (name) => parameters.placeholder(name),
       text: parameters.meant,
     });
+  }
+
+  /** The keys of the records that a filter finds, in their order. Refuses more than the service's cap. */
+  find(session: Session, filter: string): MaybePromise<readonly KeyValues[]> {
+    const { table, keys } = this.#request;
+    const { maxRecords } = this.#source.settings;
     const order = keys.map(({ name }) => ({ field: name, descending: false }));
+    const where = this.where(filter);
     const { plan, values } = this.#source.plans.list({ table, fields: keys, where, order });
     const page = this.#source.dialect.grammar.pageValues(maxRecords + 1, 0);
     return whenDone(session.rows(plan.rows, [...values, ...page]), (rows) => {
-      if (rows.length <= maxRecords) return rows.map((row) => keys.map(({ name }) => row[name] as Bindable));
-      throw new PlatformError(
-        'request.invalid_record',
-        `The filter finds more records than this service takes at once (max_records: ${maxRecords}).`,
-      );
+      if (rows.length > maxRecords) throw tooMany(maxRecords);
+      const found = rows.map((row) => keys.map(({ name }) => row[name] as Bindable));
+      if (this.isIdentified) return found;
+      return [...new Map(found.map((key) => [key.map(String).join('\0'), key])).values()];
     });
   }
+}
+
+function tooMany(maxRecords: number): PlatformError {
+  return new PlatformError(
+    'request.invalid_record',
+    `The filter finds more records than this service takes at once (max_records: ${maxRecords}).`,
+  );
 }
 
 function answeredFields({ table, parameters, keys }: WriteRequest): readonly Field[] | undefined {

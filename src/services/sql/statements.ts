@@ -3,11 +3,19 @@
 import { type RawBuilder, sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
 import { limits } from '../../core/limits.ts';
+import type { Where } from '../../core/query.ts';
 import type { Statement } from '../../database/connection.ts';
 import type { Dialect, Grammar } from './dialect.ts';
 import { writtenMark } from './field-function.ts';
 import { columns } from './pieces.ts';
 import type { Field, Table } from './schema.ts';
+import { bindWhere, whereSql } from './where.ts';
+
+/** Which rows are meant: those of a key, and of these, where it is not theirs alone, those of a condition. */
+export interface Which {
+  readonly keys: readonly Field[];
+  readonly within?: Where | undefined;
+}
 
 /** Makes and keeps the statements that write records of one source. */
 export class WriteStatements {
@@ -53,25 +61,41 @@ export class WriteStatements {
     return this.#statement(this.#shape('keys', table, [keys]), keys, () => sql`select ${sql.join(made)}`);
   }
 
-  /** Changes the rows of a key. Binds the fields' values, then the key's. */
-  update(table: Table, fields: readonly Field[], keys: readonly Field[]): Statement {
-    return this.#statement(this.#shape('update', table, [fields, keys]), [...fields, ...keys], () => {
-      const { grammar } = this.#dialect;
-      const changes = sql.join(
-        fields.map(
-          (field) => sql`${sql.id(field.column)} = ${writtenMark(field, 'UPDATE', grammar.setMark(field))}`,
-        ),
-      );
-      return sql`update ${sql.id(...table.path)} set ${changes} where ${isKey(grammar, keys)}`;
+  /** Changes the rows of a key. Binds the fields' values, then the key's, then those of the condition. */
+  update(table: Table, fields: readonly Field[], which: Which): Statement {
+    return this.#statement(
+      this.#shapeOf('update', table, [fields], which),
+      [...fields, ...which.keys],
+      () => {
+        const { grammar } = this.#dialect;
+        const changes = sql.join(
+          fields.map(
+            (field) => sql`${sql.id(field.column)} = ${writtenMark(field, 'UPDATE', grammar.setMark(field))}`,
+          ),
+        );
+        return sql`update ${sql.id(...table.path)} set ${changes} where ${this.#condition(table, which)}`;
+      },
+    );
+  }
+
+  /** Deletes the rows of a key. Binds the key's values, then the condition's; without keys every row. */
+  remove(table: Table, which: Which): Statement {
+    return this.#statement(this.#shapeOf('delete', table, [], which), which.keys, () => {
+      const where = which.keys.length === 0 ? sql`` : sql` where ${this.#condition(table, which)}`;
+      return sql`delete from ${sql.id(...table.path)}${where}`;
     });
   }
 
-  /** Deletes the rows of a key. Binds the key's values; without key fields it deletes every row. */
-  remove(table: Table, keys: readonly Field[]): Statement {
-    return this.#statement(this.#shape('delete', table, [keys]), keys, () => {
-      const where = keys.length === 0 ? sql`` : sql` where ${isKey(this.#dialect.grammar, keys)}`;
-      return sql`delete from ${sql.id(...table.path)}${where}`;
-    });
+  #condition(table: Table, { keys, within }: Which): RawBuilder<unknown> {
+    const { grammar } = this.#dialect;
+    const key = isKey(grammar, keys);
+    return within === undefined ? key : sql`${key} and (${whereSql(within, { table, grammar })})`;
+  }
+
+  #shapeOf(verb: string, table: Table, lists: readonly (readonly Field[])[], which: Which): string {
+    const shape = this.#shape(verb, table, [...lists, which.keys]);
+    if (which.within === undefined) return shape;
+    return `${shape}\0${bindWhere(which.within, table, this.#dialect).shape}`;
   }
 
   // Tables of an earlier schema are other objects: what a server prepared for one may not do for the other.

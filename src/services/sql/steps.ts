@@ -1,6 +1,7 @@
 // The single steps of writing: what is done to one row. Invariant: a step checks everything it can before its
 // statement, so that a refused record has changed nothing.
 import { PlatformError } from '../../core/errors.ts';
+import type { Where } from '../../core/query.ts';
 import {
   type Bindable,
   DatabaseError,
@@ -16,7 +17,8 @@ import { isRecord, textOf } from './records.ts';
 import { type RowValues, readChanges, readKey, readNewRow } from './row.ts';
 import type { Field, Table } from './schema.ts';
 import type { SqlSource } from './source.ts';
-import type { WriteStatements } from './statements.ts';
+import type { Which, WriteStatements } from './statements.ts';
+import { bindWhere } from './where.ts';
 
 /** Values of the key fields of one record, as bound. */
 export type KeyValues = readonly Bindable[];
@@ -29,6 +31,8 @@ export interface StepsOptions {
   readonly keys: readonly Field[];
   /** Who writes; undefined where nobody is logged in. */
   readonly userId: number | undefined;
+  /** What records of a key must meet beside, where the key is not theirs alone. */
+  readonly within?: Where | undefined;
 }
 
 /** What a record is changed to. */
@@ -52,6 +56,8 @@ export class RowSteps {
   /** The fields that identify records. */
   readonly keys: readonly Field[];
   readonly #userId: number | undefined;
+  readonly #which: Which;
+  readonly #withinValues: readonly Bindable[];
 
   constructor(options: StepsOptions) {
     this.#source = options.source;
@@ -59,6 +65,10 @@ export class RowSteps {
     this.table = options.table;
     this.keys = options.keys;
     this.#userId = options.userId;
+    const { within } = options;
+    this.#which = { keys: options.keys, within };
+    const { table, source } = options;
+    this.#withinValues = within === undefined ? [] : bindWhere(within, table, source.dialect).values;
   }
 
   /**
@@ -86,8 +96,8 @@ export class RowSteps {
    */
   change(session: Session, key: KeyValues, { record, row, upsert }: Change): MaybePromise<KeyValues> {
     this.#refuseOtherKey(record, key);
-    const statement = this.#statements.update(this.table, row.fields, this.keys);
-    const update = () => session.run(statement, [...row.values, ...key]);
+    const statement = this.#statements.update(this.table, row.fields, this.#which);
+    const update = () => session.run(statement, [...row.values, ...key, ...this.#withinValues]);
     return whenDone(update(), ({ changes }) => {
       if (changes > 0) return key;
       if (upsert) return this.#insertOrAgain(session, this.#keyedRow(record, key), { key, update });
@@ -97,8 +107,8 @@ export class RowSteps {
 
   /** Deletes the record of a key. */
   remove(session: Session, key: KeyValues): MaybePromise<KeyValues> {
-    const statement = this.#statements.remove(this.table, this.keys);
-    return whenDone(session.run(statement, key), ({ changes }) => {
+    const statement = this.#statements.remove(this.table, this.#which);
+    return whenDone(session.run(statement, [...key, ...this.#withinValues]), ({ changes }) => {
       if (changes === 0) throw this.notFound(key);
       return key;
     });
@@ -129,9 +139,9 @@ export class RowSteps {
     values: readonly (readonly [Field, Bindable])[],
   ): MaybePromise<KeyValues> {
     const fields = values.map(([field]) => field);
-    const statement = this.#statements.update(this.table, fields, this.keys);
+    const statement = this.#statements.update(this.table, fields, this.#which);
     const bound = values.map(([, value]) => value);
-    return whenDone(session.run(statement, [...bound, ...key]), ({ changes }) => {
+    return whenDone(session.run(statement, [...bound, ...key, ...this.#withinValues]), ({ changes }) => {
       if (changes === 0) throw this.notFound(key);
       return key;
     });

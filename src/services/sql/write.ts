@@ -3,8 +3,14 @@
 // was committed.
 import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
 import type { Action, Operation, Result } from '../../core/operation.ts';
-import type { MaybePromise, Session, Transaction } from '../../database/connection.ts';
+import {
+  DatabaseError,
+  type MaybePromise,
+  type Session,
+  type Transaction,
+} from '../../database/connection.ts';
 import { type BatchOutcome, type BatchRules, batchError, hasFailed, runBatch, type Step } from './batch.ts';
 import { insertTogether } from './bulk.ts';
 import type { SqlRecord } from './fetch.ts';
@@ -54,32 +60,38 @@ interface Work {
 export interface RecordWriterParts {
   readonly source: SqlSource;
   readonly statements?: WriteStatements;
+  /** Whether the source is one transaction, which is not this writer's to repeat. */
+  readonly isInside?: boolean;
 }
 
 /** Writes the records of one source. */
 export class RecordWriter {
   readonly #source: SqlSource;
   readonly #statements: WriteStatements;
+  readonly #isInside: boolean;
 
-  constructor({ source, statements }: RecordWriterParts) {
+  constructor({ source, statements, isInside = false }: RecordWriterParts) {
+    this.#isInside = isInside;
     this.#source = source;
     this.#statements = statements ?? new WriteStatements(source.dialect);
   }
 
   /** The same writer inside a transaction, whose source is given. */
   inside(source: SqlSource): RecordWriter {
-    return new RecordWriter({ source, statements: this.#statements });
+    return new RecordWriter({ source, statements: this.#statements, isInside: true });
   }
 
   /** Does a POST, PUT, PATCH or DELETE on a table. Throws `request.*` with the recorded messages. */
   write(operation: Operation, target: WriteTarget): MaybePromise<Result> {
     const request = readWrite(this.#source, operation, target);
     const { table, keys, selection } = request;
+    const readBack = new ReadBack({ source: this.#source, request });
     const steps = new RowSteps({
       ...{ source: this.#source, statements: this.#statements, table, keys },
       userId: operation.principal.user?.id,
+      within:
+        selection.kind === 'filter' && !readBack.isIdentified ? readBack.where(selection.filter) : undefined,
     });
-    const readBack = new ReadBack({ source: this.#source, request });
     const nested = this.#nested(request);
     const work: Work = {
       request,
@@ -99,7 +111,8 @@ export class RecordWriter {
     if (readBack.isWanted || nested !== undefined || sizeOf(selection) !== 1) return false;
     const { action } = request.operation;
     if (action === 'POST') return steps.insertsAlone;
-    return action !== 'PUT' || !this.#source.settings.allowUpsert;
+    // Each statement by itself holds no lock that another one waits for.
+    return action !== 'PUT' || !this.#source.settings.allowUpsert || steps.insertsAlone;
   }
 
   #alone(work: Work, selection: Keyed): MaybePromise<Result> {
@@ -127,7 +140,7 @@ export class RecordWriter {
       const isEarly = request.operation.action === 'DELETE' && readBack.hasRelations;
       const seen = isEarly ? await this.#lookAhead(work, selection, database) : undefined;
       if (seen !== undefined) seen.before = await readBack.withRelated(seen.before ?? []);
-      const outcome = await database.transaction(async (session) => {
+      const outcome = await this.#transaction(work, async (session) => {
         const ahead = seen ?? (await this.#lookAhead(work, selection, session));
         const entries = await this.#inSession(work, ahead, session);
         if (request.onFailure === 'rollback' && hasFailed(entries)) throw failure(request, entries);
@@ -138,6 +151,22 @@ export class RecordWriter {
     } catch (thrown) {
       // What the database defers to the commit, such as some foreign keys, is refused there.
       throw rules.refuse(thrown);
+    }
+  }
+
+  // The victim of a deadlock is told at once, and what it did is undone: it is done again, unless a script's
+  // transaction went with it or other services were written to.
+  async #transaction<T>({ nested }: Work, work: (session: Transaction) => Promise<T>): Promise<T> {
+    const mayRepeat = nested === undefined && !this.#isInside;
+    for (let tries = 1; ; tries++) {
+      const began = performance.now();
+      try {
+        return await this.#source.database().transaction(work);
+      } catch (thrown) {
+        const isBusy = thrown instanceof DatabaseError && thrown.failure === 'busy';
+        const isQuick = performance.now() - began < limits.deadlockMs;
+        if (!isBusy || !isQuick || !mayRepeat || tries >= limits.deadlockTries) throw thrown;
+      }
     }
   }
 
@@ -221,7 +250,7 @@ export class RecordWriter {
   // Rows are deleted one statement for all; numbers once given are not given again.
   async #removeAll({ request, rules }: Work): Promise<Result> {
     try {
-      await this.#source.database().run(this.#statements.remove(request.table, []), []);
+      await this.#source.database().run(this.#statements.remove(request.table, { keys: [] }), []);
     } catch (thrown) {
       throw rules.refuse(thrown);
     }

@@ -178,10 +178,10 @@ describe('writing', () => {
     expect(flat(statements.insert(order, [a], [b]).sql)).toBe(
       'insert into "sales"."order" ("a") output inserted."b" values (@1)',
     );
-    expect(flat(statements.update(contact, [name], [id]).sql)).toBe(
+    expect(flat(statements.update(contact, [name], { keys: [id] }).sql)).toBe(
       'update "dbo"."contact" set "name" = @1 where "id" = @2',
     );
-    expect(flat(statements.remove(order, [a, b]).sql)).toBe(
+    expect(flat(statements.remove(order, { keys: [a, b] }).sql)).toBe(
       'delete from "sales"."order" where "a" = @1 and "b" = @2',
     );
   });
