@@ -1,9 +1,9 @@
-// Rows of MySQL and MariaDB as JSON text, made of the bytes of the binary protocol without a value in between.
+// Rows of MySQL and MariaDB as JSON text, made of the bytes of the protocol without a value in between.
 // Invariant: the text is what the values would be written as; what these bytes can not simply be goes through
 // the value.
 import type { FieldPacket } from 'mysql2';
 
-/** How a column becomes JSON: as the text, number, moment that it is, as a boolean, or always by its value. */
+/** How a column becomes JSON: as the text, number or moment that it is, as a boolean, or by its value. */
 export type JsonKind = 'text' | 'number' | 'moment' | 'boolean' | 'other';
 
 /** A column of records in JSON. */

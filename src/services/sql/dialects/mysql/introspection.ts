@@ -35,15 +35,16 @@ interface Reader {
 const statements = {
   tables: {
     sql: `SELECT table_name AS name, table_type AS type, table_comment AS comment
-      FROM information_schema.tables WHERE table_schema = ? AND table_type IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED')
+      FROM information_schema.tables
+      WHERE table_schema = ? AND table_type IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED')
       AND table_name NOT LIKE '!_tenon!_%' ESCAPE '!' ORDER BY table_name`,
   },
   columns: {
     sql: `SELECT table_name AS tab, column_name AS name, data_type AS data_type, column_type AS column_type,
       character_maximum_length AS length, numeric_precision AS digits, numeric_scale AS scale,
       character_set_name AS charset, is_nullable AS nullable, column_default AS fallback, extra AS extra,
-      generation_expression AS generated, column_comment AS comment, column_key AS part_of FROM information_schema.columns
-      WHERE table_schema = ? ORDER BY table_name, ordinal_position`,
+      generation_expression AS generated, column_comment AS comment, column_key AS part_of
+      FROM information_schema.columns WHERE table_schema = ? ORDER BY table_name, ordinal_position`,
   },
   indexes: {
     sql: `SELECT table_name AS tab, index_name AS name, non_unique AS repeats, column_name AS col,

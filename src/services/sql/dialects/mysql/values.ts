@@ -197,7 +197,7 @@ function bitsOf(stored: Uint8Array): number | bigint {
 
 // A double keeps any 15 digits.
 function numberOf(stored: string): unknown {
-  return stored.length <= 15 ? Number(stored) : exactNumber(stored);
+  return stored.length <= 15 ? Number(stored) : exactNumber(withoutZeros(stored));
 }
 
 function base64(bytes: Uint8Array): string {
