@@ -124,7 +124,8 @@ class PlainCompiler extends MysqlQueryCompiler {
   }
 }
 
-function compiler(): Kysely<AnySchema> {
+/** A builder that only makes text. */
+export function compiler(): Kysely<AnySchema> {
   return new Kysely<AnySchema>({
     dialect: {
       createAdapter: () => new MysqlAdapter(),
