@@ -32,7 +32,7 @@ export async function openPage(): Promise<OpenPage> {
   const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
   const page = await context.newPage();
   // A step that waits longer than that has failed, and says which one it is.
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(20_000);
   const problems: string[] = [];
   const requests: string[] = [];
   page.on('pageerror', (error) => problems.push(`error: ${error.message}`));

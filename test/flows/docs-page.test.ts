@@ -2,12 +2,15 @@
 // what is tried there, or copied as cURL, works.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { chromiumPath, type OpenPage, openPage } from '../browser.ts';
 import { addScriptedService } from '../scripted-service.ts';
 import { fixtureSql, startTestServer, type TestServer } from '../server.ts';
 
 const run = promisify(execFile);
+// A browser beside a server and other tests, on few processors.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+
 let server: TestServer;
 let open: OpenPage;
 
@@ -114,6 +117,22 @@ describe.skipIf(chromiumPath === undefined)('in a browser', () => {
     expectNoProblems();
   });
 
+  test('shows another service when that is chosen, and all of them together', async () => {
+    await visit('/docs');
+    await logIn('admin@example.com', 'correct horse battery');
+    const { page } = open;
+    await page.locator('#link-get-\\/_table\\/employees').waitFor();
+    await page.selectOption('#service', 'user');
+    await page.locator('#link-get-\\/profile').click();
+    await page.getByRole('button', { name: 'TRY' }).click();
+    await page.locator('api-request').getByText('"admin@example.com"').first().waitFor();
+    await page.selectOption('#service', '_all');
+    await page.locator('#link-get-\\/hr\\/_table\\/employees').click();
+    await page.getByRole('button', { name: 'TRY' }).click();
+    await page.locator('api-request').getByText('"last_name"').first().waitFor();
+    expectNoProblems();
+  });
+
   test('of many tables shows those that are named', async () => {
     const tables = Array.from(
       { length: 51 },
@@ -128,6 +147,21 @@ describe.skipIf(chromiumPath === undefined)('in a browser', () => {
     await open.page.locator('#link-get-\\/_table\\/t50').waitFor();
     expect(await open.page.locator('[id^="link-get-/_table/t"]').count()).toBe(4);
     expectNoProblems();
+  });
+
+  test('logs out, for the server as well', async () => {
+    await visit('/docs?service=hr');
+    await logIn('admin@example.com', 'correct horse battery');
+    const { page } = open;
+    await page.locator('#link-get-\\/_table\\/employees').click();
+    await page.getByRole('button', { name: 'TRY' }).click();
+    await page.locator('api-request').getByText('OK:200').waitFor();
+    const command = await copiedCurl();
+    await page.click('#forget');
+    await page.getByText('Logged out.').waitFor();
+    expect(await page.locator('rapi-doc').isVisible()).toBe(false);
+    const { stdout } = await run('sh', ['-c', `${command} -s -o /dev/null -w '%{http_code}'`]);
+    expect(stdout).toMatch(/^40[13]$/);
   });
 
   test('says what is wrong with credentials', async () => {

@@ -58,7 +58,10 @@ async function logOut() {
   say('Logged out.');
 }
 
+/** @typedef {{ name: string, label: string, type: string }} Listed */
+
 async function list() {
+  /** @type {{ resource: Listed[] }} */
   const { resource } = await (await call('api_docs')).json();
   const wanted = new URLSearchParams(location.search).get('service');
   const names = resource.map(
@@ -73,17 +76,23 @@ async function list() {
 
 const ownTypes = new Set(['system', 'user', 'swagger']);
 
+/** Counts what was asked to be shown, because an answer may come when something else is wanted already. */
+let wishes = 0;
+
 async function show() {
   say('Loading …');
+  const wish = ++wishes;
   const path = `api_docs/${service.value}`;
   const chosen = tables.value.trim();
   const names = chosen === '' ? await tableNames(path) : [];
+  if (wish !== wishes) return;
   if (names.length > manyTables) {
     viewer.hidden = true;
     say(`There are ${names.length} tables. Name those that you want to see above, with commas between them.`);
     return;
   }
   const spec = await (await call(path, { query: chosen === '' ? {} : { tables: chosen } })).json();
+  if (wish !== wishes) return;
   viewer.hidden = false;
   await viewer.loadSpec(withoutMaps(spec));
   say('');
@@ -98,7 +107,9 @@ async function tableNames(path) {
   const spec = await (await call(path, { query: { compact: 'true' } })).json();
   const places = Object.entries(spec.paths).filter(([place]) => place.endsWith('/_table/{table_name}'));
   const names = places.flatMap(([, { get = {} }]) => {
-    return get.parameters?.find(({ name }) => name === 'table_name')?.schema.enum ?? [];
+    /** @type {{ name?: string, schema: { enum?: string[] } }[]} */
+    const parameters = get.parameters ?? [];
+    return parameters.find(({ name }) => name === 'table_name')?.schema.enum ?? [];
   });
   element('names').replaceChildren(...names.map((name) => new Option(name)));
   return names;
@@ -109,10 +120,10 @@ async function tableNames(path) {
  * @param {{ paths: Record<string, Record<string, { parameters?: { $ref?: string }[] }>> }} spec
  */
 function withoutMaps(spec) {
-  for (const operation of Object.values(spec.paths).flatMap(Object.values)) {
+  for (const operation of Object.values(spec.paths).flatMap((item) => Object.values(item))) {
     const { parameters } = operation;
     if (parameters !== undefined)
-      operation.parameters = parameters.filter(({ $ref }) => !$ref?.endsWith('/params'));
+      operation.parameters = parameters.filter(({ $ref }) => !/[./]params$/.test($ref ?? ''));
   }
   return spec;
 }
