@@ -1,5 +1,6 @@
 // Tables as the service knows them, made of what introspection found. Same for every engine.
-// Invariant: what callers say (names) and what SQL says (columns, paths) are told apart here and nowhere else.
+// Invariant: what callers say (names) and what SQL says (columns, paths) are told apart here and in the
+// overlay alone.
 import { labelOf, pluralOf } from './naming.ts';
 import { noOverlay, type ServiceOverlay, withOverlay } from './overlay.ts';
 import { type ForeignKey, relate } from './relations.ts';

@@ -1,5 +1,6 @@
-// From what was asked of a column to the column that is to be made, or what is to change of one that is there.
-// Invariant: what is not said stays as it is; what an engine can not do is refused before anything is done.
+// From what was asked of a column to the column that is to be made, or what is to change of one that is
+// there. Invariant: what is not said stays as it is; what an engine can not do is refused before anything is
+// done.
 import { PlatformError } from '../../core/errors.ts';
 import type { ColumnChange, Ddl } from './ddl.ts';
 import { isDbType } from './ddl.ts';
@@ -173,8 +174,8 @@ function checkedDbType(ddl: Ddl, name: string, dbType: string | undefined): stri
   if (dbType === undefined || dbType === '') return null;
   if (isDbType(ddl, dbType)) return dbType;
   throw invalidSchema(
-    `Field '${name}': '${excerpt(dbType)}' is no 'db_type' that this database takes from here. Leave it out ` +
-      "and say 'type', 'length', 'precision' and 'scale' instead.",
+    `Field '${name}': '${excerpt(dbType)}' is no 'db_type' that this database takes from here. Leave it ` +
+      "out and say 'type', 'length', 'precision' and 'scale' instead.",
   );
 }
 

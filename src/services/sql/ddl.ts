@@ -1,5 +1,5 @@
-// The port of changes of a database's schema: one implementation per dialect. Invariant: every name is quoted by
-// the builder, every literal by the dialect; nothing of a request stands in SQL as it came.
+// The port of changes of a database's schema: one implementation per dialect. Invariant: every name is
+// quoted by the builder, every literal by the dialect; nothing of a request stands in SQL as it came.
 import { createHash } from 'node:crypto';
 import { type RawBuilder, sql } from 'kysely';
 import type { MaybePromise, Session } from '../../database/connection.ts';
@@ -41,7 +41,7 @@ export interface Ddl {
   readonly nameBytes: number;
   /** The schema in which tables are made whose name says none; null where names have one part. */
   readonly defaultSchema: string | null;
-  /** Types that callers may name in the engine's own words, in lower case and without what is in parentheses. */
+  /** Types that callers may name in the engine's own words: in lower case, without parentheses. */
   readonly dbTypes: ReadonlySet<string>;
   createTable(definition: TableDefinition): TableStatements;
   /** May look into the database for what the catalog does not say. */
@@ -123,11 +123,12 @@ export function dbTypeText(column: ColumnDefinition): string | undefined {
  * words of the list after them.
  */
 export function isDbType({ dbTypes }: Ddl, text: string): boolean {
-  const match =
-    /^([a-z][a-z0-9_ ]{0,60}?)\s*(?:\(\s*(\d{1,10}|max)\s*(?:,\s*(\d{1,4})\s*)?\))?((?: [a-z]+)*)(\[\])?$/i.exec(
-      text.trim(),
-    );
+  const match = dbTypePattern.exec(text.trim());
   if (match === null) return false;
   const [, name = '', , , after = '', list = ''] = match;
   return dbTypes.has(`${name}${after}`.toLowerCase().replaceAll(/\s+/g, ' ').trim() + list);
 }
+
+// name, first number, second number, words after the parentheses, `[]`
+const dbTypePattern =
+  /^([a-z][\w ]{0,60}?)\s*(?:\(\s*(\d{1,10}|max)\s*(?:,\s*(\d{1,4})\s*)?\))?((?: [a-z]+)*)(\[\])?$/i;

@@ -1,5 +1,5 @@
-// The single values of a definition: flags, numbers, names, words of a list. Invariant: whatever is malformed is
-// refused with a message that names where it stands.
+// The single values of a definition: flags, numbers, names, words of a list. Invariant: whatever is
+// malformed is refused with a message that names where it stands.
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { textOf } from './records.ts';

@@ -1,5 +1,5 @@
-// What tables, columns and foreign keys are to be, in the words of spec §5.8: what a caller asked for, once it
-// was understood. Invariant: everything here has been checked as far as that needs no database; names are
+// What tables, columns and foreign keys are to be, in the words of spec §5.8: what a caller asked for, once
+// it was understood. Invariant: everything here has been checked as far as that needs no database; names are
 // the database's own.
 import type { FieldSaid, RelationSaid, TableSaid } from './overlay.ts';
 import type { FieldType } from './schema.ts';

@@ -1,5 +1,6 @@
-// Expressions of the database that administrators put in place of a field (`db_function`). Invariant: the text is
-// one expression: it can neither end the parentheses that it is put into, nor begin a comment, nor bind.
+// Expressions of the database that administrators put in place of a field (`db_function`). Invariant: the
+// text is one expression: it can neither end the parentheses that it is put into, nor begin a comment, nor
+// bind.
 import { type RawBuilder, sql } from 'kysely';
 import type { Member } from './definition-values.ts';
 import { invalidSchema } from './definition-values.ts';

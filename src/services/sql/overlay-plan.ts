@@ -1,5 +1,5 @@
-// What is to be stored of what was said beside the database. Invariant: an alias is the name of nothing else; what
-// the database says itself is not stored again.
+// What is to be stored of what was said beside the database. Invariant: an alias is the name of nothing
+// else; what the database says itself is not stored again.
 import { PlatformError } from '../../core/errors.ts';
 import { checkName, excerpt } from './definition-values.ts';
 import { labelOf, pluralOf } from './naming.ts';
@@ -96,6 +96,7 @@ export function checkedAlias(
   if (other === undefined) return alias;
   throw new PlatformError(
     'request.conflict',
-    `The alias '${excerpt(alias)}' of ${what} '${excerpt(ownName)}' is taken: ${what} '${other.ownName}' is called that.`,
+    `The alias '${excerpt(alias)}' of ${what} '${excerpt(ownName)}' is taken: ${what} '${other.ownName}' ` +
+      'is called that.',
   );
 }

@@ -1,5 +1,6 @@
-// The overlays of all services, read from the system database and kept until it changes. Invariant: a service's
-// overlay stays the same object as long as nothing about it changed, so that schemas are put together once.
+// The overlays of all services, read from the system database and kept until it changes. Invariant: a
+// service's overlay stays the same object as long as nothing about it changed, so that schemas are put
+// together once.
 import { randomUUID } from 'node:crypto';
 import type { SchemaOverlayRecord, Store } from '../../core/store.ts';
 import {
@@ -11,7 +12,7 @@ import {
   type TableSaid,
 } from './overlay.ts';
 
-/** One thing to say, to change, or (`settings` undefined) to take back. `name` undefined: of the whole table. */
+/** One thing to say, to change, or (`settings` undefined) to take back. */
 export interface OverlayChange {
   readonly tableName: string;
   readonly part: 'table' | 'field' | 'relation';

@@ -5,8 +5,9 @@ import type { RelationRequest } from './definition.ts';
 import { checkName, excerpt, invalidSchema } from './definition-values.ts';
 import type { RelationSaid } from './overlay.ts';
 import { checkedAlias, relationSaying } from './overlay-plan.ts';
+import { conflict, fieldNamed, missing, type PlanMode } from './plan-context.ts';
 import type { Relation, Table } from './schema.ts';
-import { conflict, fieldNamed, missing, type PlanMode, type SchemaPlan } from './schema-plan.ts';
+import type { SchemaPlan } from './schema-plan.ts';
 
 /** The table that relations are planned for; without `table` it is made by the same request. */
 export interface RelationPlace {
@@ -110,14 +111,14 @@ function addKey(plan: SchemaPlan, place: RelationPlace, relation: RelationReques
   const { table } = place;
   if (type !== 'belongs_to' || field === undefined || refTable === undefined || table === undefined) {
     throw invalidSchema(
-      "A relation with 'is_virtual' false is a foreign key: it needs 'type' belongs_to, 'field' and 'ref_table' " +
-        'of a table that is there.',
+      "A relation with 'is_virtual' false is a foreign key: it needs 'type' belongs_to, 'field' and " +
+        "'ref_table' of a table that is there.",
     );
   }
   const column = columnOf(table, field);
   const { onUpdate, onDelete } = relation;
-  plan.addKey(table, plan.key([column], { table: refTable, field: refField, onUpdate, onDelete }));
-  const name = `${plan.table(refTable)?.ownName ?? refTable}_by_${column}`;
+  plan.addKey(table, plan.targets.key([column], { table: refTable, field: refField, onUpdate, onDelete }));
+  const name = `${plan.targets.table(refTable)?.ownName ?? refTable}_by_${column}`;
   const given = beside(relation.said);
   if (Object.keys(given).length > 0) {
     plan.overlay.push(relationSaying(place.name, name, { stored: undefined, given, replaces: false }));
@@ -190,7 +191,7 @@ function sideOf(
   side: 'ref' | 'junction',
   { table, fields }: { readonly table: string; readonly fields: readonly string[] },
 ) {
-  const found = plan.table(table);
+  const found = plan.targets.table(table);
   if (found === undefined) {
     throw invalidSchema(`'${side}_table' names '${excerpt(table)}', which is no table of this database.`);
   }

@@ -1,13 +1,14 @@
-// Carries out a plan on the database: first everything that must hold, then the statements in an order in which
-// each finds what it needs. Invariant: where the engine can not undo, the error says what has been done.
+// Carries out a plan on the database: first everything that must hold, then the statements in an order in
+// which each finds what it needs. Invariant: where the engine can not undo, the error says what has been
+// done.
 import { sql } from 'kysely';
 import { PlatformError } from '../../core/errors.ts';
 import { type Database, DatabaseError, type Session, type Transaction } from '../../database/connection.ts';
 import type { Ddl, Sql } from './ddl.ts';
 import { invalidSchema } from './definition-values.ts';
 import type { Engine } from './dialect.ts';
+import { conflict } from './plan-context.ts';
 import type { Alteration, Precondition, SchemaPlan } from './schema-plan.ts';
-import { conflict } from './schema-plan.ts';
 
 /** Where a plan is carried out. */
 export interface ExecutionOptions {
@@ -102,11 +103,13 @@ export class SchemaExecution {
     if (kind === 'no_rows') return sql`SELECT ${one} FROM ${from}`;
     if (kind === 'no_nulls') return sql`SELECT ${one} FROM ${from} WHERE ${column} IS NULL`;
     if (kind === 'no_duplicates') {
-      return sql`SELECT ${one} FROM ${from} WHERE ${column} IS NOT NULL GROUP BY ${column} HAVING count(*) > 1`;
+      const given = sql`SELECT ${one} FROM ${from} WHERE ${column} IS NOT NULL`;
+      return sql`${given} GROUP BY ${column} HAVING count(*) > 1`;
     }
     const [far, near] = [sql.id('tenon far'), sql.id('tenon near')];
     const target = sql`${far}.${sql.id(key?.refColumns[0] ?? '')}`;
-    const counterpart = sql`SELECT 1 FROM ${sql.id(...(key?.refPath ?? []))} AS ${far} WHERE ${target} = ${near}.${column}`;
+    const others = sql`SELECT 1 FROM ${sql.id(...(key?.refPath ?? []))} AS ${far}`;
+    const counterpart = sql`${others} WHERE ${target} = ${near}.${column}`;
     const isSet = sql`${near}.${column} IS NOT NULL`;
     return sql`SELECT ${one} FROM ${from} AS ${near} WHERE ${isSet} AND NOT EXISTS (${counterpart})`;
   }
@@ -165,8 +168,8 @@ const refusals: Readonly<Record<Precondition['kind'], (condition: Precondition) 
   no_duplicates: ({ table, field }) =>
     `Field '${field}' of table '${table.name}' can not be unique: some records have the same value there.`,
   no_orphans: ({ table, field, key }) =>
-    `Field '${field}' of table '${table.name}' can not refer to '${key?.refPath.at(-1)}': some of its values have ` +
-    'no counterpart there.',
+    `Field '${field}' of table '${table.name}' can not refer to '${key?.refPath.at(-1)}': some of its ` +
+    'values have no counterpart there.',
 };
 
 interface Refused {

@@ -1,5 +1,5 @@
-// For tests of `_schema`: a service over an empty database, with a place for what is said beside it, asked through
-// the whole path.
+// For tests of `_schema`: a service over an empty database, with a place for what is said beside it, asked
+// through the whole path.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,49 +1,26 @@
-// Everything that a request on `_schema` comes to: what is done to the database, what is stored beside it, and what
-// has to hold before. Invariant: a plan is made whole before its first step, and every refusal happens here.
+// Everything that a request on `_schema` comes to: what is done to the database, what is stored beside it,
+// and what has to hold before. Invariant: a plan is made whole before its first step, and every refusal
+// happens here.
 import { PlatformError } from '../../core/errors.ts';
-import { changedColumn, newColumn, type ReferredType, typeOf } from './column-plan.ts';
-import type { ColumnChange, Ddl } from './ddl.ts';
-import {
-  type ColumnDefinition,
-  type ColumnRequest,
-  type FieldRequest,
-  type ForeignKeyDefinition,
-  type Reference,
-  type TableDefinition,
-  type TableRequest,
-  typeWords,
+import { changedColumn } from './column-plan.ts';
+import type { ColumnChange } from './ddl.ts';
+import type {
+  ColumnDefinition,
+  ColumnRequest,
+  FieldRequest,
+  ForeignKeyDefinition,
+  TableDefinition,
+  TableRequest,
 } from './definition.ts';
+import { typeWords } from './definition.ts';
 import { checkName, excerpt, invalidSchema } from './definition-values.ts';
-import type { FieldSaid, ServiceOverlay, TableOverlay } from './overlay.ts';
+import type { FieldSaid, TableOverlay } from './overlay.ts';
 import { checkedAlias, fieldSaying, type Named, tableSaying } from './overlay-plan.ts';
 import type { OverlayChange } from './overlays.ts';
+import { conflict, fieldNamed, missing, type PlanContext, type PlanMode } from './plan-context.ts';
+import { PlanTargets } from './plan-targets.ts';
 import { planRelation } from './relation-plan.ts';
-import type { Catalog, Field, Table } from './schema.ts';
-
-/** What the plan of a request starts from. */
-export interface PlanContext {
-  readonly ddl: Ddl;
-  readonly tables: readonly Table[];
-  readonly catalog: Catalog;
-  readonly overlay: ServiceOverlay;
-  readonly serviceId: number | undefined;
-  /** Whether the caller is a system administrator, who alone may store SQL. */
-  readonly isAdmin: boolean;
-}
-
-/** How a request treats what is there and what is not. */
-export interface PlanMode {
-  /** POST: what is missing is made. */
-  readonly creates: boolean;
-  /** Fields of a table that is there are made, too: of every verb on tables, and of POST on fields. */
-  readonly addsFields: boolean;
-  /** Refuses what is there already (`check_exist`). */
-  readonly refusesExisting: boolean;
-  /** PUT: what is said beside the database and not repeated is taken back. */
-  readonly replaces: boolean;
-  /** PUT with `force`: fields that are not listed are dropped. */
-  readonly drops: boolean;
-}
+import type { Field, Table } from './schema.ts';
 
 /** What has to hold before anything is done: a query that must find nothing. */
 export interface Precondition {
@@ -72,10 +49,12 @@ export class SchemaPlan {
   readonly overlay: OverlayChange[] = [];
   readonly preconditions: Precondition[] = [];
   readonly #alterations = new Map<string, Alteration>();
+  readonly targets: PlanTargets;
   readonly #newTables = new Map<string, TableRequest>();
 
   constructor(context: PlanContext) {
     this.context = context;
+    this.targets = new PlanTargets({ context, newTables: this.#newTables });
   }
 
   /** What is to be done to tables that are there. */
@@ -93,10 +72,10 @@ export class SchemaPlan {
   /** Plans tables; answers their names. */
   tables(requests: readonly TableRequest[], mode: PlanMode): readonly string[] {
     refuseDuplicates(requests, 'table');
-    const isNew = (request: TableRequest) => this.table(request.name) === undefined;
+    const isNew = (request: TableRequest) => this.targets.table(request.name) === undefined;
     for (const request of requests.filter(isNew)) this.#newTables.set(request.name.toLowerCase(), request);
     return requests.map((request) => {
-      const table = this.table(request.name);
+      const table = this.targets.table(request.name);
       if (table === undefined) return this.#newTable(request, mode);
       if (mode.refusesExisting) throw conflict(`Table '${table.name}' exists already.`);
       const isAlias = table.ownName.toLowerCase() !== request.name.toLowerCase();
@@ -134,7 +113,8 @@ export class SchemaPlan {
     for (const key of this.context.catalog.foreignKeys) {
       if (!dropped.has(key.refTable) || dropped.has(key.table)) continue;
       throw conflict(
-        `Table '${key.refTable}' can not be dropped: '${key.columns.join(', ')}' of table '${key.table}' refers to it.`,
+        `Table '${key.refTable}' can not be dropped: '${key.columns.join(', ')}' of table '${key.table}' ` +
+          'refers to it.',
       );
     }
   }
@@ -157,16 +137,6 @@ export class SchemaPlan {
     return field.column;
   }
 
-  /** The table of a name or alias, in any case. */
-  table(name: string): Table | undefined {
-    const wanted = name.toLowerCase();
-    const { tables } = this.context;
-    return (
-      tables.find((table) => table.ownName === name) ??
-      tables.find((table) => table.ownName.toLowerCase() === wanted || table.name.toLowerCase() === wanted)
-    );
-  }
-
   /** The changes of a table, to add to. */
   alteration(table: Table): Alteration {
     const known = this.#alterations.get(table.ownName);
@@ -184,40 +154,24 @@ export class SchemaPlan {
   #newTable(request: TableRequest, mode: PlanMode): string {
     const { name, fields = [] } = request;
     if (!mode.creates) throw missing(`Table '${excerpt(name)}' does not exist in the database.`);
-    const path = this.#newPath(name);
+    const path = this.targets.newPath(name);
     refuseDuplicates(fields, 'field');
     const real = fields.filter((field) => field.column !== undefined);
     if (real.length === 0) throw invalidSchema(`Table '${name}' needs at least one 'field'.`);
     for (const field of fields) this.#checkFieldName(field.name);
-    const columns = real.map((field) => this.#column(field.name, field.column ?? {}));
+    const columns = real.map((field) => this.targets.column(field.name, field.column ?? {}));
     const keys = columns.filter((column) => column.isPrimaryKey);
     if (keys.filter((key) => key.autoIncrement).length > 0 && keys.length > 1) {
       throw invalidSchema(`Table '${name}': a field that counts by itself must be the only primary key.`);
     }
     const foreignKeys = real.flatMap(({ name: field, column }) =>
-      column?.reference == null ? [] : [this.#key([field], column.reference)],
+      column?.reference == null ? [] : [this.targets.key([field], column.reference)],
     );
     this.create.push({ path, columns, primaryKey: keys.map((key) => key.name), foreignKeys });
     this.#sayTable(request, mode);
     for (const field of fields) this.#sayField(name, field, mode);
     for (const relation of request.relations ?? []) planRelation(this, { name, path }, { relation, mode });
     return name;
-  }
-
-  // `schema.table` means a table of another schema only where the service shows tables of that schema.
-  #newPath(name: string): readonly string[] {
-    const [schema = '', table, ...more] = name.split('.');
-    const isKnown = this.context.tables.some(({ path }) => path.length === 2 && path[0] === schema);
-    const { defaultSchema } = this.context.ddl;
-    const plain = defaultSchema === null ? [name] : [defaultSchema, name];
-    const path = table !== undefined && more.length === 0 && isKnown ? [schema, table] : plain;
-    const own = path.at(-1) ?? '';
-    checkName(own, 'a table');
-    this.#checkLength(own, 'table');
-    if (this.context.tables.some((other) => other.name.toLowerCase() === name.toLowerCase())) {
-      throw conflict(`'${name}' is the alias of another table.`);
-    }
-    return path;
   }
 
   #changedTable(table: Table, request: TableRequest, mode: PlanMode): void {
@@ -245,7 +199,7 @@ export class SchemaPlan {
     this.#sayField(table.ownName, request, mode);
     if (column === undefined) return name;
     refuseView(table);
-    const made = this.#column(name, column);
+    const made = this.targets.column(name, column);
     if (made.isPrimaryKey) {
       throw invalidSchema(`Field '${name}': a primary key can only be made together with its table.`);
     }
@@ -254,7 +208,7 @@ export class SchemaPlan {
     if (!made.allowNull && made.default === null) {
       this.preconditions.push({ kind: 'no_rows', table, field: name });
     }
-    if (column.reference != null) alteration.addKeys.push(this.#key([name], column.reference));
+    if (column.reference != null) alteration.addKeys.push(this.targets.key([name], column.reference));
     return name;
   }
 
@@ -290,14 +244,14 @@ export class SchemaPlan {
   #changedReference(table: Table, before: Field, { reference }: ColumnRequest): boolean {
     if (reference === undefined || (reference === null && before.refTable === null)) return false;
     const alteration = this.alteration(table);
-    const key = reference === null ? undefined : this.#key([before.column], reference);
+    const key = reference === null ? undefined : this.targets.key([before.column], reference);
     const there = this.context.catalog.foreignKeys.find(
       ({ table: owner, columns }) =>
         owner === table.ownName && columns.length === 1 && columns[0] === before.column,
     );
     if (there !== undefined && key !== undefined) {
       const isSame =
-        this.table(there.refTable)?.path.join() === key.refPath.join() &&
+        this.targets.table(there.refTable)?.path.join() === key.refPath.join() &&
         there.refColumns.join() === key.refColumns.join() &&
         (key.onUpdate ?? there.onUpdate) === there.onUpdate &&
         (key.onDelete ?? there.onDelete) === there.onDelete;
@@ -315,60 +269,10 @@ export class SchemaPlan {
     this.preconditions.push({ kind: 'no_orphans', table, field: key.columns[0] ?? '', key });
   }
 
-  /** A foreign key as asked for. Throws naming the table or field that is not there. */
-  #key(columns: readonly string[], reference: Reference): ForeignKeyDefinition {
-    return this.key(columns, reference);
-  }
-
-  key(columns: readonly string[], { table, field, onUpdate, onDelete }: Reference): ForeignKeyDefinition {
-    const { path, column } = this.#target(table, field);
-    return { columns, refPath: path, refColumns: [column.name], onUpdate, onDelete };
-  }
-
-  // The column that a reference means: of a table that is there or is made by the same request.
-  #target(name: string, field: string | undefined) {
-    const table = this.table(name);
-    if (table !== undefined) {
-      const [key, second] = table.primaryKey;
-      const wanted = field ?? (second === undefined ? key : undefined);
-      const found = wanted === undefined ? undefined : fieldNamed(table, wanted);
-      if (found !== undefined) return { path: table.path, column: { name: found.column, ...typeOf(found) } };
-    }
-    const request = table === undefined ? this.#newTables.get(name.toLowerCase()) : undefined;
-    const own = request?.fields?.find(({ name: other, column }) =>
-      field === undefined ? isKey(column) : other.toLowerCase() === field.toLowerCase(),
-    );
-    if (request === undefined && table === undefined) {
-      throw invalidSchema(`'ref_table' names '${excerpt(name)}', which is no table of this database.`);
-    }
-    if (request === undefined || own?.column === undefined) {
-      throw invalidSchema(
-        field === undefined
-          ? `Table '${excerpt(name)}' has no primary key of one field: say 'ref_field'.`
-          : `'ref_field' names '${excerpt(field)}', which is no field of table '${excerpt(name)}'.`,
-      );
-    }
-    return { path: this.#newPath(request.name), column: this.#column(own.name, own.column) };
-  }
-
-  #column(name: string, request: ColumnRequest): ColumnDefinition {
-    return newColumn({ ddl: this.context.ddl, name, request, referred: this.#referred(request) });
-  }
-
-  #referred({ type, reference }: ColumnRequest): ReferredType | undefined {
-    if (type !== 'reference' || reference == null) return undefined;
-    const { column } = this.#target(reference.table, reference.field);
-    // Only the key itself counts; what refers to it has values that are given.
-    const isCounter = ['id', 'smallid', 'mediumid', 'bigid'].includes(column.type);
-    return isCounter
-      ? { ...column, type: typeWords[column.type] === 'bigint' ? 'bigint' : plainType(column.type) }
-      : column;
-  }
-
   #sayTable({ name, said }: TableRequest, { replaces }: PlanMode): void {
     const alias = checkedAlias({ ownName: name, alias: said.alias }, 'table', this.#tableNames());
     const { name_field: nameField } = said;
-    const table = this.table(name);
+    const table = this.targets.table(name);
     const field = nameField == null || table === undefined ? undefined : fieldNamed(table, nameField);
     if (nameField != null && table !== undefined && field === undefined) {
       throw invalidSchema(
@@ -442,45 +346,21 @@ export class SchemaPlan {
     );
     if (key === undefined) return;
     throw conflict(
-      `Field '${field.name}' can not be dropped: '${key.columns.join(', ')}' of table '${key.table}' refers to it.`,
+      `Field '${field.name}' can not be dropped: '${key.columns.join(', ')}' of table '${key.table}' ` +
+        'refers to it.',
     );
   }
 
   #checkFieldName(name: string): void {
     checkName(name, 'a field');
-    this.#checkLength(name, 'field');
+    this.targets.checkLength(name, 'field');
   }
-
-  #checkLength(name: string, what: string): void {
-    const { nameBytes } = this.context.ddl;
-    if (Buffer.byteLength(name) <= nameBytes) return;
-    throw invalidSchema(`The name '${excerpt(name)}' of a ${what} is longer than ${nameBytes} bytes.`);
-  }
-}
-
-function plainType(word: ColumnDefinition['type']): 'smallint' | 'mediumint' | 'integer' {
-  return word === 'smallid' ? 'smallint' : word === 'mediumid' ? 'mediumint' : 'integer';
-}
-
-function isKey(column: ColumnRequest | undefined): boolean {
-  return column?.isPrimaryKey === true || /^(?:small|medium|big)?id$/.test(column?.type ?? '');
 }
 
 function asVirtual({ said, column }: FieldRequest, name: string): FieldRequest {
   const { type: _type, ...rest } = said;
   const type = column?.type === undefined ? said.type : typeWords[column.type];
   return { name, column: undefined, said: { ...rest, is_virtual: true, ...(type == null ? {} : { type }) } };
-}
-
-/** The field of a name or alias, in any case. */
-export function fieldNamed(table: Table, name: string): Field | undefined {
-  const wanted = name.toLowerCase();
-  const fields = [...table.fields.values()];
-  return (
-    fields.find((field) => field.column === name) ??
-    fields.find((field) => field.column.toLowerCase() === wanted) ??
-    table.field(name)
-  );
 }
 
 function fieldAliased(table: Table, name: string): boolean {
@@ -498,14 +378,4 @@ function refuseDuplicates(requests: readonly { readonly name: string }[], what: 
     if (seen.has(name.toLowerCase())) throw invalidSchema(`The ${what} '${excerpt(name)}' is given twice.`);
     seen.add(name.toLowerCase());
   }
-}
-
-/** Refuses what would break something that is there. */
-export function conflict(message: string): PlatformError {
-  return new PlatformError('request.conflict', message);
-}
-
-/** Refuses what is about something that is not there. */
-export function missing(message: string): PlatformError {
-  return new PlatformError('request.not_found', message);
 }

@@ -1,6 +1,6 @@
-// Writing `_schema`: reads what is asked for, plans it whole, changes the database, stores what is said beside it,
-// and reads the schema anew (spec §5.8). Invariant: one change of a service's schema at a time in a process; what
-// was done of a change that failed half-way is said.
+// Writing `_schema`: reads what is asked for, plans it whole, changes the database, stores what is said
+// beside it, and reads the schema anew (spec §5.8). Invariant: one change of a service's schema at a time in
+// a process; what was done of a change that failed half-way is said.
 import { Body } from '../../core/body.ts';
 import { limits } from '../../core/limits.ts';
 import type { Operation, Result } from '../../core/operation.ts';
@@ -9,11 +9,12 @@ import { excerpt, invalidSchema } from './definition-values.ts';
 import type { Engine } from './dialect.ts';
 import type { OverlayDesk } from './overlays.ts';
 import { ReadParameters } from './parameters.ts';
+import { missing, type PlanMode } from './plan-context.ts';
 import { besideRecords, isRecord, noRecords, readContent, textOf } from './records.ts';
 import { dropRelation, planRelation } from './relation-plan.ts';
 import type { Table } from './schema.ts';
 import { SchemaExecution } from './schema-execution.ts';
-import { missing, type PlanMode, SchemaPlan } from './schema-plan.ts';
+import { SchemaPlan } from './schema-plan.ts';
 import type { EngineSource } from './source.ts';
 
 /** What writes the schema of a service. */
@@ -146,7 +147,7 @@ function changes(plan: SchemaPlan, target: Target): Written {
       ),
     };
   if (part === undefined) {
-    const known = plan.table(name);
+    const known = plan.targets.table(name);
     const [object] = objects;
     if (object === undefined || objects.length > 1)
       throw invalidSchema('The path names one table: send one.');
@@ -211,7 +212,7 @@ function namedIn({ operation, parameters }: Target): readonly string[] {
 }
 
 function tableOf(plan: SchemaPlan, name: string): Table {
-  const table = plan.table(name);
+  const table = plan.targets.table(name);
   if (table !== undefined) return table;
   throw missing(`Table "${excerpt(name)}" does not exist in the database.`);
 }

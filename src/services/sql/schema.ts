@@ -67,7 +67,7 @@ export interface ColumnFacts {
 
 /** What introspection knows of a table or view. */
 export interface TableFacts {
-  /** What callers say unless it has an alias: the name, with its schema before it where that is not the default. */
+  /** What callers say unless it has an alias: the name, after its schema where that is not the default. */
   readonly name: string;
   /** Identifiers for SQL, outermost first: `['public', 'contact']` or `['contact']`. */
   readonly path: readonly string[];

@@ -7,8 +7,10 @@ const texts = [
   'CREATE TABLE t (a)',
   'CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT) WITHOUT ROWID, STRICT',
   'create table "a ""b(" ( "x,y" int default (1,2) , [z z] text -- a, b\n, `q` real /* , */ )',
-  "CREATE TABLE t (a TEXT DEFAULT 'it''s, (ok' NOT NULL UNIQUE ON CONFLICT IGNORE, CHECK (a <> '),'), UNIQUE (a))",
-  'CREATE TABLE t (a INT CONSTRAINT n NOT NULL CONSTRAINT u UNIQUE REFERENCES o (x) ON DELETE SET NULL ON UPDATE SET DEFAULT NOT DEFERRABLE)',
+  "CREATE TABLE t (a TEXT DEFAULT 'it''s, (ok' NOT NULL UNIQUE ON CONFLICT IGNORE, " +
+    "CHECK (a <> '),'), UNIQUE (a))",
+  'CREATE TABLE t (a INT CONSTRAINT n NOT NULL CONSTRAINT u UNIQUE REFERENCES o (x) ' +
+    'ON DELETE SET NULL ON UPDATE SET DEFAULT NOT DEFERRABLE)',
   'CREATE TABLE t (a NUMERIC(10, 2) DEFAULT -1 COLLATE NOCASE, b AS (a + 1) STORED, c CHARACTER VARYING(5))',
 ];
 
@@ -45,8 +47,9 @@ describe('the text of a table', () => {
 
   it('is read as MySQL writes it, too', () => {
     const text =
-      'CREATE TABLE `t` (\n  `id` int(11) NOT NULL AUTO_INCREMENT,\n  `a``b` varchar(9) CHARACTER SET latin1 COLLATE latin1_bin ' +
-      "DEFAULT 'x\\'y, (' COMMENT 'a, b',\n  `c` timestamp NULL DEFAULT current_timestamp() ON UPDATE current_timestamp(),\n" +
+      'CREATE TABLE `t` (\n  `id` int(11) NOT NULL AUTO_INCREMENT,\n  `a``b` varchar(9) CHARACTER SET latin1 ' +
+      "COLLATE latin1_bin DEFAULT 'x\\'y, (' COMMENT 'a, b',\n  `c` timestamp NULL DEFAULT " +
+      'current_timestamp() ON UPDATE current_timestamp(),\n' +
       '  PRIMARY KEY (`id`),\n  KEY `k` (`a``b`)\n) ENGINE=InnoDB';
     const parsed = parseTableText(text, { backslashes: true });
     expect(printTableText(parsed)).toBe(text);

@@ -1,6 +1,6 @@
-// The text of a CREATE TABLE statement as a database keeps it, taken apart so that one clause can be changed and all
-// others stay as they are, letter by letter. Invariant: what is not understood is refused, and put together
-// again an unchanged text is the same text.
+// The text of a CREATE TABLE statement as a database keeps it, taken apart so that one clause can be changed
+// and all others stay as they are, letter by letter. Invariant: what is not understood is refused, and put
+// together again an unchanged text is the same text.
 
 /** A word, a quoted name or text, a number or a sign of SQL, with what stands before it. */
 interface Token {
@@ -157,10 +157,8 @@ function entryOf(tokens: readonly Token[]): TableEntry {
 
 // A clause begins with one of these words outside of parentheses; CONSTRAINT names the one after it.
 const starts: readonly (readonly [RegExp, ClauseKind])[] = [
-  [
-    /^(?:constraint|collate|generated|as|auto_increment|comment|on|character|charset|invisible|virtual|stored|persistent)$/i,
-    'other',
-  ],
+  [/^(?:constraint|collate|generated|as|auto_increment|comment|on|character|charset)$/i, 'other'],
+  [/^(?:invisible|virtual|stored|persistent)$/i, 'other'],
   [/^primary$/i, 'primary'],
   [/^not$/i, 'not null'],
   [/^null$/i, 'null'],

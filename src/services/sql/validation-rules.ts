@@ -1,5 +1,6 @@
-// The rules that administrators give to fields (spec §5.7): what each is called, what may stand in it, and when
-// a value breaks it. Invariant: a rule is checked whole when it is stored; unknown ones are refused there.
+// The rules that administrators give to fields (spec §5.7): what each is called, what may stand in it, and
+// when a value breaks it. Invariant: a rule is checked whole when it is stored; unknown ones are refused
+// there.
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Given } from './definition-values.ts';
@@ -50,7 +51,8 @@ export function readValidation(field: string, given: Given | null | undefined): 
   for (const [name, settings] of Object.entries(given)) {
     if (!Object.hasOwn(makers, name)) {
       throw invalidSchema(
-        `Field '${field}': 'validation' has no rule '${excerpt(name)}'. Rules are ${Object.keys(makers).join(', ')}.`,
+        `Field '${field}': 'validation' has no rule '${excerpt(name)}'. ` +
+          `Rules are ${Object.keys(makers).join(', ')}.`,
       );
     }
     try {
@@ -136,10 +138,12 @@ function integerCheck(given: Given): Check {
     }
   }
   const [least, most] = [wholeNumber(min), wholeNumber(max)];
+  const from = least === undefined ? undefined : `from ${least}`;
+  const upTo = most === undefined ? undefined : `up to ${most}`;
   const what =
     least === undefined && most === undefined
       ? 'value is not a whole number'
-      : `value must be a whole number${least === undefined ? '' : ` from ${least}`}${most === undefined ? '' : ` up to ${most}`}`;
+      : ['value must be a whole number', from, upTo].filter((part) => part !== undefined).join(' ');
   return valueCheck((value) => {
     const number = wholeNumber(value);
     if (number === undefined) return false;

@@ -1,5 +1,6 @@
-// What administrators demand of written values, applied to a record on its way into a table; and the values that
-// fields get by themselves. Invariant: it comes before any statement, for every way a record is written.
+// What administrators demand of written values, applied to a record on its way into a table; and the values
+// that fields get by themselves. Invariant: it comes before any statement, for every way a record is
+// written.
 import { PlatformError } from '../../core/errors.ts';
 import type { Field, Table } from './schema.ts';
 import { brokenRule, type Rule, rulesOf } from './validation-rules.ts';
@@ -97,7 +98,7 @@ function refuseExpression(field: Field, value: unknown): void {
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, 'expression')) return;
   throw new PlatformError(
     'request.invalid_record',
-    `Field '${field.name}': SQL expressions in records are not taken. An administrator can give the field a ` +
-      "'db_function' instead.",
+    `Field '${field.name}': SQL expressions in records are not taken. An administrator can give the field ` +
+      "a 'db_function' instead.",
   );
 }

@@ -1,5 +1,5 @@
-// Changes of SQL Server's schema. Invariant: constraints that stand in the way of a change, which here even defaults
-// are, are asked of the catalog by their columns; those that stay are made again as they were.
+// Changes of SQL Server's schema. Invariant: constraints that stand in the way of a change, which here even
+// defaults are, are asked of the catalog by their columns; those that stay are made again as they were.
 import { sql } from 'kysely';
 import type { Session } from '../../../../database/connection.ts';
 import {
@@ -176,7 +176,8 @@ const object = "OBJECT_ID(QUOTENAME(@1) + N'.' + QUOTENAME(@2))";
 
 /** What is asked of the catalog; for tests of its text, too. */
 export const partsStatement = {
-  sql: `SELECT f.name AS name, 'foreign' AS kind, c.name AS [column], k.constraint_column_id AS place, NULL AS definition
+  sql: `SELECT f.name AS name, 'foreign' AS kind, c.name AS [column], k.constraint_column_id AS place,
+        NULL AS definition
       FROM sys.foreign_keys f JOIN sys.foreign_key_columns k ON k.constraint_object_id = f.object_id
       JOIN sys.columns c ON c.object_id = k.parent_object_id AND c.column_id = k.parent_column_id
       WHERE f.parent_object_id = ${object}

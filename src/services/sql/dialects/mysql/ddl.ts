@@ -1,6 +1,6 @@
 // Changes of the schema of MySQL and MariaDB. They can not be undone, so that all changes of a table are one
-// statement as far as the server allows, which happens as a whole or not at all. Invariant: of a column that changes,
-// everything else stays as SHOW CREATE TABLE says it.
+// statement as far as the server allows, which happens as a whole or not at all. Invariant: of a column that
+// changes, everything else stays as SHOW CREATE TABLE says it.
 import { sql } from 'kysely';
 import type { Row, Session } from '../../../../database/connection.ts';
 import {
@@ -167,7 +167,8 @@ const questions = {
       ORDER BY constraint_name, ordinal_position`,
   },
   indexes: {
-    sql: `SELECT index_name AS name, column_name AS col, non_unique AS repeats FROM information_schema.statistics
+    sql: `SELECT index_name AS name, column_name AS col, non_unique AS repeats
+      FROM information_schema.statistics
       WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND index_name <> 'PRIMARY'
       ORDER BY index_name, seq_in_index`,
   },

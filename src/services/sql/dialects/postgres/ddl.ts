@@ -1,5 +1,5 @@
-// Changes of PostgreSQL's schema. Invariant: names of constraints and indexes, and defaults that stay, are asked of
-// the catalog by their columns, so that what others made can be changed, too.
+// Changes of PostgreSQL's schema. Invariant: names of constraints and indexes, and defaults that stay, are
+// asked of the catalog by their columns, so that what others made can be changed, too.
 import { sql } from 'kysely';
 import type { Session } from '../../../../database/connection.ts';
 import {
@@ -160,7 +160,8 @@ const columnList = (from: string, of: string) =>
 
 const questions = {
   parts: {
-    sql: `SELECT k.conname AS name, CASE k.contype WHEN 'f' THEN 'foreign' ELSE 'unique constraint' END AS kind,
+    sql: `SELECT k.conname AS name,
+        CASE k.contype WHEN 'f' THEN 'foreign' ELSE 'unique constraint' END AS kind,
         ${columnList('k.conkey', 'k.conrelid')} AS columns
       FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname = $1 AND c.relname = $2 AND k.contype IN ('f', 'u')

@@ -1,6 +1,6 @@
-// Changes of SQLite's schema. Its ALTER TABLE can add and drop plain columns only; everything else makes the table
-// anew under another name, copies the rows, and gives the copy the old name. Invariant: of the old table's
-// text only the clauses that are meant change; indexes, triggers, checks and counters stay.
+// Changes of SQLite's schema. Its ALTER TABLE can add and drop plain columns only; everything else makes the
+// table anew under another name, copies the rows, and gives the copy the old name. Invariant: of the old
+// table's text only the clauses that are meant change; indexes, triggers, checks and counters stay.
 import { sql } from 'kysely';
 import type { Row, Session } from '../../../../database/connection.ts';
 import {
@@ -92,8 +92,9 @@ const spelling = {
         ? 'CURRENT_TIME'
         : 'CURRENT_TIMESTAMP',
   uuid:
-    "(lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' || " +
-    "substr('89ab', 1 + (abs(random()) % 4), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))))",
+    "(lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || " +
+    "'-' || substr('89ab', 1 + (abs(random()) % 4), 1) || substr(hex(randomblob(2)), 2) || '-' || " +
+    'hex(randomblob(6))))',
 } as const;
 
 function presetText(column: ColumnDefinition): string | undefined {

@@ -20,10 +20,9 @@ export const sqliteGrammar: Grammar = {
   mark,
   setMark: mark,
   insert: ({ table, fields, returning }) => {
+    const given = fields.map((field) => writtenMark(field, 'INSERT', mark()));
     const row =
-      fields.length === 0
-        ? sql`default values`
-        : sql`(${columns(fields)}) values (${sql.join(fields.map((field) => writtenMark(field, 'INSERT', mark())))})`;
+      fields.length === 0 ? sql`default values` : sql`(${columns(fields)}) values (${sql.join(given)})`;
     const answer = returning.length === 0 ? sql`` : sql` returning ${columns(returning)}`;
     return sql`insert into ${sql.id(...table.path)} ${row}${answer}`;
   },

@@ -29,7 +29,8 @@ function without(entry: TableEntry, kind: 'reference' | 'unique'): TableEntry {
   return { ...entry, clauses };
 }
 
-const quoted = String.raw`(?:"(?:[^"]|"")*"|\[[^\]]*\]|\x60(?:[^\x60]|\x60\x60)*\x60|'(?:[^']|'')*'|[^\s(),]+)`;
+const marked = String.raw`"(?:[^"]|"")*"|\[[^\]]*\]|\x60(?:[^\x60]|\x60\x60)*\x60|'(?:[^']|'')*'`;
+const quoted = String.raw`(?:${marked}|[^\s(),]+)`;
 const name = String.raw`\s*${quoted}\s*`;
 
 // `CONSTRAINT x FOREIGN KEY ("a", b) …`, with the columns in this order.
