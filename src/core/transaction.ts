@@ -29,11 +29,14 @@ export interface TransactionMember {
 /** How a scope is opened: for a service by name, or for the first one that is used in it. */
 export interface TransactionOptions {
   readonly service?: string | undefined;
+  /** Whether other services may be written to meanwhile, which is not undone with it. */
+  readonly allowsOthers?: boolean;
 }
 
 /** One level of a transaction: what a script opened, or an operation inside. */
 export class TransactionScope {
   readonly #outer: TransactionScope | undefined;
+  readonly #allowsOthers: boolean;
   // Of the outermost level: the service that it is for.
   #named: string | undefined;
   #member: TransactionMember | undefined;
@@ -49,15 +52,21 @@ export class TransactionScope {
   #ended: PromiseWithResolvers<never> | undefined;
 
   /** Begins nothing: the service does when it is first used. `outer` is for `open` alone. */
-  constructor({ service }: TransactionOptions = {}, outer?: TransactionScope) {
+  constructor({ service, allowsOthers = false }: TransactionOptions = {}, outer?: TransactionScope) {
     this.#named = service;
     this.#outer = outer;
+    this.#allowsOthers = allowsOthers;
   }
 
   /** Name of the service that it covers, once that is known. */
   get service(): string | undefined {
     const root = this.#root();
     return root.#member?.name ?? root.#named;
+  }
+
+  /** Whether other services may be written to meanwhile, which is not undone with it. */
+  get allowsOthers(): boolean {
+    return this.#root().#allowsOthers;
   }
 
   /** Why it is over; undefined as long as it is open. */

@@ -351,6 +351,45 @@ describe('the end of a transaction', () => {
   });
 });
 
+describe('a write that brings records of another service', () => {
+  it('may be written back to by the scripts there, as a part of it', async () => {
+    const { server } = bank;
+    await server.addDatabase(
+      'audit',
+      'CREATE TABLE memo (id INTEGER PRIMARY KEY, account INTEGER, text TEXT);',
+    );
+    const [audit] = (await server.ask('/api/v2/system/service?filter=name=audit')).body.resource;
+    const far = { ref_service_id: audit.id, ref_table: 'memo', ref_field: 'account' };
+    const relation = { type: 'has_many', field: 'id', is_virtual: true, ...far };
+    const related = { method: 'POST', body: { resource: [relation] } };
+    const made = await server.ask('/api/v2/bank/_schema/account/_related', related);
+    expect([made.status, made.text]).toEqual([200, made.text]);
+    const free = await bank.bind(
+      'audit._table.memo.post.post_process',
+      `const {account} = event.request.payload.resource[0];
+       const back = await platform.api.post('bank/_table/entry', {resource: [{account_id: account, amount: 1}]});
+       const seen = await platform.api.get('bank/_table/account/' + account);
+       if (back.statusCode + seen.statusCode !== 400) throw new Error(back.body + seen.body);`,
+    );
+    const memos = { 'audit.memo_by_account': [{ text: 'new' }] };
+    const whole = await bank.post('account', { name: 'cid', balance: 1, ...memos });
+    expect([whole.status, whole.text]).toEqual([200, whole.text]);
+    expect([await bank.names(), await bank.count('entry')]).toEqual([['ada', 'bob', 'cid'], 1]);
+    // What our database refuses takes what was written back with it; what was written there stays.
+    const body = {
+      resource: [
+        { name: 'dot', balance: 1, ...memos },
+        { name: 'ada', balance: 1 },
+      ],
+    };
+    const refused = await server.ask('/api/v2/bank/_table/account?rollback=true', { method: 'POST', body });
+    expect(refused.status).toBe(400);
+    expect([await bank.names(), await bank.count('entry')]).toEqual([['ada', 'bob', 'cid'], 1]);
+    expect((await server.ask('/api/v2/audit/_table/memo?count_only=true')).body).toBe(2);
+    await free();
+  });
+});
+
 describe('at the same time', () => {
   it('all get their turn on the one writer, and nothing is lost', async () => {
     const transfer = await bank.serve(

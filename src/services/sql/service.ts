@@ -152,8 +152,11 @@ export class SqlService implements Service {
       const source = inside?.source ?? this.#source;
       const table = source.table(name);
       if (action === 'GET') return readRecords(source, operation, { table, id, context });
-      const writer = inside === undefined ? this.#writer : this.#writer.inside(source);
-      return writer.write(operation, { table, id, context });
+      const write = (joined: Inside) =>
+        this.#writer.inside(joined.source).write(operation, { table, id, context: joined.context });
+      if (inside !== undefined) return write(inside);
+      if (mayWriteElsewhere(operation, table)) return this.#transactions.alone(context, write);
+      return this.#writer.write(operation, { table, id, context });
     }
     const kind = routineKind(root);
     if (kind !== undefined && name !== undefined)
@@ -242,6 +245,14 @@ export class SqlService implements Service {
       `${action} requests ${what} are not currently supported by the '${this.name}' service.`,
     );
   }
+}
+
+// Related records of other services are written by calls, whose scripts may call back.
+function mayWriteElsewhere({ request }: Operation, { relations }: Table): boolean {
+  for (const { name, refService } of relations.values()) {
+    if (refService !== null && request.body?.text.includes(name) === true) return true;
+  }
+  return false;
 }
 
 function unfit(cause: DatabaseError): PlatformError {

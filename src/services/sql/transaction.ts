@@ -9,7 +9,7 @@ import {
   elsewhere,
   type HeldTransaction,
   type TransactionMember,
-  type TransactionScope,
+  TransactionScope,
 } from '../../core/transaction.ts';
 import { DatabaseError, type MaybePromise, type Transaction } from '../../database/connection.ts';
 import { type SqlSource, unavailable } from './source.ts';
@@ -50,11 +50,28 @@ export class SqlTransactions implements TransactionMember {
     if (transaction === undefined) return work(undefined);
     const [root] = path;
     if (!transaction.covers(this)) {
-      if (action === 'GET' && root !== '_proc') return work(undefined);
+      if (transaction.allowsOthers || (action === 'GET' && root !== '_proc')) return work(undefined);
       throw elsewhere(this.name, transaction.service ?? '');
     }
     if (action !== 'GET' && root === '_schema') throw schemaInside();
     return this.within(transaction, context, work);
+  }
+
+  /**
+   * Does work in a transaction of its own, which calls that it makes join where they lead back here. What they
+   * do at other services stays whatever becomes of it.
+   */
+  async alone<T>(context: CallContext, work: (inside: Inside) => MaybePromise<T>): Promise<T> {
+    const transaction = new TransactionScope({ allowsOthers: true });
+    transaction.covers(this);
+    try {
+      const value = await this.within(transaction, context, work);
+      await transaction.commit();
+      return value;
+    } catch (error) {
+      await (isPartial(error) ? transaction.commit() : transaction.rollback());
+      throw error;
+    }
   }
 
   /** Does work as one operation of a transaction that covers this service. */
@@ -69,7 +86,7 @@ export class SqlTransactions implements TransactionMember {
       try {
         return await work(this.#inside(session, context, inner));
       } catch (error) {
-        if (!(error instanceof PlatformError) || error.kind !== 'request.batch_failed') throw error;
+        if (!isPartial(error)) throw error;
         partly = error;
         return undefined;
       }
@@ -160,6 +177,10 @@ class SqlTransaction implements HeldTransaction {
     this.#end.reject(new PlatformError('script.transaction_over', 'The transaction was rolled back.'));
     await this.#done.catch(() => undefined);
   }
+}
+
+function isPartial(error: unknown): error is PlatformError {
+  return error instanceof PlatformError && error.kind === 'request.batch_failed';
 }
 
 function refusedCommit(service: string, cause: DatabaseError): PlatformError {
