@@ -23,6 +23,8 @@ const library = `
   CREATE TABLE site(org INTEGER NOT NULL, nr INTEGER NOT NULL, name VARCHAR(20), PRIMARY KEY (org, nr));
   CREATE TABLE room(id {id}, org INTEGER, nr INTEGER, label VARCHAR(20),
     FOREIGN KEY (org, nr) REFERENCES site(org, nr));
+  CREATE TABLE door(id {id}, org INTEGER, nr INTEGER, code VARCHAR(8), UNIQUE (org, nr),
+    FOREIGN KEY (org, nr) REFERENCES site(org, nr));
 `;
 
 /** Defines the tests of relations for an engine. */
@@ -374,6 +376,13 @@ function composite(engine: EngineUnderTest): void {
         [{ label: 'r3' }],
         [],
       ]);
+    });
+
+    test('are to one record where the fields together are unique', async () => {
+      await patch(house, 'site/1,1', { door_by_org_nr: { code: 'x' } });
+      await patch(house, 'site/1,1', { door_by_org_nr: { code: 'y' } });
+      const { body } = await house().ask('GET', '_table/site/1,1?fields=name&related=door_by_org_nr');
+      expect(body).toEqual({ name: 'a', door_by_org_nr: { id: 1, org: 1, nr: 1, code: 'y' } });
     });
 
     test('children move from one parent to another', async () => {

@@ -48,6 +48,7 @@ interface Shape {
   /** The only column of an `INTEGER PRIMARY KEY`, which is the row's own number. */
   readonly rowId: string | undefined;
   readonly unique: ReadonlySet<string>;
+  readonly uniqueKeys: readonly (readonly string[])[];
   readonly indexed: ReadonlySet<string>;
 }
 
@@ -99,6 +100,7 @@ function readShape(session: Reader, table: TableRow): Shape | undefined {
   if (columns.length === 0) return undefined;
   const keys = session.rows(statements.keys, [table.name]) as unknown as KeyRow[];
   const indexes = session.rows(statements.indexes, [table.name]) as unknown as IndexRow[];
+  const keysUnique = uniqueKeys(indexes);
   const keyColumns = columns.filter((column) => column.pk > 0).toSorted((a, b) => a.pk - b.pk);
   const primaryKey = keyColumns.map((column) => column.name);
   const isRowId =
@@ -109,7 +111,8 @@ function readShape(session: Reader, table: TableRow): Shape | undefined {
     keys,
     primaryKey,
     rowId: primaryKey.length === 1 && table.wr === 0 && isRowId ? primaryKey[0] : undefined,
-    unique: uniqueColumns(indexes),
+    unique: new Set(keysUnique.flatMap((key) => (key.length === 1 ? key : []))),
+    uniqueKeys: keysUnique,
     indexed: new Set(
       indexes.flatMap((index) => (index.origin === 'c' && index.unique === 0 ? (index.column ?? []) : [])),
     ),
@@ -128,15 +131,14 @@ function readColumns(session: Reader, table: TableRow): ColumnRow[] {
   }
 }
 
-// Unique by a constraint or index over this column alone. The primary key says so itself.
-function uniqueColumns(indexes: readonly IndexRow[]): Set<string> {
-  const unique = new Set<string>();
-  for (const [, columns] of Map.groupBy(indexes, (index) => index.name)) {
-    const [only, second] = columns;
-    const isWhole = only?.unique === 1 && only.partial === 0 && only.origin !== 'pk';
-    if (second === undefined && isWhole && only.column !== null) unique.add(only.column);
-  }
-  return unique;
+// Unique by a constraint or index that holds for all rows. The primary key says so itself.
+function uniqueKeys(indexes: readonly IndexRow[]): readonly (readonly string[])[] {
+  return [...Map.groupBy(indexes, (index) => index.name).values()].flatMap((columns) => {
+    const [first] = columns;
+    const isWhole = first?.unique === 1 && first.partial === 0 && first.origin !== 'pk';
+    const names = columns.flatMap(({ column }) => column ?? []);
+    return isWhole && names.length === columns.length ? [names] : [];
+  });
 }
 
 function foreignKeysOf(shape: Shape, shapes: readonly Shape[]): ForeignKeyFacts[] {
@@ -172,11 +174,9 @@ function isKnown(name: string | undefined): name is string {
 }
 
 function isUniqueKey(shape: Shape, columns: readonly string[]): boolean {
-  const { primaryKey, unique } = shape;
-  const isPrimaryKey =
-    primaryKey.length === columns.length && primaryKey.every((name) => columns.includes(name));
-  const [only, second] = columns;
-  return isPrimaryKey || (only !== undefined && second === undefined && unique.has(only));
+  const { primaryKey, uniqueKeys: keys } = shape;
+  const isWithin = (key: readonly string[]) => key.length > 0 && key.every((name) => columns.includes(name));
+  return isWithin(primaryKey) || keys.some(isWithin);
 }
 
 function columnsOf(shape: Shape): ColumnFacts[] {
