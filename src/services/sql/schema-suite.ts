@@ -46,6 +46,7 @@ export function schemaSuite(name: string, open: () => Promise<SchemaHouse>): voi
     changes(the);
     references(the);
     referenceChanges(the);
+    beside(the);
     removal(the);
     refusals(the);
   });
@@ -323,6 +324,51 @@ function referenceChanges(the: The): void {
     expect(changed.status).toBe(200);
     expect(await fieldOf(the(), 'street', 'city_id')).toMatchObject({ ref_on_delete: 'SET NULL' });
     expect((await the().ask('GET', '_table/street?count_only=true')).body).toBe(1);
+  });
+}
+
+function beside(the: The): void {
+  const computed = (text: string) => [{ use: ['SELECT'], function: text }];
+
+  it('reads, filters, sorts and groups by fields that administrators compute', async () => {
+    await the().ask('POST', '_schema/city/_field', {
+      resource: [
+        { name: 'loud', type: 'string', is_virtual: true, db_function: computed('upper(name)') },
+        { name: 'doubled', type: 'integer', is_virtual: true, db_function: computed('id * 2') },
+        {
+          ...{ name: 'most', type: 'integer', is_virtual: true, is_aggregate: true },
+          db_function: computed('max(id)'),
+        },
+      ],
+    });
+    const { body } = await the().ask(
+      'GET',
+      "_table/city?fields=name,loud,doubled&filter=(loud='ULM') or (doubled>2)&order=doubled desc&include_count=true",
+    );
+    expect(body.resource.at(-1)).toEqual({ name: 'Ulm', loud: 'ULM', doubled: 2 });
+    expect(body.meta.count).toBe(3);
+    const grouped = await the().ask('GET', '_table/city?fields=loud,most&group=loud&order=loud desc');
+    expect(grouped.body.resource[0]).toEqual({ loud: 'ULM', most: 1 });
+    const written = await the().ask('PATCH', '_table/city/1?fields=loud', { name: 'Ulm', loud: 'no' });
+    expect(written.body).toEqual({ loud: 'ULM' });
+    await the().ask('DELETE', '_schema/city/_field?ids=loud,doubled,most');
+  });
+
+  it('takes aliases, rules and functions of written values', async () => {
+    await the().ask('PATCH', '_schema/city/_field/name', {
+      ...{ alias: 'title', validation: { match: { regexp: Buffer.from('^[A-Z]').toString('base64') } } },
+      db_function: [{ use: ['INSERT', 'UPDATE'], function: "replace({value}, '!', '')" }],
+    });
+    const made = await the().ask('POST', '_table/city?fields=title', { resource: [{ title: 'Köln!' }] });
+    expect(made.body.resource).toEqual([{ title: 'Köln' }]);
+    const refused = await the().ask('POST', '_table/city', { resource: [{ title: 'bonn' }] });
+    expect(refused.status).toBe(400);
+    const changed = await the().ask('PATCH', "_table/city?filter=title='Köln'&fields=title", {
+      resource: [{ title: 'Köln am Rhein!!' }],
+    });
+    expect(changed.body.resource).toEqual([{ title: 'Köln am Rhein' }]);
+    await the().ask('DELETE', "_table/city?filter=title like 'Köln%'");
+    await the().ask('PUT', '_schema/city/_field/name', { name: 'name' });
   });
 }
 
