@@ -24,6 +24,10 @@ export interface ConnectionOptions {
   readonly queryMs: number;
 }
 
+// Bytes that a connection keeps to write JSON into.
+const firstRoom = 4_096;
+const mostRoom = 262_144;
+
 /** What is wanted of a statement. */
 interface Form {
   /** The first column instead of rows. */
@@ -70,6 +74,8 @@ export class PostgresConnection {
   #forgotten: string[] = [];
   #named = 0;
   #generation: number;
+  // One statement at a time writes to it.
+  #room: Buffer = Buffer.allocUnsafeSlow(firstRoom);
   #query: Query | undefined;
   #isBroken = false;
   #isBusy = false;
@@ -111,9 +117,11 @@ export class PostgresConnection {
 
   /** Records as JSON, made of the rows as they come. */
   async records(statement: Statement, values: readonly Bindable[], shape: JsonShape): Promise<JsonRecords> {
-    const sink = new JsonText(shape);
+    const sink = new JsonText(shape, this.#room);
     await this.#ask(statement, values, { isColumn: false, isOnce: false, sink });
-    return sink.end();
+    const records = sink.end();
+    if (sink.room.length <= mostRoom) this.#room = sink.room;
+    return records;
   }
 
   async column(statement: Statement, values: readonly Bindable[]): Promise<unknown[]> {

@@ -42,7 +42,6 @@ const [quote, backslash, blank, comma, point] = [byte('"'), byte('\\'), byte(' '
 const [zero, minus, letterT, plus] = [byte('0'), byte('-'), byte('t'), byte('+')];
 const [open, close, brace] = [byte('['), byte(']'), byte('}')];
 const [nothing, yes, no] = [Buffer.from('null'), Buffer.from('true'), Buffer.from('false')];
-const firstSize = 8_192;
 // A double may round what is longer.
 const safeDigits = 15;
 // `2026-01-31 09:30:00+00` and with a fraction.
@@ -55,11 +54,13 @@ export class JsonText implements RowSink {
   #kinds: readonly JsonKind[] = [];
   // The row that is added.
   #source: Buffer = nothing;
-  #out = Buffer.allocUnsafe(firstSize);
+  #out: Buffer;
   #end = 0;
   #count = 0;
 
-  constructor({ columns, names }: JsonShape) {
+  /** `room` is written to, and belongs to this list until its end. */
+  constructor({ columns, names }: JsonShape, room: Buffer) {
+    this.#out = room;
     this.#columns = columns;
     this.#names = names;
     this.#byte(open);
@@ -88,6 +89,11 @@ export class JsonText implements RowSink {
       at = end;
     }
     this.#byte(brace);
+  }
+
+  /** What was written to, which the next list may have. */
+  get room(): Buffer {
+    return this.#out;
   }
 
   /** The whole list; nothing can be added after. */
