@@ -30,7 +30,7 @@ async function main(name: string | undefined, options: readonly string[]): Promi
   const began = Date.now();
   try {
     const { figures, findings } = await soak(options, (line) => console.log(`soak: ${line}`));
-    keep(name, { seconds: Math.round((Date.now() - began) / 1000), figures, findings });
+    keep(name, { options, seconds: Math.round((Date.now() - began) / 1000), figures, findings });
     process.exitCode = findings.length === 0 ? 0 : 1;
   } finally {
     if (started.length > 0) await stopServers();
