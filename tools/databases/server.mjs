@@ -10,6 +10,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -81,6 +82,8 @@ export async function startPrivateServer(kind, { folder, port, options = [], fil
 export async function startShared(kind, folder) {
   const bin = ways[kind].locate();
   if (typeof bin !== 'string') return bin;
+  // Why the one before it ended may stand there.
+  if (existsSync(join(folder, 'log'))) renameSync(join(folder, 'log'), `${folder}-before.log`);
   rmSync(folder, { recursive: true, force: true });
   try {
     const plan = { folder, port: await freePort(), password: newPassword(), options: [] };
@@ -112,10 +115,13 @@ async function prepare(kind, bin, plan) {
   const secret = join(folder, 'secret');
   writeFileSync(secret, ways[kind].secret(password), { mode: 0o600 });
   mkdirSync(data(folder), { mode: 0o700 });
-  for (const path of [data(folder), secret, ...(kind === 'mysql' ? [folder] : [])]) own(path, identity);
+  mkdirSync(scratch(folder), { mode: 0o700 });
+  for (const path of [data(folder), scratch(folder), secret, ...(kind === 'mysql' ? [folder] : [])])
+    own(path, identity);
   const { command, args } = ways[kind].prepare(bin, plan);
   const log = openSync(join(folder, 'log'), 'a', 0o600);
-  const child = spawn(command, args, { ...identity, cwd: folder, stdio: ['ignore', log, log] });
+  const surroundings = surroundingsOf(folder);
+  const child = spawn(command, args, { ...identity, ...surroundings, stdio: ['ignore', log, log] });
   const code = await new Promise((done) => {
     child.once('error', (error) => done(error.message));
     child.once('exit', done);
@@ -137,7 +143,7 @@ async function serve(kind, bin, plan) {
   const identity = identityOf(ways[kind].account);
   const child = spawn(command, args, {
     ...identity,
-    cwd: folder,
+    ...surroundingsOf(folder),
     detached: true,
     stdio: ['ignore', log, log],
   });
@@ -157,6 +163,20 @@ async function serve(kind, bin, plan) {
   });
   if (child.pid === undefined) throw new Error(`${command} has no process`);
   return child.pid;
+}
+
+/**
+ * Where a server works. Its temporary files are its own: MariaDB removes what others have in a common folder
+ * when it starts, and the others crash.
+ * @param {string} folder
+ */
+function surroundingsOf(folder) {
+  return { cwd: folder, env: { ...process.env, TMPDIR: scratch(folder) } };
+}
+
+/** @param {string} folder */
+function scratch(folder) {
+  return join(folder, 'scratch');
 }
 
 /**
