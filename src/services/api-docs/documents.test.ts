@@ -136,6 +136,26 @@ describe('a description', () => {
   });
 });
 
+describe('a long description', () => {
+  it('leaves others their turns while it is made', async () => {
+    const shop = new Shop();
+    const details = () =>
+      Array.from({ length: 2_000 }, (_, index) => ({ pattern: [`p${index}`], actions: { GET: {} } }));
+    shop.endpoints = [{ pattern: [], actions: ['GET'], summary: 's', details }];
+    let turns = 0;
+    let isOver = false;
+    const turn = () => {
+      turns++;
+      if (!isOver) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const { text } = await new Documents({ services }).ofService(source(shop), as(admin));
+    isOver = true;
+    expect(paths(text)).toHaveLength(2_001);
+    expect(turns).toBeGreaterThan(30);
+  });
+});
+
 describe('the description of everything', () => {
   it('names what cannot be described, to those who may use it', async () => {
     const [documents, shop, other] = [new Documents({ services }), new Shop(), new Shop('other')];

@@ -1,4 +1,5 @@
 // Forgetting what is remembered of sources: cached schemas of services, and loaded scripts.
+import { describedSuccess } from './describe-resource.ts';
 import type { SystemParts } from './parts.ts';
 import { type Resource, success } from './resource.ts';
 
@@ -7,10 +8,18 @@ export function cacheResource({ services, scripts, store }: SystemParts): Resour
   return {
     name: 'cache',
     endpoints: [
-      { pattern: ['cache'], actions: ['DELETE'], summary: 'forget all cached schemas and scripts' },
-      { pattern: ['cache', '{service}'], actions: ['DELETE'], summary: 'forget the schema of a service' },
-      { pattern: ['cache', '_event', '{name}'], actions: ['DELETE'], summary: 'load an event script anew' },
-    ],
+      { pattern: ['cache'], actions: ['DELETE'] as const, summary: 'forget all cached schemas and scripts' },
+      {
+        pattern: ['cache', '{service}'],
+        actions: ['DELETE'] as const,
+        summary: 'forget the schema of a service',
+      },
+      {
+        pattern: ['cache', '_event', '{name}'],
+        actions: ['DELETE'] as const,
+        summary: 'load an event script anew',
+      },
+    ].map(describedSuccess),
     handle: async ({ path: [service, event] }) => {
       if (service === undefined) for (const known of services.list()) known.refresh?.();
       else if (event === undefined) services.find(service).refresh?.();

@@ -1,4 +1,5 @@
 // What a client may know before it has logged in: how to log in.
+import { described, objectAnswer } from './describe-resource.ts';
 import type { Resource } from './resource.ts';
 import { answer } from './resource.ts';
 
@@ -9,7 +10,12 @@ const login = (path: string) => ({ path, verb: 'POST', payload });
 export function environment(): Resource {
   return {
     name: 'environment',
-    endpoints: [{ pattern: ['environment'], actions: ['GET'], summary: 'how to log in' }],
+    endpoints: [
+      described(
+        { pattern: ['environment'], actions: ['GET'], summary: 'how to log in' },
+        { GET: { summary: 'Read how to log in', responses: objectAnswer('Ways to log in') } },
+      ),
+    ],
     publicActions: ['GET'],
     handle: () =>
       answer({

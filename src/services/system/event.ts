@@ -3,6 +3,7 @@
 import { eventName } from '../../core/event.ts';
 import type { Action, Parameters, Result } from '../../core/operation.ts';
 import type { Endpoint, Service } from '../../core/service.ts';
+import { described, eventDetails } from './describe-resource.ts';
 import type { SystemParts } from './parts.ts';
 import { flagOption, invalidParameter, textOption } from './request.ts';
 import { answer, type Resource } from './resource.ts';
@@ -18,7 +19,12 @@ interface EventPath {
 export function eventResource({ services }: Pick<SystemParts, 'services'>): Resource {
   return {
     name: 'event',
-    endpoints: [{ pattern: ['event'], actions: ['GET'], summary: 'events that can fire' }],
+    endpoints: [
+      described(
+        { pattern: ['event'], actions: ['GET'], summary: 'events that can fire' },
+        { GET: eventDetails },
+      ),
+    ],
     handle: async ({ parameters }) => {
       const name = textOption(parameters, 'service');
       const chosen = name === undefined ? services.list() : [services.find(name)];

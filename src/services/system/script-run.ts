@@ -14,6 +14,7 @@ import {
   type Result,
 } from '../../core/operation.ts';
 import type { Trial, TrialEnd } from '../../core/run.ts';
+import { described, trialDetails } from './describe-resource.ts';
 import { invalidField, readMap, readText, required } from './fields.ts';
 import type { SystemParts } from './parts.ts';
 import { readObject, type Written } from './request.ts';
@@ -28,7 +29,12 @@ const rule = { max: limits.uriBytes };
 export function scriptRunResource(parts: Parts): Resource {
   return {
     name: 'script_run',
-    endpoints: [{ pattern: ['script_run'], actions: ['POST'], summary: 'run a script once, to try it' }],
+    endpoints: [
+      described(
+        { pattern: ['script_run'], actions: ['POST'], summary: 'run a script once, to try it' },
+        { POST: trialDetails },
+      ),
+    ],
     handle: async (call) => {
       if (!call.operation.principal.isAdmin) {
         const message = 'Only administrators may run scripts that are stored nowhere.';

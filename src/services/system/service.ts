@@ -8,6 +8,7 @@ import type { Endpoint } from '../../core/service.ts';
 import type { ServiceRecord } from '../../core/store.ts';
 import { documentField } from '../../openapi/definition.ts';
 import { type Change, type Collection, CollectionResource } from './collection.ts';
+import { describedSuccess } from './describe-resource.ts';
 import { onlyGiven, readFlag, readOptionalText, readText, required } from './fields.ts';
 import type { ServiceCatalog, SystemParts } from './parts.ts';
 import type { Written } from './request.ts';
@@ -50,7 +51,11 @@ export class ServiceResource implements Resource {
     this.#records = new CollectionResource({ collection: serviceCollection(parts), store: parts.store });
     this.endpoints = [
       ...this.#records.endpoints,
-      { pattern: ['service', '{id}', '_test'], actions: ['POST'], summary: 'test of a connection' },
+      describedSuccess({
+        pattern: ['service', '{id}', '_test'],
+        actions: ['POST'],
+        summary: 'test of a connection',
+      }),
     ];
   }
 
