@@ -14,8 +14,11 @@ import { errorNumber, isLost, mysqlError } from './mysql-errors.ts';
 import { type JsonRecords, type JsonShape, JsonText, type RowPacket, Scratch } from './mysql-json.ts';
 import { binder, exactRows, type TypedParameters } from './mysql-values.ts';
 
-/** Whether and how a connection is encrypted; `prefer`: where the server can. */
-export type MysqlTls = 'off' | 'prefer' | 'require' | 'verify';
+/**
+ * Whether and how a connection is encrypted. `prefer`: where the server can; `verify-ca`: with a certificate
+ * that is trusted; `verify-full`: which is for the host, too.
+ */
+export type MysqlTls = 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
 
 /** Where a server is and who logs in. */
 export interface MysqlLogin {
@@ -68,7 +71,7 @@ export async function openConnection(login: MysqlLogin, session: MysqlSession): 
 
 async function loggedIn(login: MysqlLogin): Promise<MysqlConnection> {
   try {
-    return await connect(login, login.tls !== 'off');
+    return await connect(login, login.tls !== 'disable');
   } catch (error) {
     const cause = mysqlError(error);
     const { code } = cause.cause as { code?: string };
@@ -82,8 +85,8 @@ async function connect(login: MysqlLogin, isEncrypted: boolean): Promise<MysqlCo
   const { default: driver } = await import('mysql2');
   const { tls, ca, certificate, key } = login;
   const ssl = {
-    rejectUnauthorized: tls === 'verify',
-    verifyIdentity: tls === 'verify',
+    rejectUnauthorized: tls === 'verify-ca' || tls === 'verify-full',
+    verifyIdentity: tls === 'verify-full',
     ...(ca === undefined ? {} : { ca }),
     ...(certificate === undefined ? {} : { cert: certificate }),
     ...(key === undefined ? {} : { key }),

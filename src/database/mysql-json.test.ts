@@ -111,7 +111,7 @@ describe.runIf(canTest('mysql'))('records as JSON', () => {
         user,
         password,
         database: place.database,
-        tls: 'off',
+        tls: 'disable',
         connectMs: limits.poolConnectMs,
       },
       ...{ maxConnections: 2, statementMs: 20_000, timeZone: '+00:00' },

@@ -23,17 +23,15 @@ const config: readonly ConfigField[] = [
     name: 'host',
     label: 'Host',
     type: 'string',
-    description: 'Name or address of the server.',
-    required: false,
-    default: 'localhost',
+    description: 'Name or address of the server: localhost unless it is set.',
+    ...optional,
   },
   {
     name: 'port',
     label: 'Port',
     type: 'integer',
-    description: 'Port of the server.',
-    required: false,
-    default: 3306,
+    description: '3306 unless it is set.',
+    ...optional,
   },
   {
     name: 'unix_socket',
@@ -76,15 +74,15 @@ const config: readonly ConfigField[] = [
     ...optional,
   },
   {
-    name: 'ssl',
+    name: 'ssl_mode',
     label: 'Encryption',
     type: 'picklist',
     description:
-      'prefer: TLS where the server has it. require: TLS, whoever the server is. verify: TLS, and its ' +
-      'certificate must be for the host and signed by somebody who is trusted. off: none.',
-    required: false,
-    default: 'prefer',
-    values: ['off', 'prefer', 'require', 'verify'],
+      'prefer: TLS where the server has it. require: TLS, whoever the server is. verify-ca: TLS with a ' +
+      'certificate that is trusted. verify-full: which is for the host, too. disable: none. Unless it is ' +
+      'set: prefer.',
+    ...optional,
+    values: ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'],
   },
   {
     name: 'ssl_ca',
@@ -121,15 +119,17 @@ const config: readonly ConfigField[] = [
     name: 'connect_timeout',
     label: 'Time to connect',
     type: 'integer',
-    description: `Seconds until a server that does not answer is away (${limits.poolConnectMs / 1_000}).`,
-    ...optional,
+    description: 'Milliseconds after which a server that does not answer is away.',
+    required: false,
+    default: limits.poolConnectMs,
   },
   {
     name: 'query_timeout',
     label: 'Time of a statement',
     type: 'integer',
-    description: `Seconds that a statement may take (${limits.statementMs / 1_000}).`,
-    ...optional,
+    description: 'Milliseconds that a statement may take.',
+    required: false,
+    default: limits.statementMs,
   },
   {
     name: 'timezone',

@@ -16,11 +16,11 @@ export function engineOptions(config: Config): MysqlEngineOptions {
   const socket = text('unix_socket');
   const database = text('database');
   if (database === undefined) throw invalid('database', 'must be the name of a database of the server');
-  const tls = tlsOf(text('ssl'), socket === undefined ? host : undefined);
+  const tls = tlsOf(text('ssl_mode'), socket === undefined ? host : undefined);
   return {
     login: {
       host,
-      port: Number(url.port ?? 0) || (whole(config, 'port', { least: 1, most: 65_535 }) ?? 3306),
+      port: whole(config, 'port', { least: 1, most: 65_535 }) ?? Number(url.port ?? 3306),
       socket,
       database,
       user: text('username') ?? '',
@@ -30,14 +30,14 @@ export function engineOptions(config: Config): MysqlEngineOptions {
       certificate: text('ssl_cert'),
       key: text('ssl_key'),
       connectMs:
-        (whole(config, 'connect_timeout', { least: 1, most: 60 }) ?? 0) * 1_000 || limits.poolConnectMs,
+        whole(config, 'connect_timeout', { least: 1, most: limits.statementMaxMs }) ?? limits.poolConnectMs,
     },
     others: listOf(textOf(config, 'schema')).filter((name) => name !== database),
     maxConnections:
       whole(config, 'max_connections', { least: 1, most: limits.poolConnectionsMax }) ??
       limits.poolConnections,
     statementMs:
-      (whole(config, 'query_timeout', { least: 1, most: 3_600 }) ?? 0) * 1_000 || limits.statementMs,
+      whole(config, 'query_timeout', { least: 1, most: limits.statementMaxMs }) ?? limits.statementMs,
     timeZone: timeZoneOf(textOf(config, 'timezone')),
   };
 }
@@ -50,27 +50,33 @@ function readUrl(config: Config): Readonly<Record<string, string | undefined>> {
   if (url === undefined || !/^(?:mysql|mariadb):$/.test(url.protocol)) {
     throw invalid('url', 'must be mysql://user:password@host:port/database');
   }
-  const part = (text: string) => (text === '' ? undefined : decodeURIComponent(text));
+  const part = (text: string) => (text === '' ? undefined : decoded(text));
   return {
     host: part(url.hostname.replace(/^\[(.*)\]$/, '$1')),
     port: part(url.port),
     username: part(url.username),
     password: part(url.password),
     database: part(url.pathname.slice(1)),
+    ssl_mode: part(url.searchParams.get('sslmode') ?? ''),
   };
 }
 
-function tlsOf(given: string | undefined, host: string | undefined): MysqlTls {
-  const tls = given ?? 'prefer';
-  if (tls !== 'off' && tls !== 'prefer' && tls !== 'require' && tls !== 'verify') {
-    throw invalid('ssl', 'must be off, prefer, require or verify');
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
+}
+
+const modes: readonly MysqlTls[] = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'];
+
+function tlsOf(given: string | undefined, host: string | undefined): MysqlTls {
+  const tls = modes.find((mode) => mode === (given ?? 'prefer'));
+  if (tls === undefined) throw invalid('ssl_mode', `must be one of: ${modes.join(', ')}`);
   // The driver compares certificates with names only.
-  if (tls === 'verify' && host !== undefined && isIP(host) !== 0) {
-    throw invalid(
-      'host',
-      "must be the name that the server's certificate has where 'ssl' is verify, not an address",
-    );
+  if (tls === 'verify-full' && host !== undefined && isIP(host) !== 0) {
+    throw invalid('host', "must be a name, not an address, where 'ssl_mode' is verify-full");
   }
   return tls;
 }

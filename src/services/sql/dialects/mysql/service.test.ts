@@ -45,8 +45,9 @@ describe('settings', () => {
 
   test('may come as one URL, and those beside it go before', () => {
     const url = 'mariadb://ann%40x:p%3Aw@[::1]:3307/my%20shop';
-    expect(engineOptions({ url, username: 'bob' }).login).toMatchObject({
-      ...{ host: '::1', port: 3307, database: 'my shop', user: 'bob', password: 'p:w' },
+    expect(engineOptions({ url: 'mysql://h/d?sslmode=require' }).login).toMatchObject({ tls: 'require' });
+    expect(engineOptions({ url, username: 'bob', port: 3308 }).login).toMatchObject({
+      ...{ host: '::1', port: 3308, database: 'my shop', user: 'bob', password: 'p:w' },
     });
   });
 
@@ -59,8 +60,8 @@ describe('settings', () => {
     [{ ...base, port: 0 }, 'port'],
     [{ ...base, port: '33x' }, 'port'],
     [{ ...base, host: {} }, 'host'],
-    [{ ...base, ssl: 'sometimes' }, 'ssl'],
-    [{ ...base, ssl: 'verify', host: '10.0.0.1' }, 'host'],
+    [{ ...base, ssl_mode: 'sometimes' }, 'ssl_mode'],
+    [{ ...base, ssl_mode: 'verify-full', host: '10.0.0.1' }, 'host'],
     [{ ...base, max_connections: 0 }, 'max_connections'],
     [{ ...base, query_timeout: -1 }, 'query_timeout'],
     [{ ...base, connect_timeout: 'soon' }, 'connect_timeout'],
@@ -98,7 +99,7 @@ describe.runIf(canTest('mysql'))('a test of the service says what is wrong', () 
     [{ username: 'nobody' }, /user name or the password/],
     [{ database: 'no_such_database' }, /'database'/],
     [{ unix_socket: '/no/such/socket' }, /'socket'/],
-    [{ ssl: 'require' }, /does not offer TLS/],
+    [{ ssl_mode: 'require' }, /does not offer TLS/],
   ] as const)('%j', async (change, words) => {
     const told = await fault({ ...config, ...change });
     if (words === undefined) expect(told).toBeUndefined();
@@ -112,7 +113,7 @@ describe.runIf(canTest('mysql'))('a test of the service says what is wrong', () 
     await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done));
     const address = silent.address();
     const port = typeof address === 'object' ? address?.port : 0;
-    expect(await fault({ ...config, port, connect_timeout: 1 })).toMatch(/'host' does not answer/);
+    expect(await fault({ ...config, port, connect_timeout: 500 })).toMatch(/'host' does not answer/);
     silent.close();
   });
 
@@ -173,21 +174,21 @@ describe.runIf(canTest('mysql'))('a server with TLS', () => {
 
   test('is encrypted unless that is off', async () => {
     expect(await cipher({})).toMatch(/\w/);
-    expect(await cipher({ ssl: 'require' })).toMatch(/\w/);
-    expect(await cipher({ ssl: 'off' })).toBe('');
-    expect(await cipher({ ssl: 'verify', ssl_ca: pem('server-ca.pem') })).toMatch(/\w/);
+    expect(await cipher({ ssl_mode: 'require' })).toMatch(/\w/);
+    expect(await cipher({ ssl_mode: 'disable' })).toBe('');
+    expect(await cipher({ ssl_mode: 'verify-full', ssl_ca: pem('server-ca.pem') })).toMatch(/\w/);
   });
 
   test('whose certificate nobody signed whom we trust is refused where that is asked for', async () => {
-    expect(await fault({ ...config, ssl: 'verify' })).toMatch(/nobody who is trusted/);
-    expect(await fault({ ...config, ssl: 'verify', ssl_ca: pem('server-ca.pem') })).toBeUndefined();
+    expect(await fault({ ...config, ssl_mode: 'verify-full' })).toMatch(/nobody who is trusted/);
+    expect(await fault({ ...config, ssl_mode: 'verify-full', ssl_ca: pem('server-ca.pem') })).toBeUndefined();
   });
 
   test('whose certificate is for another host is refused', async () => {
     const told = await fault({
       ...config,
       host: 'localhost.localdomain',
-      ssl: 'verify',
+      ssl_mode: 'verify-full',
       ssl_ca: pem('server-ca.pem'),
     });
     expect(told).toMatch(/another host|not known/);
