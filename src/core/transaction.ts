@@ -8,8 +8,8 @@ import { PlatformError } from './errors.ts';
 export interface HeldTransaction {
   /** Whether the source itself gave it up, so that nothing more can be done in it. */
   readonly isLost: boolean;
-  /** Opens a level inside, which ends before this one. */
-  nested(): Promise<HeldTransaction>;
+  /** Opens a level inside, which ends before this one; one that only reads has nothing to undo. */
+  nested(onlyReads: boolean): Promise<HeldTransaction>;
   /** Throws what the source refuses only now; everything is undone then. */
   commit(): Promise<void>;
   /** Undoes everything. Never throws. */
@@ -24,6 +24,12 @@ export interface TransactionMember {
   readonly mostMs: number;
   /** Waits for a connection. Throws `service.unavailable`. */
   begin(): Promise<HeldTransaction>;
+}
+
+/** An operation inside. */
+export interface JoinOptions {
+  /** Whether it does nothing that would have to be undone. */
+  readonly onlyReads?: boolean;
 }
 
 /** How a scope is opened: for a service by name, or for the first one that is used in it. */
@@ -43,6 +49,7 @@ export class TransactionScope {
   #clock: NodeJS.Timeout | undefined;
   #held: Promise<HeldTransaction> | undefined;
   #isHeld = false;
+  #onlyReads = false;
   #inner: TransactionScope | undefined;
   #isTaken = false;
   readonly #line: (() => void)[] = [];
@@ -103,8 +110,10 @@ export class TransactionScope {
   async join<Held extends HeldTransaction>(
     member: TransactionMember & { begin(): Promise<Held> },
     work: (held: Held, inner: TransactionScope) => Promise<unknown>,
+    { onlyReads = false }: JoinOptions = {},
   ): Promise<unknown> {
     const inner = await this.open();
+    inner.#onlyReads = onlyReads;
     const ended = Promise.withResolvers<never>();
     inner.#ended = ended;
     // Nobody may be listening when it comes.
@@ -183,7 +192,7 @@ export class TransactionScope {
   async #nest(outer: TransactionScope, member: TransactionMember): Promise<HeldTransaction> {
     const held = await outer.#hold(member);
     if (this.#reason !== undefined) throw this.#reason;
-    return held.nested();
+    return held.nested(this.#onlyReads);
   }
 
   // The turn of a level that is over is handed on, so that all who wait hear of it.

@@ -119,7 +119,8 @@ describe.each(kinds)('with one connection to %s', (kind) => {
         : bank.post('entry', { account_id: 2, amount: 1 }).then((answer) => answer.status),
     );
     const statuses = await Promise.all(asked);
-    for (const one of statuses) expect([200, 503]).toContain(one);
+    // On a machine that is too slow for its turns some are refused or run out of time, and leave nothing.
+    for (const one of statuses) expect([200, 503, 504]).toContain(one);
     const done = statuses.filter((one, i) => one === 200 && i % 2 === 0).length;
     const { body } = await bank.server.ask('/api/v2/bank/_table/entry?count_only=true&filter=account_id=1');
     expect(body).toBe(done * 4);

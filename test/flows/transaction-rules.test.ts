@@ -362,8 +362,9 @@ describe('a write that brings records of another service', () => {
     const far = { ref_service_id: audit.id, ref_table: 'memo', ref_field: 'account' };
     const relation = { type: 'has_many', field: 'id', is_virtual: true, ...far };
     const related = { method: 'POST', body: { resource: [relation] } };
-    const made = await server.ask('/api/v2/bank/_schema/account/_related', related);
-    expect([made.status, made.text]).toEqual([200, made.text]);
+    const relate = async () => (await server.ask('/api/v2/bank/_schema/account/_related', related)).status;
+    // Services know of each other a moment later.
+    await expect.poll(relate, { timeout: 5_000 }).toBe(200);
     const free = await bank.bind(
       'audit._table.memo.post.post_process',
       `const {account} = event.request.payload.resource[0];
@@ -438,8 +439,8 @@ return 'done'`,
       i % 2 === 0 ? bank.server.ask(inside) : bank.post('entry', { account_id: 2, amount: 1 }),
     );
     const statuses = (await Promise.all(asked)).map(({ status }) => status);
-    // On a machine that is too slow for its turns some are refused, and leave nothing.
-    for (const status of statuses) expect([200, 503]).toContain(status);
+    // On a machine that is too slow for its turns some are refused or run out of time, and leave nothing.
+    for (const status of statuses) expect([200, 503, 504]).toContain(status);
     const done = (rest: number) => statuses.filter((status, i) => i % 2 === rest && status === 200).length;
     const entries = async (account: number) =>
       (await bank.server.ask(`/api/v2/bank/_table/entry?count_only=true&filter=account_id=${account}`)).body;

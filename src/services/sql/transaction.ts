@@ -22,6 +22,12 @@ export interface Inside {
   readonly context: CallContext;
 }
 
+interface Joining {
+  readonly transaction: TransactionScope;
+  readonly context: CallContext;
+  readonly onlyReads?: boolean;
+}
+
 /** The part that one source takes. */
 export class SqlTransactions implements TransactionMember {
   readonly name: string;
@@ -54,18 +60,20 @@ export class SqlTransactions implements TransactionMember {
       throw elsewhere(this.name, transaction.service ?? '');
     }
     if (action !== 'GET' && root === '_schema') throw schemaInside();
-    return this.within(transaction, context, work);
+    const onlyReads =
+      action === 'GET' && root === '_table' && !this.#source.dialect.grammar.breaksTransactions;
+    return this.#within({ transaction, context, onlyReads }, work);
   }
 
   /**
-   * Does work in a transaction of its own, which calls that it makes join where they lead back here. What they
-   * do at other services stays whatever becomes of it.
+   * Does work in a transaction of its own, which calls that it makes join where they lead back here. What
+   * they do at other services stays whatever becomes of it.
    */
   async alone<T>(context: CallContext, work: (inside: Inside) => MaybePromise<T>): Promise<T> {
     const transaction = new TransactionScope({ allowsOthers: true });
     transaction.covers(this);
     try {
-      const value = await this.within(transaction, context, work);
+      const value = await this.#within({ transaction, context }, work);
       await transaction.commit();
       return value;
     } catch (error) {
@@ -74,15 +82,14 @@ export class SqlTransactions implements TransactionMember {
     }
   }
 
-  /** Does work as one operation of a transaction that covers this service. */
-  async within<T>(
-    transaction: TransactionScope,
-    context: CallContext,
+  // As one operation of a transaction that covers this service.
+  async #within<T>(
+    { transaction, context, onlyReads = false }: Joining,
     work: (inside: Inside) => MaybePromise<T>,
   ): Promise<T> {
     // A batch that failed in part has undone for itself what its rules say; the rest is to stay.
     let partly: PlatformError | undefined;
-    const value = await transaction.join(this, async ({ session }: SqlTransaction, inner) => {
+    const joined = async ({ session }: SqlTransaction, inner: TransactionScope) => {
       try {
         return await work(this.#inside(session, context, inner));
       } catch (error) {
@@ -90,7 +97,8 @@ export class SqlTransactions implements TransactionMember {
         partly = error;
         return undefined;
       }
-    });
+    };
+    const value = await transaction.join(this, joined, { onlyReads });
     if (partly !== undefined) throw partly;
     return value as T;
   }
@@ -157,9 +165,11 @@ class SqlTransaction implements HeldTransaction {
     return this.#guard.isLost;
   }
 
-  nested(): Promise<SqlTransaction> {
+  nested(onlyReads: boolean): Promise<SqlTransaction> {
     const { session } = this;
-    return SqlTransaction.open((work) => session.savepoint(() => work(session)), this.#service);
+    const begin = (work: (transaction: Transaction) => Promise<void>) =>
+      onlyReads ? work(session) : session.savepoint(() => work(session));
+    return SqlTransaction.open(begin, this.#service);
   }
 
   async commit(): Promise<void> {
