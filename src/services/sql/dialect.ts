@@ -51,7 +51,7 @@ export interface Grammar {
    * Whether a column is like a bound pattern, upper and lower case alike. `escaped`: the pattern's own `%`,
    * `_` and `\` stand after a backslash; without it there is no escape character.
    */
-  like(column: RawBuilder<unknown>, escaped: boolean): RawBuilder<unknown>;
+  like(column: RawBuilder<unknown>, escaped: boolean, field?: Field): RawBuilder<unknown>;
   /** Whether exactly one of two conditions holds. */
   xor(left: RawBuilder<unknown>, right: RawBuilder<unknown>): RawBuilder<unknown>;
   /** The mark of a value that a field is compared with. */

@@ -57,6 +57,8 @@ export interface ColumnFacts {
   readonly isIndex: boolean;
   /** Whether stored values always have the declared type (not so in SQLite's loose tables). */
   readonly isExact: boolean;
+  /** Whether the column's own collation tells upper from lower case; absent where that is known of all. */
+  readonly tellsCase?: boolean;
   /** The column's comment. */
   readonly description: string | null;
   /** The values of an enumeration. */

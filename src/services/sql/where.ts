@@ -83,7 +83,7 @@ function comparison(
   const mark = () => grammar.mark(field);
   switch (where.kind) {
     case 'compare':
-      if (isTextual(where.op)) return grammar.like(column, where.op !== 'like');
+      if (isTextual(where.op)) return grammar.like(column, where.op !== 'like', field);
       return sql`${column} ${operators[where.op]} ${mark()}`;
     case 'in':
       return sql`${column} IN (${sql.join(padded(where.values).map(mark))})`;

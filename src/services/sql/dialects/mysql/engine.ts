@@ -3,6 +3,8 @@
 // made.
 import { createHash } from 'node:crypto';
 import { DummyDriver, Kysely, MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler } from 'kysely';
+import { PlatformError } from '../../../../core/errors.ts';
+import type { Bindable } from '../../../../database/connection.ts';
 import { MysqlDatabase, type MysqlOptions } from '../../../../database/mysql.ts';
 import type { JsonShape } from '../../../../database/mysql-json.ts';
 import type { AnySchema, Dialect, Engine } from '../../dialect.ts';
@@ -54,7 +56,7 @@ export class MysqlEngine implements Engine {
       name: 'mysql',
       builder,
       grammar,
-      encode,
+      encode: isUtc(options.timeZone) ? encode : encodeZoned,
       encodeLiteral,
       decode,
       jsonRecord,
@@ -114,6 +116,20 @@ export class MysqlEngine implements Engine {
     this.#flavor = { ...this.#flavor, isMariadb, hasReturning: isMariadb && version >= 10_05_00 };
     return { main: this.#options.login.database, others: this.#options.others, isMariadb };
   }
+}
+
+function isUtc(timeZone: string): boolean {
+  return timeZone === '+00:00';
+}
+
+// What comes with a zone is made UTC, which a session in another zone would take for its own time.
+function encodeZoned(field: Field, value: unknown): Bindable {
+  const hasZone = typeof value === 'string' && /:\d\d(?:\.\d+)?\s?(?:Z|[+-]\d\d:?(?:\d\d)?)$/i.test(value);
+  if (field.type !== 'timestamp' || !hasZone) return encode(field, value);
+  throw new PlatformError(
+    'request.invalid_record',
+    `Field '${field.name}' must be a date and time without a zone, because the service has one of its own.`,
+  );
 }
 
 // A builder that only makes text: the statements run on our own driver. Backslashes are no escapes in our

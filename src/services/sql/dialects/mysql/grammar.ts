@@ -39,7 +39,12 @@ export function mysqlGrammar(flavor: () => Flavor): Grammar {
       if (isAsItComes) return term;
       return nulls === 'first' ? sql`${column} IS NULL DESC, ${term}` : sql`${column} IS NULL ASC, ${term}`;
     },
-    like: (column, escaped) => sql`${column} LIKE ${escaped ? mark() : plainPattern()} ESCAPE '\\'`,
+    like: (column, escaped, field) => {
+      const pattern = escaped ? mark() : plainPattern();
+      return field?.tellsCase === true
+        ? sql`LOWER(${column}) LIKE LOWER(${pattern}) ESCAPE '\\'`
+        : sql`${column} LIKE ${pattern} ESCAPE '\\'`;
+    },
     xor: (left, right) => sql`(${left} XOR ${right})`,
     mark: (field) => markOf(field, flavor()),
     setMark: (field) => (isGeometry(field) ? sql`ST_GeomFromText(${0})` : mark()),

@@ -121,6 +121,28 @@ describe.runIf(canTest('mysql'))('a test of the service says what is wrong', () 
     expect(await fault({ ...config, timezone: 'Nowhere/Land' })).toMatch(/not available/);
   });
 
+  test('like takes both cases for the same, also where the collation of the column does not', async () => {
+    await place.execute(`CREATE TABLE words(id INT PRIMARY KEY, loose VARCHAR(20) COLLATE utf8mb4_general_ci,
+      exact VARCHAR(20) COLLATE utf8mb4_bin, old VARCHAR(20) CHARACTER SET latin1 COLLATE latin1_general_cs);
+      INSERT INTO words VALUES (1, 'Äpfel_%', 'Äpfel_%', 'Äpfel_%'), (2, 'x\\\\y', 'x\\\\y', 'x\\\\y')`);
+    const service = made(config);
+    const ask = dispatcherOf([service], [], undefined);
+    const found = async (filter: string, x: string) => {
+      const parameters = { fields: 'id', filter: `${filter} :x`, params: { x } };
+      const result = await ask.dispatch(operationOf('GET', '/api/v2/hr/_table/words', { parameters }));
+      return result.body?.text;
+    };
+    for (const name of ['loose', 'exact', 'old']) {
+      expect(await found(`${name} like`, 'ÄP%')).toBe('{"resource":[{"id":1}]}');
+      expect(await found(`${name} contains`, 'L_%')).toBe('{"resource":[{"id":1}]}');
+      expect(await found(`${name} starts with`, 'X\\')).toBe('{"resource":[{"id":2}]}');
+      expect(await found(`${name} like`, 'X\\%')).toBe('{"resource":[{"id":2}]}');
+    }
+    expect(await found('exact =', 'äpfel_%')).toBe('{"resource":[]}');
+    expect(await found('loose =', 'äpfel_%')).toBe('{"resource":[{"id":1}]}');
+    await service.close?.();
+  });
+
   test('TIMESTAMP is in the time zone of the service, DATETIME as it is', async () => {
     await place.execute(
       "CREATE TABLE z(id INT PRIMARY KEY, a TIMESTAMP, b DATETIME); SET time_zone='+00:00';" +
@@ -130,6 +152,10 @@ describe.runIf(canTest('mysql'))('a test of the service says what is wrong', () 
     const ask = dispatcherOf([service], [], undefined);
     const { body } = await ask.dispatch(operationOf('GET', '/api/v2/hr/_table/z/1', {}));
     expect(body?.text).toBe('{"id":1,"a":"2026-01-31 12:00:00","b":"2026-01-31 10:00:00"}');
+    const zoned = { body: { a: '2026-01-31T10:00:00Z' } };
+    const refused = await ask.dispatch(operationOf('PATCH', '/api/v2/hr/_table/z/1', zoned));
+    expect(refused.status).toBe(400);
+    expect(refused.body?.text).toContain("Field 'a'");
     await service.close?.();
   });
 });
