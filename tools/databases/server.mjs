@@ -45,8 +45,7 @@ export async function startPrivateServer(kind, { folder, port, options = [], fil
   }
   let pid = await serve(kind, bin, plan);
   const server = () => ({ host, port: plan.port, user, password: plan.password, pid, folder });
-  const dieWithUs = () => killAtOnce(server());
-  process.once('exit', dieWithUs);
+  let guard = guarded(pid);
   return {
     /** Where it is, and who may log in. */
     ...server(),
@@ -63,11 +62,13 @@ export async function startPrivateServer(kind, { folder, port, options = [], fil
     /** Starts it again; resolves when it takes logins. */
     start: async () => {
       pid = await serve(kind, bin, plan);
+      guard.kill();
+      guard = guarded(pid);
     },
     /** In good order, and nothing is left of it. */
     remove: async () => {
-      process.removeListener('exit', dieWithUs);
       await end(kind, server());
+      guard.kill();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -254,6 +255,22 @@ export function isReady(kind, port) {
     socket.once('data', (bytes) => answer(isWelcome(bytes)));
     if (hello.length > 0) socket.write(hello);
   });
+}
+
+/**
+ * Kills a server when our process is gone, however that ended: then nothing holds the pipe open any more.
+ * @param {number} pid
+ */
+function guarded(pid) {
+  const script = 'read line; kill -9 "$1"';
+  const guard = spawn('sh', ['-c', script, 'guard', String(pid)], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  guard.unref();
+  // Ended before its server was: nothing is left to do.
+  guard.stdin.on('error', () => undefined);
+  return guard;
 }
 
 /** @returns {Promise<number>} */
