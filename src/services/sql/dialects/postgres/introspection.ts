@@ -76,7 +76,8 @@ const statements = {
   types: {
     sql: `SELECT t.oid, t.typname AS name, t.typtype AS form, t.typbasetype AS base, t.typtypmod AS modifier,
         t.typnotnull AS "isNotNull",
-        CASE WHEN EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid) THEN t.typelem ELSE 0 END AS element,
+        CASE WHEN EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid) THEN t.typelem ELSE 0 END
+          AS element,
         (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid)::text
           AS labels
       FROM pg_type t WHERE t.typtype <> 'c'

@@ -79,7 +79,7 @@ describe.runIf(canTest('postgres'))('values of PostgreSQL', () => {
 
   beforeAll(async () => {
     own = await testDatabase('postgres');
-    await own.execute(`CREATE TABLE t(${names.map((type, index) => `c${index} ${type}`).join()});`);
+    await own.execute(`CREATE TABLE t(number serial, ${names.map((type, index) => `c${index} ${type}`).join()});`);
     const { host, port, user: username, password, database } = own;
     const connection = connectionOf({ host, port, username, password, database });
     engine = new PostgresEngine({ connection, schemas: [] });
@@ -112,7 +112,7 @@ describe.runIf(canTest('postgres'))('values of PostgreSQL', () => {
         value instanceof Uint8Array ? `\\x${Buffer.from(value).toString('hex')}` : value,
       ),
     );
-    const statement = { sql: `SELECT ${field.column} FROM t ORDER BY ctid` };
+    const statement = { sql: `SELECT ${field.column} FROM t ORDER BY number` };
     const rows = await database.rows(statement, []);
     const fields = [field];
     const json = await engine.dialect.readJson?.(database, { statement, values: [], fields });
@@ -158,7 +158,7 @@ describe.runIf(canTest('postgres'))('values of PostgreSQL', () => {
           const { rows, json } = await stored('numeric', values);
           expect(json).toBe(rows);
           const database = engine.database();
-          const sql = `SELECT c${names.indexOf('numeric')}::text AS v FROM t ORDER BY ctid`;
+          const sql = `SELECT c${names.indexOf('numeric')}::text AS v FROM t ORDER BY number`;
           const exact = await database.column({ sql }, []);
           const answered = JSON.parse(
             rows,
