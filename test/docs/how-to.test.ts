@@ -94,6 +94,14 @@ test('API reference', async () => {
   expect(outputs).toMatch(/^304$/m);
 });
 
+test('schema', async () => {
+  const text = readFileSync(join(root, 'docs/how-to/schema.md'), 'utf8');
+  const [, schema = ''] = /```sql\n([\s\S]*?)```/.exec(text) ?? [];
+  const outputs = (await (await open('schema', schema)).check()).join('');
+  expect(outputs).toContain('{"resource":[{"name":"note"}]}\n{"name":"note"}\n{"success":true}');
+  expect(outputs).toMatch(/^That is no address\.$/m);
+});
+
 test('all pages are tried', () => {
   const pages = readdirSync(join(root, 'docs/how-to')).sort();
   expect(pages).toEqual([
@@ -104,6 +112,8 @@ test('all pages are tried', () => {
     'formats.md',
     'outgoing-calls.md',
     'packages.md',
+    'relations.md',
+    'schema.md',
     'scripted-services.md',
     'scripts.md',
     'transactions.md',

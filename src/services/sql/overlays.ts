@@ -26,10 +26,15 @@ export interface OverlayDesk {
   of(serviceId: number): ServiceOverlay;
   /** Stores changes and lets every process know; they are in force here when it resolves. */
   save(serviceId: number, changes: readonly OverlayChange[], by: number | null): Promise<void>;
+  /** Roles and event scripts that mean a table of a service by the name that callers say. */
+  mentions(serviceId: number, table: string): Promise<readonly string[]>;
 }
 
 /** What is kept in the system database. */
-type OverlayStore = Pick<Store, 'schemaOverlays' | 'services' | 'transaction'>;
+type OverlayStore = Pick<
+  Store,
+  'schemaOverlays' | 'services' | 'roles' | 'roleAccess' | 'eventScripts' | 'transaction'
+>;
 
 interface Known {
   readonly fingerprint: string;
@@ -66,6 +71,21 @@ export class Overlays implements OverlayDesk {
     return this.#known.get(serviceId)?.overlay ?? this.#nothing;
   }
 
+  async mentions(serviceId: number, table: string): Promise<readonly string[]> {
+    const rows = await this.#store.roleAccess.list({ serviceId });
+    const ids = new Set(rows.filter((row) => isComponentOf(row.component, table)).map((row) => row.roleId));
+    const roles = (await this.#store.roles.list()).filter(({ id }) => ids.has(id));
+    const service = this.#names.get(serviceId) ?? '';
+    const starts = ['_table', '_schema'].map((root) => `${service}.${root}.${table}.`.toLowerCase());
+    const scripts = (await this.#store.eventScripts.list()).filter(({ name }) =>
+      starts.some((start) => name.toLowerCase().startsWith(start)),
+    );
+    return [
+      ...roles.map(({ name }) => `role '${name}'`),
+      ...scripts.map(({ name }) => `event script '${name}'`),
+    ];
+  }
+
   async save(serviceId: number, changes: readonly OverlayChange[], by: number | null): Promise<void> {
     await this.#store.transaction(async (store) => {
       for (const change of changes) await apply(store, { serviceId, change, by });
@@ -73,6 +93,12 @@ export class Overlays implements OverlayDesk {
     });
     await this.load();
   }
+}
+
+// `_table/contact`, `_table/contact/*`, `_schema/contact`, as roles write them in any case.
+function isComponentOf(component: string | null, table: string): boolean {
+  const [root = '', name] = (component ?? '').toLowerCase().split('/');
+  return (root === '_table' || root === '_schema') && name === table.toLowerCase();
 }
 
 interface Applied {

@@ -82,7 +82,7 @@ async function serve(name: string, id: number, sql: string, said: Relations = {}
     strictFields: false,
   };
   const service = new SqlService({ type: 'sqlite', settings: { ...settings, transactionMs: 2_000 }, engine });
-  service.useOverlays({ of: () => overlayOf(said), save: () => Promise.resolve() });
+  service.useOverlays({ of: () => overlayOf(said), save: () => Promise.resolve(), mentions: async () => [] });
   open.push(service);
   return { service, engine };
 }

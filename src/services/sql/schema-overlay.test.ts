@@ -139,6 +139,42 @@ describe('the alias of a table', () => {
   });
 });
 
+describe('the alias of a table that roles and scripts mean by its name', () => {
+  const refused = async () => {
+    const { status, body } = await patch('_schema/contact', { alias: 'people' });
+    return { status, message: body.error?.message };
+  };
+
+  it('waits until they are changed, or it is forced', async () => {
+    const role = await house.store.roles.create({ name: 'desk', description: null, isActive: true }, null);
+    const [service] = (await house.store.services.list()).filter(({ name }) => name === 'db');
+    const row = { roleId: role.id, serviceId: service?.id ?? 0, component: '_table/Contact/*', verbMask: 1 };
+    await house.store.roleAccess.add({ ...row, requestorMask: 3, filters: [], filterOp: 'AND' }, null);
+    const script = {
+      ...{
+        name: 'db._table.contact.post.pre_process',
+        type: 'nodejs',
+        isActive: true,
+        content: '',
+        config: {},
+      },
+      ...{ allowEventModification: false, storageServiceId: null, storagePath: null },
+      ...{ scmRepository: null, scmReference: null },
+    };
+    await house.store.eventScripts.create(script, null);
+    expect(await refused()).toEqual({
+      status: 409,
+      message:
+        "Table 'contact' can not be called otherwise while it is meant by role 'desk', event script " +
+        "'db._table.contact.post.pre_process'. Change these, or say 'force=true'.",
+    });
+    expect((await patch('_schema/contact', { label: 'People' })).status).toBe(200);
+    expect((await house.ask('GET', '_table/contact/1')).status).toBe(200);
+    expect((await patch('_schema/contact?force=true', { alias: 'people' })).status).toBe(200);
+    expect((await house.ask('GET', '_table/people/1')).status).toBe(200);
+  });
+});
+
 describe('the alias of a relation', () => {
   it('is what callers ask for and read, also always', async () => {
     await patch('_schema/contact/_related/phone_by_contact_id', { alias: 'phones', always_fetch: true });

@@ -9,7 +9,7 @@ import { excerpt, invalidSchema } from './definition-values.ts';
 import type { Engine } from './dialect.ts';
 import type { OverlayDesk } from './overlays.ts';
 import { ReadParameters } from './parameters.ts';
-import { missing, type PlanMode } from './plan-context.ts';
+import { conflict, missing, type PlanMode } from './plan-context.ts';
 import { besideRecords, isRecord, noRecords, readContent, textOf } from './records.ts';
 import { dropRelation, planRelation } from './relation-plan.ts';
 import type { Table } from './schema.ts';
@@ -74,6 +74,7 @@ export class SchemaWriter {
     const target = targetOf(operation);
     const plan = this.#plan(operation);
     const written = operation.action === 'DELETE' ? removals(plan, target) : changes(plan, target);
+    if (!target.parameters.flag('force')) await this.#refuseRenamed(plan);
     await this.#carryOut(plan, operation);
     return { status: 200, headers: {}, body: answer(written) };
   }
@@ -88,6 +89,22 @@ export class SchemaWriter {
       serviceId: source.settings.serviceId,
       isAdmin: principal.isAdmin,
     });
+  }
+
+  // A guard that means a table by its name must not be left behind without anybody noticing.
+  async #refuseRenamed({ overlay, context, dropTables }: SchemaPlan): Promise<void> {
+    const { serviceId } = this.#source.settings;
+    for (const { tableName, part, settings } of overlay) {
+      const table = context.tables.find(({ ownName }) => ownName === tableName);
+      if (part !== 'table' || table === undefined || dropTables.includes(table)) continue;
+      if ((settings?.alias ?? tableName) === table.name || serviceId === undefined) continue;
+      const mentions = (await this.#overlays?.mentions(serviceId, table.name)) ?? [];
+      if (mentions.length === 0) continue;
+      throw conflict(
+        `Table '${table.name}' can not be called otherwise while it is meant by ${mentions.join(', ')}. Change ` +
+          "these, or say 'force=true'.",
+      );
+    }
   }
 
   async #carryOut(plan: SchemaPlan, { principal }: Operation): Promise<void> {
