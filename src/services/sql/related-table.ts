@@ -35,15 +35,18 @@ export type Tuple = readonly Literal[];
 
 /** A key of several values as one text; values may hold any character but NUL. */
 export function keyOf(record: SqlRecord, fields: readonly string[]): string {
+  const [only = '', second] = fields;
+  if (second === undefined) return String(record[only]);
   return fields.map((name) => String(record[name])).join('\0');
 }
 
 /** The different keys of records; null in any part relates to nothing. */
 export function tuplesOf(records: readonly SqlRecord[], fields: readonly string[]): readonly Tuple[] {
   const found = new Map<string, Tuple>();
+  const [only = '', second] = fields;
   for (const record of records) {
-    const values = fields.map((name) => record[name]);
-    if (values.every(isLiteral)) found.set(keyOf(record, fields), values);
+    const values = second === undefined ? [record[only]] : fields.map((name) => record[name]);
+    if (values.every(isLiteral)) found.set(nameOf(values), values);
   }
   return [...found.values()];
 }
@@ -83,9 +86,10 @@ export class RelatedTable {
       const chunk = keys.slice(from, from + size);
       const spelled = new Spellings(chunk);
       for (const record of await this.#records({ names, keys: padded(chunk), limit }, selected)) {
-        const own = spelled.asked(keyOf(record, names));
+        const key = keyOf(record, names);
         const whole = shaped(record);
-        for (const key of own) found.push({ key, record: whole });
+        if (spelled.isAsked(key)) found.push({ key, record: whole });
+        else for (const asked of spelled.behind(key)) found.push({ key: asked, record: whole });
       }
     }
     return found;
@@ -180,7 +184,7 @@ export class RelatedTable {
     const parameters: Record<string, ParameterValue> = {
       ...inner,
       filter: filter === undefined ? text : `(${text}) and (${filter})`,
-      params: { ...params, ...values },
+      params: params === undefined ? values : { ...params, ...values },
       ...(selected === undefined ? {} : { fields: selected }),
       ...(sorting === '' ? {} : { order: sorting }),
       ...(group === undefined ? {} : { group: listed([...asked.names, ...group]) ?? '' }),
@@ -310,29 +314,42 @@ function padded(keys: readonly Tuple[]): readonly Tuple[] {
  * records by another spelling of their key.
  */
 class Spellings {
+  readonly #names: readonly string[];
   readonly #exact: ReadonlySet<string>;
-  readonly #folded: ReadonlyMap<string, readonly string[]>;
+  #folded: ReadonlyMap<string, readonly string[]> | undefined;
 
   constructor(keys: readonly Tuple[]) {
-    const names = keys.map(nameOf);
-    this.#exact = new Set(names);
-    this.#folded = Map.groupBy(names, fold);
+    this.#names = keys.map(nameOf);
+    this.#exact = new Set(this.#names);
   }
 
-  asked(key: string): readonly string[] {
-    return this.#exact.has(key) ? [key] : (this.#folded.get(fold(key)) ?? []);
+  isAsked(key: string): boolean {
+    return this.#exact.has(key);
+  }
+
+  /** Those that a key which nobody asked for was found by. */
+  behind(key: string): readonly string[] {
+    this.#folded ??= Map.groupBy(this.#names, fold);
+    return this.#folded.get(fold(key)) ?? [];
   }
 }
 
 // Of two spellings of one key only one was found exactly; the other one is asked for alone.
 function missedBySpelling(keys: readonly Tuple[], found: readonly Keyed[]): readonly Tuple[] {
   const exact = new Set(found.map(({ key }) => key));
-  if (exact.size === keys.length) return [];
+  const missed = keys.filter((key) => key.some(isText) && !exact.has(nameOf(key)));
+  if (missed.length === 0 || exact.size === 0) return [];
   const folded = new Set([...exact].map(fold));
-  return keys.filter((key) => !exact.has(nameOf(key)) && folded.has(fold(nameOf(key))));
+  return missed.filter((key) => folded.has(fold(nameOf(key))));
+}
+
+function isText(value: Literal): boolean {
+  return typeof value === 'string';
 }
 
 function nameOf(key: Tuple): string {
+  const [only = null] = key;
+  if (key.length === 1) return String(only);
   return key.map(String).join('\0');
 }
 
