@@ -1,6 +1,6 @@
 // The baseline of streamed answers: what a developer would write by hand with the driver's own cursor. A row
-// at a time, text in pieces of 64 KB, no faster than the client takes them; no names, types or access are looked
-// at. BENCH_STREAM says which database: {"kind": "sqlite" | "postgres" | "mysql", …login}.
+// at a time, text in pieces of 64 KB, no faster than the client takes them; no names, types or access are
+// looked at. BENCH_STREAM says which database: {"kind": "sqlite" | "postgres" | "mysql", …login}.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import Sqlite from 'better-sqlite3';

@@ -56,9 +56,9 @@ export class Room {
     if (this.#left >= 0) return;
     throw new PlatformError(
       'request.answer_too_large',
-      `The answer would be larger than ${limits.answerChars} characters, and one with related records, for a ` +
-        'script, or in a form other than JSON, NDJSON, CSV and XML is made in memory. Ask for fewer records ' +
-        '(limit, offset) or fewer fields.',
+      `The answer would be larger than ${limits.answerChars} characters, and one with related records, ` +
+        'for a script, or in a form other than JSON, NDJSON, CSV and XML is made in memory. Ask for ' +
+        'fewer records (limit, offset) or fewer fields.',
     );
   }
 }
