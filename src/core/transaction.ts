@@ -37,12 +37,15 @@ export interface TransactionOptions {
   readonly service?: string | undefined;
   /** Whether other services may be written to meanwhile, which is not undone with it. */
   readonly allowsOthers?: boolean;
+  /** One that allows others, in whose middle it is opened: what that covers stays a part of that. */
+  readonly around?: TransactionScope | undefined;
 }
 
 /** One level of a transaction: what a script opened, or an operation inside. */
 export class TransactionScope {
   readonly #outer: TransactionScope | undefined;
   readonly #allowsOthers: boolean;
+  readonly #around: TransactionScope | undefined;
   // Of the outermost level: the service that it is for.
   #named: string | undefined;
   #member: TransactionMember | undefined;
@@ -59,10 +62,12 @@ export class TransactionScope {
   #ended: PromiseWithResolvers<never> | undefined;
 
   /** Begins nothing: the service does when it is first used. `outer` is for `open` alone. */
-  constructor({ service, allowsOthers = false }: TransactionOptions = {}, outer?: TransactionScope) {
+  constructor(options: TransactionOptions = {}, outer?: TransactionScope) {
+    const { service, allowsOthers = false, around } = options;
     this.#named = service;
     this.#outer = outer;
     this.#allowsOthers = allowsOthers;
+    this.#around = around;
   }
 
   /** Name of the service that it covers, once that is known. */
@@ -76,6 +81,11 @@ export class TransactionScope {
     return this.#root().#allowsOthers;
   }
 
+  /** One that allows others, in whose middle it was opened. */
+  get around(): TransactionScope | undefined {
+    return this.#root().#around;
+  }
+
   /** Why it is over; undefined as long as it is open. */
   get reason(): PlatformError | undefined {
     return this.#reason;
@@ -84,6 +94,7 @@ export class TransactionScope {
   /** Whether it covers this service: the named one, else the first that asks. */
   covers(member: TransactionMember): boolean {
     const root = this.#root();
+    if (root.#around?.covers(member) === true) return false;
     const isMeant = root.#named === undefined || root.#named.toLowerCase() === member.name.toLowerCase();
     if (root.#member === undefined && isMeant) root.#member = member;
     return root.#member === member;

@@ -41,8 +41,8 @@ export interface RunnerSamples {
   /** Calls GET `db/_table/todo?limit=1` and returns `{status, body}` with the body as text. */
   readonly calls: string;
   /**
-   * In a transaction on `db`: calls GET `db/a`, and in another one inside, of any service, GET `db/b`, where it
-   * throws, catches that, and calls GET `db/c`. After it GET `db/d`. Returns `{"ok": true}`.
+   * In a transaction on `db`: calls GET `db/a`, and in another one inside, of any service, GET `db/b`, where
+   * it throws, catches that, and calls GET `db/c`. After it GET `db/d`. Returns `{"ok": true}`.
    */
   readonly transacts: string;
   /** Returns a map of more than `limits.scriptResultBytes`. */

@@ -78,8 +78,7 @@ export class RunTransactions {
       throw new PlatformError('script.too_many_calls', message);
     }
     const around = outer === 0 ? this.#parts.outer : this.#opened(outer).scope;
-    const options = { service: service === '' ? undefined : service };
-    const scope = around === undefined ? new TransactionScope(options) : await around.open(options);
+    const scope = await opened(around, service === '' ? undefined : service);
     if (this.#isOver) await scope.rollback();
     else this.#open.set(number, { scope, calls: new Set() });
   }
@@ -111,6 +110,13 @@ export class RunTransactions {
       'The transaction that this call belongs to is over: wait for all calls inside it before it ends.',
     );
   }
+}
+
+// Inside the one around it, but for a script that a write of another service called in its middle.
+async function opened(around: TransactionScope | undefined, service: string | undefined) {
+  if (around === undefined) return new TransactionScope({ service });
+  const isAnother = around.allowsOthers && around.service?.toLowerCase() !== service?.toLowerCase();
+  return isAnother ? new TransactionScope({ service, around }) : around.open({ service });
 }
 
 function named(service: string | undefined): string {

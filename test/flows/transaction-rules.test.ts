@@ -356,7 +356,8 @@ describe('a write that brings records of another service', () => {
     const { server } = bank;
     await server.addDatabase(
       'audit',
-      'CREATE TABLE memo (id INTEGER PRIMARY KEY, account INTEGER, text TEXT);',
+      `CREATE TABLE memo (id INTEGER PRIMARY KEY, account INTEGER, text TEXT);
+       CREATE TABLE trace (id INTEGER PRIMARY KEY, text TEXT);`,
     );
     const [audit] = (await server.ask('/api/v2/system/service?filter=name=audit')).body.resource;
     const far = { ref_service_id: audit.id, ref_table: 'memo', ref_field: 'account' };
@@ -370,12 +371,19 @@ describe('a write that brings records of another service', () => {
       `const {account} = event.request.payload.resource[0];
        const back = await platform.api.post('bank/_table/entry', {resource: [{account_id: account, amount: 1}]});
        const seen = await platform.api.get('bank/_table/account/' + account);
-       if (back.statusCode + seen.statusCode !== 400) throw new Error(back.body + seen.body);`,
+       if (back.statusCode + seen.statusCode !== 400) throw new Error(back.body + seen.body);
+       // One of its own; what leads back is a part of the write there all the same.
+       await platform.transaction(async () => {
+         const own = await platform.api.post('audit/_table/trace', {resource: [{text: 'gone'}]});
+         const other = await platform.api.post('bank/_table/entry', {resource: [{account_id: account, amount: 2}]});
+         throw Object.assign(new Error('no'), {sum: own.statusCode + other.statusCode});
+       }).catch((error) => { if (error.sum !== 400) throw error; });`,
     );
     const memos = { 'audit.memo_by_account': [{ text: 'new' }] };
     const whole = await bank.post('account', { name: 'cid', balance: 1, ...memos });
     expect([whole.status, whole.text]).toEqual([200, whole.text]);
-    expect([await bank.names(), await bank.count('entry')]).toEqual([['ada', 'bob', 'cid'], 1]);
+    expect([await bank.names(), await bank.count('entry')]).toEqual([['ada', 'bob', 'cid'], 2]);
+    expect((await server.ask('/api/v2/audit/_table/trace?count_only=true')).body).toBe(0);
     // What our database refuses takes what was written back with it; what was written there stays.
     const body = {
       resource: [
@@ -385,7 +393,7 @@ describe('a write that brings records of another service', () => {
     };
     const refused = await server.ask('/api/v2/bank/_table/account?rollback=true', { method: 'POST', body });
     expect(refused.status).toBe(400);
-    expect([await bank.names(), await bank.count('entry')]).toEqual([['ada', 'bob', 'cid'], 1]);
+    expect([await bank.names(), await bank.count('entry')]).toEqual([['ada', 'bob', 'cid'], 2]);
     expect((await server.ask('/api/v2/audit/_table/memo?count_only=true')).body).toBe(2);
     await free();
   });

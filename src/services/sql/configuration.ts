@@ -37,7 +37,8 @@ export const commonConfig: readonly ConfigField[] = [
     type: 'integer',
     description:
       'Seconds after which a transaction of a script is rolled back, because others wait for it: ' +
-      `${limits.transactionWriterMs / 1_000} on SQLite, which has one writer, else ${limits.transactionMs / 1_000}.`,
+      `${limits.transactionWriterMs / 1_000} on SQLite, which has one writer, ` +
+      `else ${limits.transactionMs / 1_000}.`,
     required: false,
     default: null,
   },
@@ -60,8 +61,8 @@ export const commonConfig: readonly ConfigField[] = [
 ];
 
 /**
- * The common settings of a service. Throws `service.invalid_config` naming the setting. `transactionMs`: unless
- * the service sets it.
+ * The common settings of a service. Throws `service.invalid_config` naming the setting. `transactionMs`:
+ * unless the service sets it.
  */
 export function sqlSettings(
   { id, name, config }: ServiceSettings,

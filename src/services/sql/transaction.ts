@@ -49,11 +49,14 @@ export class SqlTransactions implements TransactionMember {
    * which only reads may be. Throws `script.transaction_*`.
    */
   async join<T>(
-    { transaction, path, action }: Operation,
+    operation: Operation,
     context: CallContext,
     work: (inside: Inside | undefined) => MaybePromise<T>,
   ): Promise<T> {
+    const { transaction, path, action } = operation;
     if (transaction === undefined) return work(undefined);
+    const { around } = transaction;
+    if (around?.covers(this) === true) return this.join({ ...operation, transaction: around }, context, work);
     const [root] = path;
     if (!transaction.covers(this)) {
       if (transaction.allowsOthers || (action === 'GET' && root !== '_proc')) return work(undefined);
