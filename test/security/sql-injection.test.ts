@@ -18,8 +18,10 @@ test('the corpus is large, and the same in every run', () => {
   expect(new Set(positions.map(({ name }) => name)).size).toBe(positions.length);
 });
 
-test('a service that puts filters into its SQL is found out, though it hides what fails', async () => {
-  const texts = sqlPayloads('sqlite').filter((text) => /^['"\\]*( or |')/.test(text) && text.length < 100);
+test('a service that puts filters into its SQL is found out, though it hides what fails', {
+  timeout: 120_000,
+}, async () => {
+  const texts = sqlPayloads('sqlite').filter((text) => /^['"\\]+ or /.test(text) && text.length < 100);
   const world = await startWorld('sqlite', texts);
   const careless = async (asked: Asked): Promise<Reply> => {
     const reply = await world.ask(asked);
@@ -38,15 +40,13 @@ test('a service that puts filters into its SQL is found out, though it hides wha
 });
 
 /** A prime, so that the steps through the pairs meet every position equally often. */
-const step = 101;
+const step = 199;
 
 const engines = [
   ['sqlite', true],
   ['postgres', canTest('postgres')],
   ['mysql', canTest('mysql')],
 ] as const;
-
-const changesSchemas: ReadonlySet<string> = new Set(['sqlite']);
 
 /** Another part of the corpus in every run; a failure says how to run it again. */
 function startOf(): number {
@@ -61,16 +61,12 @@ describe.each(engines)('hostile texts at %s', (engine, isThere) => {
     expect(report.attacks).toBeGreaterThan(1_000);
   });
 
-  test.runIf(isThere && changesSchemas.has(engine))(
-    'change a schema as they say',
-    { timeout: 120_000 },
-    async () => {
-      const portion = { start: startOf(), step: 10 * step, positions: schemaPositions };
-      const report = await attackEngine(engine, portion);
-      expect(report.findings, `again with TENON_SEED=${portion.start}`).toEqual([]);
-      expect(report.attacks).toBeGreaterThan(50);
-    },
-  );
+  test.runIf(isThere)('change a schema as they say', { timeout: 120_000 }, async () => {
+    const portion = { start: startOf(), step: 10 * step, positions: schemaPositions };
+    const report = await attackEngine(engine, portion);
+    expect(report.findings, `again with TENON_SEED=${portion.start}`).toEqual([]);
+    expect(report.attacks).toBeGreaterThan(30);
+  });
 
   test.runIf(isThere)('are names of tables and columns like any other', { timeout: 120_000 }, async () => {
     const start = startOf();

@@ -8,21 +8,26 @@ import { optionOf, type SoakResult } from './soak.ts';
 
 const engines: readonly LiveEngine[] = ['sqlite', 'postgres', 'mysql'];
 
-/** `--engine=mysql` for one engine, `--step=10` for a tenth. */
+const parts = { requests: attackEngine, schemas: changeSchemas, names: useHostileNames } as const;
+
+/** `--engine=mysql` for one engine, `--part=schemas` for one part, `--step=10` for a tenth. */
 export async function soakInjection(
   options: readonly string[],
   say: (line: string) => void,
 ): Promise<SoakResult> {
   const wanted = optionOf(options, 'engine', engines.join()).split(',');
   const step = Number(optionOf(options, 'step', '1'));
-  const reports: (InjectionReport | NamesReport)[] = [];
+  const asked = optionOf(options, 'part', Object.keys(parts).join()).split(',');
+  const reports: ((InjectionReport | NamesReport) & { readonly part: string; readonly step: number })[] = [];
   for (const engine of engines.filter((each) => wanted.includes(each))) {
-    for (const work of [attackEngine, changeSchemas, useHostileNames]) {
+    for (const part of (['requests', 'schemas', 'names'] as const).filter((each) => asked.includes(each))) {
       const began = Date.now();
-      const report = await work(engine, { start: 0, step });
-      reports.push(report);
+      const report = await parts[part](engine, { start: 0, step });
+      reports.push({ part, step, ...report });
       const seconds = Math.round((Date.now() - began) / 1000);
-      say(`${engine}: ${report.requests} requests, ${report.findings.length} findings, ${seconds} s`);
+      say(
+        `${engine}, ${part}: ${report.requests} requests, ${report.findings.length} findings, ${seconds} s`,
+      );
     }
   }
   const findings = reports.flatMap((each) => each.findings.map((finding) => `${each.engine}: ${finding}`));

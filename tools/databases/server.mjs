@@ -52,7 +52,10 @@ export async function startPrivateServer(kind, { folder, port, options = [], fil
     /** As a crash of the server: no process of it is left when this resolves. */
     kill9: async () => {
       killAtOnce(server());
-      await waitUntil(`end of ${kind}`, stopTimeoutMs, () => !isOurs(server()));
+      // The system takes the memory of a process before its sockets.
+      await waitUntil(`end of ${kind}`, stopTimeoutMs, async () => {
+        return !isOurs(server()) && !(await isListening(plan.port));
+      });
     },
     /** As a server that hangs: it keeps its connections and says nothing until `thaw`. */
     freeze: () => signalAll(server(), 'SIGSTOP'),
@@ -254,6 +257,21 @@ export function isReady(kind, port) {
     socket.once('close', () => answer(false));
     socket.once('data', (bytes) => answer(isWelcome(bytes)));
     if (hello.length > 0) socket.write(hello);
+  });
+}
+
+/**
+ * @param {number} port
+ * @returns {Promise<boolean>}
+ */
+function isListening(port) {
+  return new Promise((done) => {
+    const socket = connect({ host, port });
+    socket.once('connect', () => {
+      socket.destroy();
+      done(true);
+    });
+    socket.once('error', () => done(false));
   });
 }
 
