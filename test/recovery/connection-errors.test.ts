@@ -18,7 +18,11 @@ const tls = {
     some: { ssl_mode: 'require' },
     full: { ssl_mode: 'verify-full' },
   },
-  mysql: { off: { ssl: 'off' }, some: { ssl: 'require' }, full: { ssl: 'verify' } },
+  mysql: {
+    off: { ssl_mode: 'disable' },
+    some: { ssl_mode: 'require' },
+    full: { ssl_mode: 'verify-full' },
+  },
 } as const;
 
 /** A key and a certificate that is its own authority, for these names. */
