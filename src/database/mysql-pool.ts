@@ -29,6 +29,7 @@ export class MysqlPool {
   #opening = 0;
   #isClosed = false;
   #away: { readonly until: number; readonly error: DatabaseError } | undefined;
+  #doubtedAt = 0;
   #clock: NodeJS.Timeout | undefined;
 
   constructor(options: MysqlPoolOptions) {
@@ -155,12 +156,28 @@ export class MysqlPool {
       const isSilent = silenceMs > 0 && connection.busySince > 0 && now - connection.busySince > silenceMs;
       if (isSilent) connection.destroy(timedOut());
     }
+    if (silenceMs > 0) this.#doubt(now);
     for (const connection of [...this.#idle]) {
       if (now - connection.idleSince > limits.poolIdleMs) this.#retire(connection);
     }
     if (this.#line.length + this.#taken.size + this.#idle.length > 0) return;
     clearInterval(this.#clock);
     this.#clock = undefined;
+  }
+
+  // Whether a statement is slow or the server is gone, another connection tells.
+  #doubt(now: number): void {
+    const since = now - 2 * limits.poolConnectMs;
+    const isWaiting = ({ busySince }: MysqlConnection) => busySince > 0 && busySince < since;
+    if (this.#doubtedAt > since || ![...this.#taken].some(isWaiting)) return;
+    this.#doubtedAt = now;
+    this.#options.open().then(
+      (connection) => connection.close(),
+      (error: DatabaseError) => {
+        if (error.failure !== 'unavailable') return;
+        for (const connection of this.#taken) if (isWaiting(connection)) connection.destroy(timedOut());
+      },
+    );
   }
 
   #retire(connection: MysqlConnection): void {

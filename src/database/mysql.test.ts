@@ -343,4 +343,32 @@ describe.runIf(canTest('mysql'))('a server that dies', () => {
       await server.remove();
     }
   }, 60_000);
+
+  test('that stands still is away for those who wait for it, and is used again when it goes on', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tenon-mysql-'));
+    const server = await startPrivateServer('mysql', { folder });
+    const database = opened(await databaseIn('mysql', server), { statementMs: 600_000 });
+    try {
+      expect(await database.column({ sql: 'SELECT 1' }, [])).toEqual([1]);
+      process.kill(server.pid, 'SIGSTOP');
+      const waiting = database.transaction((session) => session.column({ sql: 'SELECT 1' }, []));
+      expect((await failure(waiting)).failure).toBe('unavailable');
+      process.kill(server.pid, 'SIGCONT');
+      await expect
+        .poll(() => database.column({ sql: 'SELECT 2' }, []).catch(() => []), { timeout: 10_000 })
+        .toEqual([2]);
+    } finally {
+      database.close();
+      await server.remove();
+    }
+  }, 60_000);
+
+  test('a slow statement on a server that is there goes on', async () => {
+    const place = await testDatabase('mysql');
+    const database = opened(place, { statementMs: 600_000 });
+    const slow = (2 * limits.poolConnectMs) / 1_000 + 1.5;
+    expect(await database.column({ sql: `SELECT SLEEP(${slow})` }, [])).toEqual([0]);
+    database.close();
+    await place.drop();
+  }, 60_000);
 });
