@@ -227,4 +227,34 @@ describe('the service of a transaction', () => {
     const scope = new TransactionScope();
     expect([scope.covers(new Journal()), scope.covers(new Journal())]).toEqual([true, false]);
   });
+
+  it('leaves to the one around it what that covers', async () => {
+    const [one, other] = [new Journal({ name: 'one' }), new Journal({ name: 'other' })];
+    const around = new TransactionScope({ allowsOthers: true });
+    expect([around.covers(one), around.allowsOthers]).toEqual([true, true]);
+    const inner = await around.open();
+    const scope = new TransactionScope({ around: inner });
+    expect([scope.covers(one), scope.covers(other), scope.service]).toEqual([false, true, 'other']);
+    expect((await scope.open()).around).toBe(inner);
+    expect([inner.allowsOthers, scope.allowsOthers]).toEqual([true, false]);
+  });
+
+  it('holds nothing to undo for what only reads', async () => {
+    const journal = new Journal();
+    const asked: boolean[] = [];
+    const begin = journal.begin.bind(journal);
+    journal.begin = async () => {
+      const held = await begin();
+      const nested = (onlyReads: boolean) => {
+        asked.push(onlyReads);
+        return held.nested(onlyReads);
+      };
+      return { isLost: false, nested, commit: held.commit, rollback: held.rollback };
+    };
+    const scope = new TransactionScope();
+    await scope.join(journal, async () => 1, { onlyReads: true });
+    await scope.join(journal, async () => 2);
+    expect(asked).toEqual([true, false]);
+    await scope.commit();
+  });
 });
