@@ -38,7 +38,8 @@ export class Dispatcher {
 
   /**
    * Does an operation. Refusals and failures come back as results with DreamFactory's error envelope. A door
-   * that takes streams says what they are to hand out; scripts that run after the service need a whole answer.
+   * that takes streams says what they are to hand out; scripts that run after the service need a whole
+   * answer.
    */
   async dispatch(operation: Operation, streams?: StreamForm): Promise<Result> {
     try {

@@ -1,6 +1,6 @@
 // Lookups in the values of requests (spec §5.13): `{name}` or `{modifier(name)}` stands for the value of a
-// lookup, or for a property of the caller. Invariant: only values are replaced, after the text around them was
-// understood, so a lookup's value is never read as anything else; private lookups are not for requests.
+// lookup, or for a property of the caller. Invariant: only values are replaced, after the text around them
+// was understood, so a lookup's value is never read as anything else; private ones are not for requests.
 import type { Principal } from '../core/operation.ts';
 
 const placeholder = /\{(?:([A-Za-z0-9_]+)\(([A-Za-z_][\w.]*)\)|([A-Za-z_][\w.]*))\}/g;
@@ -13,7 +13,8 @@ export function mayNameLookups(text: string): boolean {
 /** The text with lookups replaced that the caller has; whatever else stands in braces stays. */
 export function withLookups(text: string, principal: Principal): string {
   if (!text.includes('{')) return text;
-  return text.replace(placeholder, (whole, modifier?: string, inner?: string, plain?: string) => {
+  return text.replace(placeholder, (whole, ...parts: (string | undefined)[]) => {
+    const [modifier, inner, plain] = parts;
     const value = lookedUp(inner ?? plain ?? '', principal);
     if (value === undefined) return whole;
     if (modifier === undefined) return value;

@@ -72,7 +72,8 @@ export interface Grammar {
   /** An INSERT of one row; without fields, of defaults only. */
   insert(shape: InsertShape): RawBuilder<unknown>;
   /**
-   * An expression for a key that the database would make and no INSERT can answer: asked for before, then bound.
+   * An expression for a key that the database would make and no INSERT can answer: asked for before, then
+   * bound.
    * Absent or undefined: an INSERT answers it.
    */
   keyBefore?(table: Table, field: Field): RawBuilder<unknown> | undefined;

@@ -64,7 +64,7 @@ export class WriteStatements {
   /** Changes the rows of a key. Binds the fields' values, then the key's, then those of the condition. */
   update(table: Table, fields: readonly Field[], which: Which): Statement {
     return this.#statement(
-      this.#shapeOf('update', table, [fields], which),
+      this.#shapeOf('update', table, { ...which, fields }),
       [...fields, ...which.keys],
       () => {
         const { grammar } = this.#dialect;
@@ -80,7 +80,7 @@ export class WriteStatements {
 
   /** Deletes the rows of a key. Binds the key's values, then the condition's; without keys every row. */
   remove(table: Table, which: Which): Statement {
-    return this.#statement(this.#shapeOf('delete', table, [], which), which.keys, () => {
+    return this.#statement(this.#shapeOf('delete', table, which), which.keys, () => {
       const where = which.keys.length === 0 ? sql`` : sql` where ${this.#condition(table, which)}`;
       return sql`delete from ${sql.id(...table.path)}${where}`;
     });
@@ -92,10 +92,10 @@ export class WriteStatements {
     return within === undefined ? key : sql`${key} and (${whereSql(within, { table, grammar })})`;
   }
 
-  #shapeOf(verb: string, table: Table, lists: readonly (readonly Field[])[], which: Which): string {
-    const shape = this.#shape(verb, table, [...lists, which.keys]);
-    if (which.within === undefined) return shape;
-    return `${shape}\0${bindWhere(which.within, table, this.#dialect).shape}`;
+  #shapeOf(verb: string, table: Table, which: Which & { readonly fields?: readonly Field[] }): string {
+    const { fields = [], keys, within } = which;
+    const shape = this.#shape(verb, table, [fields, keys]);
+    return within === undefined ? shape : `${shape}\0${bindWhere(within, table, this.#dialect).shape}`;
   }
 
   // Tables of an earlier schema are other objects: what a server prepared for one may not do for the other.

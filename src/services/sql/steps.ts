@@ -153,7 +153,7 @@ export class RowSteps {
     return notFound(this.keys.map((field, index) => String(dialect.decode(field, key[index]))).join());
   }
 
-  // Somebody else may insert the same key between our looking and our inserting: then it is changed after all.
+  // Somebody else may insert the same key between our looking and our inserting: then it is changed.
   #insertOrAgain(session: Session, row: RowValues, { key, update }: Again): MaybePromise<KeyValues> {
     const again = (thrown: unknown): MaybePromise<KeyValues> => {
       if (!(thrown instanceof DatabaseError) || thrown.failure !== 'unique') throw thrown;
