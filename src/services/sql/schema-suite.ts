@@ -1,5 +1,6 @@
 // What writing `_schema` does on every engine, through the whole path. Each engine's test calls it with a
 // live database. Invariant: no scenario knows which engine it runs on.
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SchemaHouse } from './schema-fixture.ts';
 
@@ -43,6 +44,7 @@ export function schemaSuite(name: string, open: () => Promise<SchemaHouse>): voi
     creation(the);
     existing(the);
     everyType(the);
+    literals(the);
     changes(the);
     references(the);
     referenceChanges(the);
@@ -167,6 +169,48 @@ function everyType(the: The): void {
 }
 
 const sizes: Readonly<Record<string, object>> = { decimal: { precision: 6, scale: 2 } };
+
+function literals(the: The): void {
+  it('keeps every text as a default exactly, and runs none', async () => {
+    const special = [
+      "'",
+      "''",
+      '\\',
+      "\\'",
+      '"',
+      '`',
+      "'); DROP TABLE texts; --",
+      '{x}',
+      '?',
+      '$1',
+      ':a',
+      '@1',
+      '%s',
+      '\n',
+      '😀',
+    ];
+    const any = fc.sample(fc.string({ unit: 'grapheme', maxLength: 20 }), { numRuns: 25, seed: 7 });
+    const mixed = fc.sample(
+      fc.array(fc.constantFrom(...special, 'a', ' '), { maxLength: 6 }).map((parts) => parts.join('')),
+      { numRuns: 25, seed: 8 },
+    );
+    const texts = [...special, ...any, ...mixed].filter(
+      (text) => text.isWellFormed() && !text.includes('\0'),
+    );
+    const field = texts.map((text, index) => ({
+      name: `f${index}`,
+      type: 'string',
+      length: 80,
+      default: text,
+    }));
+    const made = await the().ask('POST', '_schema/texts', { field: [{ name: 'id', type: 'id' }, ...field] });
+    expect(made.body).toEqual({ name: 'texts' });
+    const { body } = await the().ask('POST', '_table/texts?fields=*', { resource: [{}] });
+    const expected = Object.fromEntries(texts.map((text, index) => [`f${index}`, text]));
+    expect(body.resource[0]).toEqual({ id: 1, ...expected });
+    await the().ask('DELETE', '_schema/texts');
+  });
+}
 
 function changes(the: The): void {
   it('adds fields to a table with records', async () => {
