@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { type Action, anonymous, type Principal } from '../../core/operation.ts';
 import type { Grant } from '../../core/role.ts';
 import { roleOf } from '../../core/role-fixture.ts';
+import { TransactionScope } from '../../core/transaction.ts';
 import type { SqliteDatabase } from '../../database/sqlite.ts';
 import { SqliteEngine } from './dialects/sqlite/engine.ts';
 import type { RelationSaid, ServiceOverlay } from './overlay.ts';
@@ -31,6 +32,7 @@ const world = `
 interface Ask {
   readonly body?: unknown;
   readonly principal?: Principal;
+  readonly transaction?: TransactionScope;
 }
 
 interface Two {
@@ -112,9 +114,10 @@ async function two(said: Relations = {}): Promise<Two> {
   return {
     statements: near.engine.statements,
     fired,
-    async ask(action, path, { body, principal } = {}) {
+    async ask(action, path, { body, principal, transaction } = {}) {
       const asked = operationOf(action, `/api/v2/${path}`, body === undefined ? {} : { body });
-      const result = await dispatcher.dispatch(principal === undefined ? asked : { ...asked, principal });
+      const over = { ...(principal === undefined ? {} : { principal }), transaction };
+      const result = await dispatcher.dispatch({ ...asked, ...over });
       return { status: result.status, body: JSON.parse(result.body?.text ?? 'null') };
     },
   };
@@ -462,5 +465,27 @@ describe('lookups of the caller', () => {
       principal,
     });
     expect(changed.body.resource).toEqual([{ id: 1 }]);
+  });
+});
+
+describe('inside a transaction that is open already', () => {
+  const body = {
+    resource: [
+      { name: 'Di', invoice_by_customer_id: [{ total: 1 }] },
+      { name: 'Ed', invoice_by_customer_id: [{ total: 'x' }] },
+    ],
+  };
+
+  test('nested records belong to it, and a refused one takes only its own with it', async () => {
+    const house = await two();
+    const transaction = new TransactionScope();
+    const made = await house.ask('POST', 'shop/_table/customer?continue=true', { body, transaction });
+    expect(made.body.error.context.error).toEqual([1]);
+    const path = 'shop/_table/customer?fields=name&filter=id>3&related=invoice_by_customer_id';
+    const inside = await house.ask('GET', path, { transaction });
+    expect(inside.body.resource).toMatchObject([{ name: 'Di', invoice_by_customer_id: [{ total: 1 }] }]);
+    await transaction.rollback();
+    expect((await house.ask('GET', path)).body.resource).toEqual([]);
+    expect((await house.ask('GET', 'shop/_table/invoice?count_only=true')).body).toBe(3);
   });
 });
