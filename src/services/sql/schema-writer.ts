@@ -101,8 +101,8 @@ export class SchemaWriter {
       const mentions = (await this.#overlays?.mentions(serviceId, table.name)) ?? [];
       if (mentions.length === 0) continue;
       throw conflict(
-        `Table '${table.name}' can not be called otherwise while it is meant by ${mentions.join(', ')}. Change ` +
-          "these, or say 'force=true'.",
+        `Table '${table.name}' can not be called otherwise while it is meant by ${mentions.join(', ')}. ` +
+          "Change these, or say 'force=true'.",
       );
     }
   }
