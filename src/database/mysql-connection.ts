@@ -292,9 +292,7 @@ export class MysqlConnection {
   #execute<T>(what: Execution<T>): Promise<T> {
     const prepared = this.#prepared.get(what.sql);
     if (prepared === undefined) return this.#executeFirst(what);
-    return this.#executed(prepared, what).catch((error: unknown) => {
-      // Forgotten by the server, or to be prepared anew because a table has changed: nothing was done yet.
-      if (!(error instanceof DatabaseError) || !forgotten.has(errorNumber(error) ?? 0)) throw error;
+    return this.#executed(prepared, what, () => {
       this.#forget(what.sql);
       return this.#executeFirst(what);
     });
@@ -316,7 +314,11 @@ export class MysqlConnection {
     }
   }
 
-  #executed<T>(prepared: PrepareStatementInfo, { values, take, text }: Execution<T>): Promise<T> {
+  #executed<T>(
+    prepared: PrepareStatementInfo,
+    { values, take, text }: Execution<T>,
+    again?: () => Promise<T>,
+  ): Promise<T> {
     return this.#answered<T>((done) => {
       const parameters = values.length === 0 ? values : values.map(this.#bound);
       const command = prepared.execute(parameters, (error, result, fields) => {
@@ -324,7 +326,7 @@ export class MysqlConnection {
         else done(null, take(result as unknown as Row[] | ResultSetHeader, fields ?? []));
       });
       if (text !== undefined) takeRows(command, text());
-    });
+    }, again);
   }
 
   async #prepare(sql: string): Promise<PrepareStatementInfo> {
@@ -353,8 +355,14 @@ export class MysqlConnection {
     });
   }
 
-  /** Whatever becomes of the connection, an answer comes. */
-  #answered<T>(ask: (done: (error: Error | null, value?: T) => void) => void): Promise<T> {
+  /**
+   * Whatever becomes of the connection, an answer comes. `again`: what is done when the server has forgotten the
+   * statement, or wants it prepared anew because a table has changed, so that nothing was done yet.
+   */
+  #answered<T>(
+    ask: (done: (error: Error | null, value?: T) => void) => void,
+    again?: () => Promise<T>,
+  ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (!this.#isUsable) {
         reject(mysqlError(new Error('Connection lost: it is closed.')));
@@ -364,7 +372,8 @@ export class MysqlConnection {
         const failure = mysqlError(error);
         this.#answeredOne(refuse);
         if (isLost(failure)) this.#end(failure);
-        reject(failure);
+        if (again !== undefined && forgotten.has(errorNumber(failure) ?? 0)) resolve(again());
+        else reject(failure);
       };
       this.#waiting.add(refuse);
       this.busySince = performance.now();

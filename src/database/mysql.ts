@@ -74,7 +74,7 @@ export class MysqlDatabase implements Database {
     return this.#server ?? { isMariadb: false, version: 0 };
   }
 
-  rows(statement: Statement, values: readonly Bindable[]): Promise<Row[]> {
+  async rows(statement: Statement, values: readonly Bindable[]): Promise<Row[]> {
     return this.#read((connection) => connection.rows(statement.sql, values));
   }
 
@@ -124,13 +124,24 @@ export class MysqlDatabase implements Database {
 
   // A connection may turn out to be dead when it is used again. A read has changed nothing, so it is done
   // once more on a new one.
-  async #read<T>(work: (connection: MysqlConnection) => Promise<T>): Promise<T> {
-    try {
-      return await this.#withConnection(work);
-    } catch (error) {
-      if (!(error instanceof DatabaseError) || !isLost(error)) throw error;
-      return this.#withConnection(work);
-    }
+  #read<T>(work: (connection: MysqlConnection) => Promise<T>): Promise<T> {
+    const acquired = this.#pool.acquire();
+    if (acquired instanceof Promise) return acquired.then((connection) => this.#readOn(connection, work));
+    return this.#readOn(acquired, work);
+  }
+
+  #readOn<T>(connection: MysqlConnection, work: (connection: MysqlConnection) => Promise<T>): Promise<T> {
+    return work(connection).then(
+      (value) => {
+        this.#pool.release(connection);
+        return value;
+      },
+      (error: unknown) => {
+        this.#pool.release(connection);
+        if (!(error instanceof DatabaseError) || !isLost(error)) throw error;
+        return this.#withConnection(work);
+      },
+    );
   }
 
   // A statement that was a transaction of its own was undone as a whole.
