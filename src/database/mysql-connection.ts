@@ -356,8 +356,8 @@ export class MysqlConnection {
   }
 
   /**
-   * Whatever becomes of the connection, an answer comes. `again`: what is done when the server has forgotten the
-   * statement, or wants it prepared anew because a table has changed, so that nothing was done yet.
+   * Whatever becomes of the connection, an answer comes. `again`: what is done when the server has forgotten
+   * the statement, or wants it prepared anew because a table has changed, so that nothing was done yet.
    */
   #answered<T>(
     ask: (done: (error: Error | null, value?: T) => void) => void,

@@ -42,7 +42,8 @@ const statements = {
   columns: {
     sql: `SELECT table_name AS tab, column_name AS name, data_type AS data_type, column_type AS column_type,
       character_maximum_length AS length, numeric_precision AS digits, numeric_scale AS scale,
-      character_set_name AS charset, collation_name AS collation, is_nullable AS nullable, column_default AS fallback, extra AS extra,
+      character_set_name AS charset, collation_name AS collation, is_nullable AS nullable,
+      column_default AS fallback, extra AS extra,
       generation_expression AS generated, column_comment AS comment, column_key AS part_of
       FROM information_schema.columns WHERE table_schema = ? ORDER BY table_name, ordinal_position`,
   },
