@@ -102,9 +102,8 @@ export class MssqlDatabase implements Database {
   }
 
   /** Closes what is idle now and the rest when it comes back. */
-  close(): void {
-    this.#pool.close();
-    this.#streams.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#pool.close(), this.#streams.close()]);
   }
 
   // A statement that was a transaction of its own was undone as a whole; one on a dead connection was never

@@ -15,9 +15,13 @@ export interface PooledConnection {
   idleSince: number;
   /** Set by the pool, told when the connection ends by itself. */
   onEnd: (() => void) | undefined;
-  isAlive(withinMs: number): Promise<boolean>;
+  /** Asks the server, where a connection that was idle for long may be dead without knowing. */
+  isAlive?(withinMs: number): Promise<boolean>;
+  /** Whether the next one who gets it could see something of what was done; `renew` puts an end to that. */
+  readonly isUsed?: boolean;
+  renew?(): Promise<void>;
   /** Says goodbye and ends. */
-  close(): void;
+  close(): MaybePromise<void>;
   /** Ends at once; what is under way fails with the error. */
   destroy(error?: Error): void;
 }
@@ -67,10 +71,22 @@ export class Pool<Connection extends PooledConnection> {
     return waiting;
   }
 
-  /** Gives a connection back. In doubt whether it is clean, destroy it before. */
+  /** Gives a connection back. In doubt whether its transaction has ended, destroy it before. */
   release(connection: Connection): void {
+    if (connection.isUsed !== true || !connection.isUsable || connection.renew === undefined) {
+      this.#released(connection);
+      return;
+    }
+    const over = () => this.#released(connection);
+    connection.renew().then(over, (error: Error) => {
+      connection.destroy(error);
+      over();
+    });
+  }
+
+  #released(connection: Connection): void {
     this.#taken.delete(connection);
-    if (this.#isClosed) connection.close();
+    if (this.#isClosed) void connection.close();
     if (!connection.isUsable) {
       this.#openMore();
       return;
@@ -86,18 +102,19 @@ export class Pool<Connection extends PooledConnection> {
   }
 
   /** Closes idle connections now, and those in use when they come back; who waits is refused. */
-  close(): void {
+  async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#clock);
     for (const waiter of this.#line.splice(0)) waiter.refuse(unavailable('The database was closed'));
-    for (const connection of this.#idle.splice(0)) connection.close();
+    await Promise.all(this.#idle.splice(0).map((connection) => connection.close()));
   }
 
   // One that was idle for long may be dead without knowing, behind a firewall that forgot it.
   #given(connection: Connection): MaybePromise<Connection> {
     this.#taken.add(connection);
     const now = performance.now();
-    if (now - connection.idleSince < limits.databaseProbeMs) return connection;
+    const isFresh = now - connection.idleSince < limits.databaseProbeMs;
+    if (isFresh || connection.isAlive === undefined) return connection;
     return connection.isAlive(limits.poolConnectMs).then((isAlive) => {
       if (isAlive) return connection;
       this.release(connection);
@@ -170,7 +187,7 @@ export class Pool<Connection extends PooledConnection> {
 
   #retire(connection: Connection): void {
     this.#idle.splice(this.#idle.indexOf(connection), 1);
-    connection.close();
+    void connection.close();
   }
 }
 

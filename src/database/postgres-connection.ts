@@ -4,6 +4,7 @@
 import type { Client, ClientConfig } from 'pg';
 import { limits } from '../core/limits.ts';
 import { type Bindable, DatabaseError, type Row, type Statement, type WriteOutcome } from './connection.ts';
+import type { PooledConnection } from './pool.ts';
 import { isStale, translate } from './postgres-errors.ts';
 import { type JsonRecords, type JsonShape, JsonText } from './postgres-json.ts';
 import { type Answer, type Prepared, Query, type RowSink } from './postgres-query.ts';
@@ -20,8 +21,6 @@ export interface ConnectionOptions {
   readonly shared: { generation: number };
   /** A connection that is not there by then will not come. */
   readonly connectMs: number;
-  /** A statement that runs longer is given up together with its connection. */
-  readonly queryMs: number;
 }
 
 // Bytes that a connection keeps to write JSON into.
@@ -65,7 +64,7 @@ export async function connect(options: ConnectionOptions): Promise<PostgresConne
 }
 
 /** An open connection. */
-export class PostgresConnection {
+export class PostgresConnection implements PooledConnection {
   readonly #client: Client;
   readonly #options: ConnectionOptions;
   readonly #shared: { generation: number };
@@ -78,8 +77,9 @@ export class PostgresConnection {
   #room: Buffer = Buffer.allocUnsafeSlow(firstRoom);
   #query: Query | undefined;
   #isBroken = false;
-  #isBusy = false;
-  #since = performance.now();
+  busySince = 0;
+  idleSince = 0;
+  onEnd: (() => void) | undefined;
 
   /** Use `connect`. */
   constructor(client: Client, options: ConnectionOptions) {
@@ -91,19 +91,11 @@ export class PostgresConnection {
     takeRows(connection, () => this.#query);
     // An event `error` that nobody listens to would end the process.
     client.on('error', () => this.destroy());
-    client.on('end', () => {
-      this.#isBroken = true;
-    });
+    client.on('end', () => this.#ended());
   }
 
-  /** Whether it can not be used any more. */
-  get isBroken(): boolean {
-    return this.#isBroken;
-  }
-
-  /** For how long nothing was asked of it. */
-  get idleMs(): number {
-    return this.#isBusy ? 0 : performance.now() - this.#since;
+  get isUsable(): boolean {
+    return !this.#isBroken;
   }
 
   async rows(statement: Statement, values: readonly Bindable[]): Promise<Row[]> {
@@ -151,22 +143,21 @@ export class PostgresConnection {
     return true;
   }
 
-  /** Ends it in good order. */
-  async end(): Promise<void> {
+  async close(): Promise<void> {
     this.#isBroken = true;
     await this.#client.end().catch(() => undefined);
   }
 
-  /** Ends it at once; a statement under way fails. */
   destroy(): void {
-    this.#isBroken = true;
+    this.#ended();
     const { connection } = this.#client as unknown as { connection: { stream: { destroy(): void } } };
     connection.stream.destroy();
   }
 
-  /** Ends it when its statement runs for too long, as on a server that hangs. */
-  destroyIfStuck(): void {
-    if (this.#isBusy && performance.now() - this.#since > this.#options.queryMs) this.destroy();
+  #ended(): void {
+    this.#isBroken = true;
+    this.onEnd?.();
+    this.onEnd = undefined;
   }
 
   async #ask(statement: Statement, values: readonly Bindable[], form: Form): Promise<Answer> {
@@ -193,8 +184,7 @@ export class PostgresConnection {
     const [ahead, forgotten] = [this.#ahead, this.#forgotten];
     this.#ahead = [];
     this.#forgotten = [];
-    this.#isBusy = true;
-    this.#since = performance.now();
+    this.busySince = performance.now();
     return new Promise<Answer>((resolve, reject) => {
       const onDone = (answer: Answer) => {
         this.#rest();
@@ -212,8 +202,7 @@ export class PostgresConnection {
   }
 
   #rest(): void {
-    this.#isBusy = false;
-    this.#since = performance.now();
+    this.busySince = 0;
   }
 
   #isOutside(): boolean {

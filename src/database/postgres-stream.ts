@@ -3,8 +3,8 @@
 // ends, breaks or stands still.
 import { limits } from '../core/limits.ts';
 import { type Bindable, DatabaseError, type Row, type Statement } from './connection.ts';
+import type { Pool } from './pool.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
-import type { PostgresPool } from './postgres-pool.ts';
 
 const begin: Statement = { sql: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY' };
 // All rows are wanted, not the first ones soon.
@@ -13,7 +13,7 @@ const end: Statement = { sql: 'ROLLBACK' };
 
 /** Rows of one consistent read. */
 export async function* readPortions(
-  pool: PostgresPool,
+  pool: Pool<PostgresConnection>,
   statement: Statement,
   values: readonly Bindable[],
 ): AsyncGenerator<readonly Row[]> {
@@ -58,7 +58,7 @@ async function open(connection: PostgresConnection, statement: Statement, values
 }
 
 async function leave(connection: PostgresConnection): Promise<void> {
-  if (connection.isBroken) return;
+  if (!connection.isUsable) return;
   try {
     await connection.command(end);
   } catch (error) {

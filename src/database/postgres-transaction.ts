@@ -74,7 +74,7 @@ export class PostgresTransaction implements Transaction {
   async rollback(): Promise<void> {
     await this.#last;
     this.#isOver = true;
-    if (this.#connection.isBroken || this.#connection.takeBack(begin)) return;
+    if (!this.#connection.isUsable || this.#connection.takeBack(begin)) return;
     try {
       await this.#connection.command(rollback);
     } catch {

@@ -14,10 +14,10 @@ import {
   type Transaction,
   type WriteOutcome,
 } from './connection.ts';
+import { Pool } from './pool.ts';
 import { connect, type PostgresConnection } from './postgres-connection.ts';
 import { isConflict, isWithoutTls } from './postgres-errors.ts';
 import type { JsonRecords, JsonShape } from './postgres-json.ts';
-import { PostgresPool } from './postgres-pool.ts';
 import { readPortions } from './postgres-stream.ts';
 import { PostgresTransaction } from './postgres-transaction.ts';
 
@@ -37,17 +37,18 @@ export interface PostgresOptions {
 /** An open database: connections are made when they are needed. */
 export class PostgresDatabase implements Database {
   readonly #options: PostgresOptions;
-  readonly #pool: PostgresPool;
-  readonly #streams: PostgresPool;
+  readonly #pool: Pool<PostgresConnection>;
+  readonly #streams: Pool<PostgresConnection>;
   readonly #shared = { generation: 0 };
   #isPlain = false;
 
   constructor(options: PostgresOptions) {
     this.#options = options;
     const open = () => this.#open();
-    this.#pool = new PostgresPool({ open, max: options.maxConnections });
+    const silenceMs = options.queryMs + limits.statementReplyMs;
+    this.#pool = new Pool({ open, size: options.maxConnections, silenceMs });
     // Reads in portions last as long as their readers take: they do not keep others from a connection.
-    this.#streams = new PostgresPool({ open, max: limits.streams });
+    this.#streams = new Pool({ open, size: limits.streams, silenceMs });
   }
 
   rows(statement: Statement, values: readonly Bindable[]): Promise<Row[]> {
@@ -121,11 +122,7 @@ export class PostgresDatabase implements Database {
     const { client, queryMs, connectMs, isPreparing, isTlsOptional } = this.#options;
     const options = { setup: setup(queryMs, isPreparing), isPreparing, connectMs, shared: this.#shared };
     const attempt = (isPlain: boolean) =>
-      connect({
-        ...options,
-        client: isPlain ? { ...client, ssl: false } : client,
-        queryMs: queryMs + limits.statementReplyMs,
-      });
+      connect({ ...options, client: isPlain ? { ...client, ssl: false } : client });
     if (isTlsOptional !== true || this.#isPlain) return attempt(this.#isPlain);
     try {
       return await attempt(false);

@@ -62,8 +62,8 @@ export class MssqlEngine implements Engine {
     return version;
   }
 
-  close(): void {
-    this.#database.close();
+  close(): Promise<void> {
+    return this.#database.close();
   }
 }
 
