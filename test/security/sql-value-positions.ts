@@ -34,7 +34,8 @@ const same = (text: string): readonly [string, string] => ['select id from word 
 function likeSql(engine: LiveEngine, isEscaped: boolean): string {
   if (engine === 'postgres') return isEscaped ? "body ilike ? escape '\\'" : "body ilike ? escape ''";
   if (engine === 'sqlite') return isEscaped ? "body like ? escape '\\'" : 'body like ?';
-  return 'body like ?';
+  // The table's texts tell cases apart, which LIKE is not to do.
+  return 'lower(body) like lower(?)';
 }
 
 function like(isEscaped: boolean, pattern: (text: string) => string): ValuePosition['reference'] {
