@@ -67,8 +67,7 @@ export async function openConnection(login: MssqlLogin, statementMs: number): Pr
   });
 }
 
-/** The driver's configuration. */
-export function configurationOf(login: MssqlLogin, statementMs: number): ConnectionConfiguration {
+function configurationOf(login: MssqlLogin, statementMs: number): ConnectionConfiguration {
   const { host, user, password, domain, encrypt, ca, serverName } = login;
   const authentication =
     domain === undefined

@@ -13,6 +13,7 @@ import { type Bindable, DatabaseError, type Row, type WriteOutcome } from './con
 import { errorNumber, isLost, mysqlError } from './mysql-errors.ts';
 import { type JsonRecords, type JsonShape, JsonText, type RowPacket, Scratch } from './mysql-json.ts';
 import { binder, exactRows, type TypedParameters } from './mysql-values.ts';
+import type { PooledConnection } from './pool.ts';
 
 /**
  * Whether and how a connection is encrypted. `prefer`: where the server can; `verify-ca`: with a certificate
@@ -132,7 +133,7 @@ const driverOptions: ConnectionOptions = {
 };
 
 /** A connection that is logged in. One caller at a time. */
-export class MysqlConnection {
+export class MysqlConnection implements PooledConnection {
   readonly #connection: Connection;
   readonly #prepared = new Map<string, PrepareStatementInfo>();
   readonly #waiting = new Set<(error: Error) => void>();

@@ -5,7 +5,7 @@ import { limits } from '../core/limits.ts';
 import { type Bindable, DatabaseError, type Row } from './connection.ts';
 import type { MysqlConnection } from './mysql-connection.ts';
 import { isLost } from './mysql-errors.ts';
-import type { MysqlPool } from './mysql-pool.ts';
+import type { Pool } from './pool.ts';
 
 /** What is read. */
 export interface StreamQuery {
@@ -14,7 +14,10 @@ export interface StreamQuery {
 }
 
 /** Rows in portions, of one statement, which is one consistent read. */
-export async function* readPortions(pool: MysqlPool, query: StreamQuery): AsyncGenerator<readonly Row[]> {
+export async function* readPortions(
+  pool: Pool<MysqlConnection>,
+  query: StreamQuery,
+): AsyncGenerator<readonly Row[]> {
   const { connection, portions } = await begun(pool, query);
   try {
     for (;;) {
@@ -29,7 +32,7 @@ export async function* readPortions(pool: MysqlPool, query: StreamQuery): AsyncG
 }
 
 // A connection that was idle may be dead, and nothing was handed out yet.
-async function begun(pool: MysqlPool, query: StreamQuery) {
+async function begun(pool: Pool<MysqlConnection>, query: StreamQuery) {
   for (let isAgain = false; ; isAgain = true) {
     const connection = await pool.acquire();
     const portions = new Portions(connection);

@@ -22,8 +22,8 @@ import {
 } from './mysql-connection.ts';
 import { duplicateKey, isDeadlock, isLost } from './mysql-errors.ts';
 import type { JsonRecords, JsonShape } from './mysql-json.ts';
-import { MysqlPool } from './mysql-pool.ts';
 import { readPortions } from './mysql-stream.ts';
+import { Pool } from './pool.ts';
 
 /** Where a database is and how it is used. */
 export interface MysqlOptions {
@@ -47,8 +47,8 @@ export interface MysqlSession extends Transaction {
 /** A pool that connects on first use. */
 export class MysqlDatabase implements Database {
   readonly #options: MysqlOptions;
-  readonly #pool: MysqlPool;
-  readonly #streams: MysqlPool;
+  readonly #pool: Pool<MysqlConnection>;
+  readonly #streams: Pool<MysqlConnection>;
   #server: MysqlServer | undefined;
 
   constructor(options: MysqlOptions) {
@@ -59,13 +59,13 @@ export class MysqlDatabase implements Database {
       return connection;
     };
     this.#options = options;
-    this.#pool = new MysqlPool({
+    this.#pool = new Pool({
       open: open(statementMs),
       size: maxConnections,
       silenceMs: statementMs + limits.statementReplyMs,
     });
     // Who reads in portions takes its time; that it goes on is looked after elsewhere.
-    this.#streams = new MysqlPool({ open: open(0), size: limits.streams, silenceMs: 0 });
+    this.#streams = new Pool({ open: open(0), size: limits.streams, silenceMs: 0 });
   }
 
   /** What the server is; connects if nobody did yet. */
@@ -117,9 +117,8 @@ export class MysqlDatabase implements Database {
   }
 
   /** Closes what is idle now and the rest when it comes back. */
-  close(): void {
-    this.#pool.close();
-    this.#streams.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#pool.close(), this.#streams.close()]);
   }
 
   // A connection may turn out to be dead when it is used again. A read has changed nothing, so it is done

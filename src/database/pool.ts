@@ -50,6 +50,7 @@ export class Pool<Connection extends PooledConnection> {
   #opening = 0;
   #isClosed = false;
   #away: { readonly until: number; readonly error: DatabaseError } | undefined;
+  #doubtedAt = 0;
   #clock: NodeJS.Timeout | undefined;
 
   constructor(options: PoolOptions<Connection>) {
@@ -78,7 +79,7 @@ export class Pool<Connection extends PooledConnection> {
       return;
     }
     const over = () => this.#released(connection);
-    connection.renew().then(over, (error: Error) => {
+    connection.renew().then(over, (error: DatabaseError) => {
       connection.destroy(error);
       over();
     });
@@ -177,12 +178,28 @@ export class Pool<Connection extends PooledConnection> {
       const isSilent = silenceMs > 0 && connection.busySince > 0 && now - connection.busySince > silenceMs;
       if (isSilent) connection.destroy(timedOut());
     }
+    if (silenceMs > 0) this.#doubt(now);
     for (const connection of [...this.#idle]) {
       if (now - connection.idleSince > limits.poolIdleMs) this.#retire(connection);
     }
     if (this.#line.length + this.#taken.size + this.#idle.length > 0) return;
     clearInterval(this.#clock);
     this.#clock = undefined;
+  }
+
+  // Whether a statement is slow or the server is gone, another connection tells.
+  #doubt(now: number): void {
+    const since = now - 2 * limits.poolConnectMs;
+    const isWaiting = ({ busySince }: Connection) => busySince > 0 && busySince < since;
+    if (this.#doubtedAt > since || ![...this.#taken].some(isWaiting)) return;
+    this.#doubtedAt = now;
+    this.#options.open().then(
+      (connection) => connection.close(),
+      (error: DatabaseError) => {
+        if (error.failure !== 'unavailable') return;
+        for (const connection of this.#taken) if (isWaiting(connection)) connection.destroy(timedOut());
+      },
+    );
   }
 
   #retire(connection: Connection): void {

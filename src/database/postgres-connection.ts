@@ -36,6 +36,8 @@ interface Form {
   readonly sink?: RowSink;
 }
 
+const probe: Statement = { sql: 'SELECT 1' };
+
 const asRows: Form = { isColumn: false, isOnce: false };
 const asColumn: Form = { isColumn: true, isOnce: false };
 const asRowsOnce: Form = { isColumn: false, isOnce: true };
@@ -141,6 +143,19 @@ export class PostgresConnection implements PooledConnection {
     if (this.#ahead[0]?.statement !== first) return false;
     this.#ahead = [];
     return true;
+  }
+
+  async isAlive(withinMs: number): Promise<boolean> {
+    const timer = setTimeout(() => this.destroy(), withinMs).unref();
+    try {
+      await this.command(probe);
+      return !this.#isBroken;
+    } catch {
+      this.destroy();
+      return false;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async close(): Promise<void> {

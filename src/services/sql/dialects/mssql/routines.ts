@@ -20,8 +20,7 @@ import { typeFacts } from './column-type.ts';
 import type { SchemaChoice } from './introspection.ts';
 import { decode, encode } from './values.ts';
 
-/** The statements about routines; for tests of their text, too. */
-export const routineStatements = {
+const routineStatements = {
   routines: {
     sql: `SELECT o.object_id AS id, s.name AS [schema], o.name AS name, RTRIM(o.type) AS kind,
       CAST(p.value AS nvarchar(4000)) AS description
