@@ -145,7 +145,8 @@ async function compared(question: Question, { place, ours, theirs, effort }: Com
   const cpu = (side: readonly Sample[]) => middle(side, (sample) => sample.cpuMicrosecondsPerRequest);
   const { must, stretch } = question.goal ?? {};
   console.log(
-    `  ${place.kind.padEnd(9)} ${question.name.padEnd(9)} tenon ${middle(samples.tenon, rate).toFixed(0)}/s ` +
+    `  ${place.kind.padEnd(9)} ${question.name.padEnd(9)} ` +
+      `tenon ${middle(samples.tenon, rate).toFixed(0)}/s ` +
       `(${cpu(samples.tenon).toFixed(0)} µs CPU), by hand ${middle(samples.byHand, rate).toFixed(0)}/s ` +
       `(${cpu(samples.byHand).toFixed(0)} µs): × ${ratio.toFixed(2)}` +
       (must === undefined ? '' : ` (must ${must}, stretch ${stretch})`),

@@ -14,7 +14,9 @@ export function whenDone<T, U>(value: MaybePromise<T>, next: (value: T) => Maybe
  */
 export interface Statement {
   readonly sql: string;
-  /** Fields whose values are bound, in order, so that a driver which refuses one by its number can name it. */
+  /**
+   * Fields whose values are bound, in order, so that a driver which refuses one by its number can name it.
+   */
   readonly names?: readonly string[];
 }
 
@@ -60,8 +62,8 @@ export interface Database extends Session {
 }
 
 /**
- * What kind of refusal a database gave, as far as callers may know. `raised`: one that the author of a trigger
- * or procedure wrote, whose words the caller may read.
+ * What kind of refusal a database gave, as far as callers may know. `raised`: one that the author of a
+ * trigger or procedure wrote, whose words the caller may read.
  */
 export type DatabaseFailure =
   | 'unique'

@@ -71,8 +71,8 @@ const failures: ReadonlyMap<number, DatabaseFailure> = new Map(
   }).flatMap(([failure, numbers]) => numbers.map((number) => [number, failure as DatabaseFailure])),
 );
 
-// "Cannot insert the value NULL into column 'a', table 'd.dbo.t'", "… truncated in table 'd.dbo.t', column 'a'",
-// "… table \"dbo.t\", column 'a'". A duplicate names its index: see `duplicateIndex`.
+// "Cannot insert the value NULL into column 'a', table 'd.dbo.t'", "… truncated in table 'd.dbo.t', column
+// 'a'", "… table \"dbo.t\", column 'a'". A duplicate names its index: see `duplicateIndex`.
 function fieldOf(message: string, failure: DatabaseFailure): string | undefined {
   if (failure !== 'not_null' && failure !== 'type') return undefined;
   return /column '([^']+)'/.exec(message)?.[1];

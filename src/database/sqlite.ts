@@ -168,7 +168,8 @@ export class SqliteDatabase implements Database {
     }
   }
 
-  // The old form of renaming leaves alone what refers to the name, which is the name of the new table afterwards.
+  // The old form of renaming leaves alone what refers to the name, which is the name of the new table
+  // afterwards.
   #enforce(isOn: boolean): void {
     attempt(() => {
       this.#writer.pragma(`foreign_keys = ${isOn ? 'ON' : 'OFF'}`);

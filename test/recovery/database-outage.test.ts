@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { canTest, type ServerKind } from '../databases.ts';
 import { startTestServer } from '../server.ts';
@@ -84,6 +85,8 @@ describe.each(kinds)('%s', (kind) => {
     await addService(here, 'live', { query_timeout: 1_000, connect_timeout: 1_000 });
     expect((await here.server.ask(ledger)).status).toBe(200);
     here.databases.freeze();
+    // A signal takes its time to reach all threads of a server.
+    await pause(100);
     try {
       const began = performance.now();
       const answers = Array.from({ length: 8 }, () => here.server.ask(ledger));

@@ -19,7 +19,11 @@ const ground = ['src/query', 'src/database', 'src/security', 'src/egress', 'src/
 const table: readonly Row[] = [
   { folder: 'src/core', folders: [], packages: [] },
   { folder: 'src/query', folders: ['src/core'], packages: [] },
-  { folder: 'src/database', folders: ['src/core'], packages: ['better-sqlite3', 'kysely', 'mysql2', 'pg', 'tedious'] },
+  {
+    folder: 'src/database',
+    folders: ['src/core'],
+    packages: ['better-sqlite3', 'kysely', 'mysql2', 'pg', 'tedious'],
+  },
   { folder: 'src/security', folders: ['src/core'], packages: ['@node-rs/argon2', 'jose', 'lru-cache'] },
   { folder: 'src/egress', folders: ['src/core'], packages: ['undici'] },
   {

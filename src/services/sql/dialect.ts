@@ -10,8 +10,8 @@ import type {
   Statement,
   Transaction,
 } from '../../database/connection.ts';
-import type { Ddl } from './ddl.ts';
-import type { Routines } from './routine.ts';
+import type { Routines } from './routines/routine.ts';
+import type { Ddl } from './schema/ddl.ts';
 import type { Catalog, Field, Table } from './schema.ts';
 
 /**

@@ -4,7 +4,7 @@ import { mssql } from './dialects/mssql/index.ts';
 import { mariadb, mysql } from './dialects/mysql/index.ts';
 import { postgres } from './dialects/postgres/index.ts';
 import { sqlite } from './dialects/sqlite/index.ts';
-import { type OverlayDesk, Overlays } from './overlays.ts';
+import { type OverlayDesk, Overlays } from './schema/overlays.ts';
 import { SqlService } from './service.ts';
 
 const types: readonly ServiceType[] = [mariadb, mssql, mysql, postgres, sqlite];

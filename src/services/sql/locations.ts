@@ -6,9 +6,9 @@ import { type EventName, eventName } from '../../core/event.ts';
 import { limits } from '../../core/limits.ts';
 import { type Action, actions } from '../../core/operation.ts';
 import type { Location } from '../../core/service.ts';
-import type { RoutineKind } from './routine.ts';
-import { type RoutineDesk, routineKind } from './routine-desk.ts';
-import { routineName } from './routine-request.ts';
+import type { RoutineKind } from './routines/routine.ts';
+import { type RoutineDesk, routineKind } from './routines/routine-desk.ts';
+import { routineName } from './routines/routine-request.ts';
 
 /** What the segments of a path stand for; undefined means that the service has no such resource. */
 export class Locations {

@@ -2,9 +2,9 @@
 // Invariant: a text that only holds a lookup stays as it is; records without lookups stay the same objects.
 import type { Principal } from '../../core/operation.ts';
 import { mayNameLookups, withLookups } from '../../query/lookups.ts';
-import { isRecord, type WriteContent } from './records.ts';
 import type { Table } from './schema.ts';
 import type { SqlSource } from './source.ts';
+import { isRecord, type WriteContent } from './writing/records.ts';
 
 /** Whose records they are, and of which table. */
 export interface MeantRecords {

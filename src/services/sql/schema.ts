@@ -1,6 +1,6 @@
 // What a SQL service knows of its tables, in the words of spec §5.8: assembled from what introspection found,
-// kept until refreshed. Invariant: `name` is what callers say, `column` and `path` are what SQL says; look-ups
-// by name ignore case where it is unambiguous.
+// kept until refreshed. Invariant: `name` is what callers say, `column` and `path` are what SQL says;
+// look-ups by name ignore case where it is unambiguous.
 
 /** Field types that SQL engines' columns become (spec §5.8). */
 export type FieldType =

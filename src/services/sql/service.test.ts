@@ -4,7 +4,7 @@ import { eventName, eventResource } from '../../core/event.ts';
 import { actions } from '../../core/operation.ts';
 import { serviceTypeSuite } from '../suite.ts';
 import { sqlite } from './index.ts';
-import { openReadFixture, type ReadFixture, recorded } from './read-fixture.ts';
+import { openReadFixture, type ReadFixture, recorded } from './suite/read-fixture.ts';
 
 const houses: ReadFixture[] = [];
 

@@ -8,20 +8,20 @@ import { type Action, actions, type Operation, type Result } from '../../core/op
 import type { CallContext, Endpoint, Location, Service } from '../../core/service.ts';
 import { DatabaseError, type MaybePromise, whenDone } from '../../database/connection.ts';
 import { withFault } from './connection-fault.ts';
-import { describeEndpoints } from './describe.ts';
-import { describeRoutines } from './describe-routines.ts';
+import { describeEndpoints } from './description/describe.ts';
 import type { Engine } from './dialect.ts';
-import { describeTable, listRoot, listTables, type RoutineNames, wantsRefresh } from './listing.ts';
 import { Locations } from './locations.ts';
-import type { OverlayDesk } from './overlays.ts';
-import { readRecords } from './read.ts';
-import { RoutineDesk, routineKind } from './routine-desk.ts';
-import { routineName } from './routine-request.ts';
+import { readRecords } from './reading/read.ts';
+import { describeRoutines } from './routines/describe-routines.ts';
+import { RoutineDesk, routineKind } from './routines/routine-desk.ts';
+import { routineName } from './routines/routine-request.ts';
+import { describeTable, listRoot, listTables, type RoutineNames, wantsRefresh } from './schema/listing.ts';
+import type { OverlayDesk } from './schema/overlays.ts';
+import { SchemaWriter } from './schema/schema-writer.ts';
 import type { Table } from './schema.ts';
-import { SchemaWriter } from './schema-writer.ts';
 import { EngineSource, type SqlSettings, unavailable } from './source.ts';
 import { type Inside, SqlTransactions } from './transaction.ts';
-import { RecordWriter } from './write.ts';
+import { RecordWriter } from './writing/write.ts';
 
 /** What a SQL service is made of. */
 export interface SqlServiceOptions {

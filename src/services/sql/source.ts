@@ -4,10 +4,10 @@
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { type Database, DatabaseError, type MaybePromise, whenDone } from '../../database/connection.ts';
-import { assemble } from './assembly.ts';
 import type { Dialect, Engine } from './dialect.ts';
-import { noOverlay, type ServiceOverlay } from './overlay.ts';
-import { ReadPlans } from './plan.ts';
+import { ReadPlans } from './reading/plan.ts';
+import { assemble } from './schema/assembly.ts';
+import { noOverlay, type ServiceOverlay } from './schema/overlay.ts';
 import type { Catalog, Table } from './schema.ts';
 
 /** Settings common to all SQL service types. */

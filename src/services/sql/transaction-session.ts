@@ -14,7 +14,7 @@ import {
   type WriteOutcome,
 } from '../../database/connection.ts';
 import type { Dialect } from './dialect.ts';
-import type { ReadPlans } from './plan.ts';
+import type { ReadPlans } from './reading/plan.ts';
 import type { Table } from './schema.ts';
 import type { SqlSettings, SqlSource } from './source.ts';
 

@@ -14,8 +14,8 @@ import { TransactionScope } from '../../core/transaction.ts';
 import type { Row } from '../../database/connection.ts';
 import { openSqlite } from '../../database/sqlite.ts';
 import { sqlite } from './dialects/sqlite/index.ts';
-import { dispatcherOf, operationOf } from './path-fixture.ts';
 import type { SqlService } from './service.ts';
+import { dispatcherOf, operationOf } from './suite/path-fixture.ts';
 import { GuardedSession } from './transaction-session.ts';
 
 let folder: string;

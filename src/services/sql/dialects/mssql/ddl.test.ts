@@ -1,12 +1,12 @@
 // What SQL Server is told to change its schema: the text, because there is no server to run it on here.
 import { describe, expect, test } from 'vitest';
 import type { Bindable, Row, Session, Statement } from '../../../../database/connection.ts';
-import { assemble } from '../../assembly.ts';
-import { isDbType, type Sql } from '../../ddl.ts';
-import { readTable } from '../../definition-request.ts';
-import { noOverlay } from '../../overlay.ts';
+import { assemble } from '../../schema/assembly.ts';
+import { isDbType, type Sql } from '../../schema/ddl.ts';
+import { readTable } from '../../schema/definition-request.ts';
+import { noOverlay } from '../../schema/overlay.ts';
+import { SchemaPlan } from '../../schema/schema-plan.ts';
 import type { Catalog, ColumnFacts } from '../../schema.ts';
-import { SchemaPlan } from '../../schema-plan.ts';
 import { mssqlDdl, partsStatement } from './ddl.ts';
 import { mssqlDialect } from './engine.ts';
 

@@ -15,8 +15,8 @@ import {
   place,
   type Sql,
   type TableChange,
-} from '../../ddl.ts';
-import type { ColumnDefinition, ForeignKeyDefinition, TypeWord } from '../../definition.ts';
+} from '../../schema/ddl.ts';
+import type { ColumnDefinition, ForeignKeyDefinition, TypeWord } from '../../schema/definition.ts';
 
 const types: Readonly<Record<TypeWord, string>> = {
   id: 'int',

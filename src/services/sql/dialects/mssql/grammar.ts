@@ -2,8 +2,8 @@
 // Invariant: patterns, keys and truths mean what they mean on the other engines, whatever the clause.
 import { type RawBuilder, sql } from 'kysely';
 import type { Grammar, InsertShape } from '../../dialect.ts';
-import { writtenMark } from '../../field-function.ts';
 import { columns } from '../../pieces.ts';
+import { writtenMark } from '../../schema/field-function.ts';
 import type { Field } from '../../schema.ts';
 
 /** SQL Server's clauses. Its collations, as a rule, take upper and lower case for the same. */

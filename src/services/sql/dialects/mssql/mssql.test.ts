@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { PlatformError } from '../../../../core/errors.ts';
 import { parseFilter } from '../../../../query/filter.ts';
-import { assemble } from '../../assembly.ts';
-import { ReadPlans } from '../../plan.ts';
+import { ReadPlans } from '../../reading/plan.ts';
+import { assemble } from '../../schema/assembly.ts';
 import type { Field, Table } from '../../schema.ts';
-import { WriteStatements } from '../../statements.ts';
+import { WriteStatements } from '../../writing/statements.ts';
 import { mssqlDialect } from './engine.ts';
 import { catalogOf } from './introspection.ts';
 import { connectionOf, schemasOf } from './login.ts';

@@ -15,7 +15,7 @@ import {
   type RoutineParameter,
   type RoutineRow,
   type Routines,
-} from '../../routine.ts';
+} from '../../routines/routine.ts';
 import { typeFacts } from './column-type.ts';
 import type { SchemaChoice } from './introspection.ts';
 import { decode, encode } from './values.ts';

@@ -5,7 +5,7 @@ import { type ErrorCode, PlatformError } from '../../../../core/errors.ts';
 import type { Literal } from '../../../../core/query.ts';
 import type { Bindable } from '../../../../database/connection.ts';
 import type { Field } from '../../schema.ts';
-import { coerceLiteral, coerceValue, readExactDecimal } from '../../values.ts';
+import { coerceLiteral, coerceValue, readExactDecimal } from '../../values/values.ts';
 
 /** What is bound for a JSON value of a field. Throws `request.invalid_record` naming the field. */
 export function encode(field: Field, value: unknown): Bindable {
@@ -18,7 +18,9 @@ export function encode(field: Field, value: unknown): Bindable {
   return moment;
 }
 
-/** What is bound for a value that a filter compares with. Throws `request.invalid_filter` naming the field. */
+/**
+ * What is bound for a value that a filter compares with. Throws `request.invalid_filter` naming the field.
+ */
 export function encodeLiteral(field: Field, value: Literal): Bindable {
   if (value === null) return null;
   if (/^(?:xml|text|ntext|image|geography|geometry|hierarchyid)\b/.test(field.dbType)) {

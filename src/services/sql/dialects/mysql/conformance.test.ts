@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { canTest, testDatabase } from '../../../../../test/databases.ts';
-import { sqlEngineSuite } from '../../suite.ts';
-import type { EngineUnderTest } from '../../suite-fixture.ts';
-import { typeTable } from '../../type-suite.ts';
+import { sqlEngineSuite } from '../../suite/suite.ts';
+import type { EngineUnderTest } from '../../suite/suite-fixture.ts';
+import { typeTable } from '../../suite/type-suite.ts';
 import { mariadb } from './index.ts';
 import { mysqlTypes } from './type-cases-fixture.ts';
 

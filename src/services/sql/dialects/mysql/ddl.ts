@@ -15,9 +15,9 @@ import {
   place,
   type Sql,
   type TableChange,
-} from '../../ddl.ts';
-import type { ColumnDefinition, TypeWord } from '../../definition.ts';
-import { type Clause, parseTableText, printEntry, type TableEntry } from '../../table-text.ts';
+} from '../../schema/ddl.ts';
+import type { ColumnDefinition, TypeWord } from '../../schema/definition.ts';
+import { type Clause, parseTableText, printEntry, type TableEntry } from '../../schema/table-text.ts';
 
 const types: Readonly<Record<TypeWord, string>> = {
   id: 'int',

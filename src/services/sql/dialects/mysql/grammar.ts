@@ -3,8 +3,8 @@
 // Invariant: what differs between the two is asked of the server that is there, when a statement is made.
 import { type RawBuilder, sql } from 'kysely';
 import type { Grammar } from '../../dialect.ts';
-import { writtenMark } from '../../field-function.ts';
 import { columns } from '../../pieces.ts';
+import { writtenMark } from '../../schema/field-function.ts';
 import type { Field } from '../../schema.ts';
 import { isGeometry } from './geometry.ts';
 

@@ -1,7 +1,7 @@
 // Rows of a result whose columns are only known by what the server says of them beside it.
 // Invariant: a column of a type answers the same JSON as a field of that type does.
 import type { MysqlResults } from '../../../../database/mysql-connection.ts';
-import { parameterField, type RoutineRow } from '../../routine.ts';
+import { parameterField, type RoutineRow } from '../../routines/routine.ts';
 import type { Field, FieldType } from '../../schema.ts';
 import { decode } from './values.ts';
 

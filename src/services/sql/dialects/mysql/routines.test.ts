@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canTest, type TestDatabase, testDatabase } from '../../../../../test/databases.ts';
 import type { Action } from '../../../../core/operation.ts';
-import { dispatcherOf, operationOf } from '../../path-fixture.ts';
+import { dispatcherOf, operationOf } from '../../suite/path-fixture.ts';
 import { mariadb } from './index.ts';
 
 describe.runIf(canTest('mysql'))('procedures and functions', () => {

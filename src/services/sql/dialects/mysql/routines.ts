@@ -22,7 +22,7 @@ import {
   type RoutineParameter,
   type RoutineRow,
   type Routines,
-} from '../../routine.ts';
+} from '../../routines/routine.ts';
 import type { Field } from '../../schema.ts';
 import { columnType } from './column-type.ts';
 import { isGeometry } from './geometry.ts';

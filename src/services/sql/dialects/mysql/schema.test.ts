@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { canTest, testDatabase } from '../../../../../test/databases.ts';
-import { openSchemaHouse } from '../../schema-fixture.ts';
-import { schemaSuite } from '../../schema-suite.ts';
 import type { SqlService } from '../../service.ts';
+import { openSchemaHouse } from '../../suite/schema-fixture.ts';
+import { schemaSuite } from '../../suite/schema-suite.ts';
 import { mariadb } from './index.ts';
 
 async function open() {

@@ -7,7 +7,7 @@ import { canTest, databaseIn, type TestDatabase, testDatabase } from '../../../.
 import { startPrivateServer } from '../../../../../tools/databases.mjs';
 import type { PlatformError } from '../../../../core/errors.ts';
 import type { Service } from '../../../../core/service.ts';
-import { dispatcherOf, operationOf } from '../../path-fixture.ts';
+import { dispatcherOf, operationOf } from '../../suite/path-fixture.ts';
 import { mariadb, mysql } from './index.ts';
 import { engineOptions } from './login.ts';
 

@@ -1,5 +1,5 @@
 // For tests and the documentation: values of the column types of MariaDB and MySQL on their way in and out.
-import type { TypeCase } from '../../suite-fixture.ts';
+import type { TypeCase } from '../../suite/suite-fixture.ts';
 
 const whole = (declared: string, type: string, [least, most]: readonly [string, string]): TypeCase => ({
   declared,

@@ -4,7 +4,7 @@ import { canTest, type TestDatabase, testDatabase } from '../../../../../test/da
 import { writeJson } from '../../../../core/body.ts';
 import { PlatformError } from '../../../../core/errors.ts';
 import type { Literal } from '../../../../core/query.ts';
-import { parameterField } from '../../routine.ts';
+import { parameterField } from '../../routines/routine.ts';
 import type { Field } from '../../schema.ts';
 import { columnType } from './column-type.ts';
 import { MysqlEngine } from './engine.ts';

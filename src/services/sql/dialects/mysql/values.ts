@@ -7,7 +7,7 @@ import type { Literal } from '../../../../core/query.ts';
 import type { Bindable } from '../../../../database/connection.ts';
 import { type JsonKind, JsonShape } from '../../../../database/mysql-json.ts';
 import type { Field } from '../../schema.ts';
-import { coerceLiteral, coerceValue, readExactDecimal } from '../../values.ts';
+import { coerceLiteral, coerceValue, readExactDecimal } from '../../values/values.ts';
 import { isGeometry, readShape } from './geometry.ts';
 import { cutFraction, readSpan, withoutZeros } from './moments.ts';
 

@@ -1,8 +1,8 @@
 // How PostgreSQL spells the clauses that differ between engines.
 import { type RawBuilder, sql } from 'kysely';
 import type { Grammar } from '../../dialect.ts';
-import { writtenMark } from '../../field-function.ts';
 import { columns } from '../../pieces.ts';
+import { writtenMark } from '../../schema/field-function.ts';
 import type { Field } from '../../schema.ts';
 
 const bare = sql`${0}`;

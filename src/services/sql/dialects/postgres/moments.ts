@@ -1,6 +1,6 @@
 // Dates and times as PostgreSQL has them beyond the common forms: years of more than four digits and before
 // Christ, infinity, times with a zone. Invariant: what is answered is taken again and means the same.
-import { readDate, readDateTime, readTime } from '../../moments.ts';
+import { readDate, readDateTime, readTime } from '../../values/moments.ts';
 
 /** The wire text of a moment for one of PostgreSQL's types; undefined for what is none. */
 export function readMoment(type: string, value: unknown): string | undefined {

@@ -6,7 +6,13 @@ import { limits } from '../../../../core/limits.ts';
 import type { Bindable, Row, Session, Statement } from '../../../../database/connection.ts';
 import type { PostgresDatabase } from '../../../../database/postgres.ts';
 import type { Dialect } from '../../dialect.ts';
-import type { RoutineCall, RoutineKind, RoutineOutcome, RoutineRow, Routines } from '../../routine.ts';
+import type {
+  RoutineCall,
+  RoutineKind,
+  RoutineOutcome,
+  RoutineRow,
+  Routines,
+} from '../../routines/routine.ts';
 import type { ValueType } from './column-type.ts';
 import type { SchemaChoice } from './introspection.ts';
 import { type PostgresParameter, type PostgresRoutine, readRoutines } from './routines.ts';

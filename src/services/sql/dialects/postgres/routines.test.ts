@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canTest, type TestDatabase, testDatabase } from '../../../../../test/databases.ts';
 import type { Action } from '../../../../core/operation.ts';
 import type { Service } from '../../../../core/service.ts';
-import { type CallParts, dispatcherOf, operationOf } from '../../path-fixture.ts';
+import { type CallParts, dispatcherOf, operationOf } from '../../suite/path-fixture.ts';
 import { postgres } from './index.ts';
 
 const schema = `

@@ -2,7 +2,12 @@
 // Invariant: names and types in a call come from here; triggers, aggregates and what belongs to extensions
 // are left out.
 import type { Row, Session } from '../../../../database/connection.ts';
-import { parameterField, type Routine, type RoutineKind, type RoutineParameter } from '../../routine.ts';
+import {
+  parameterField,
+  type Routine,
+  type RoutineKind,
+  type RoutineParameter,
+} from '../../routines/routine.ts';
 import type { Field } from '../../schema.ts';
 import { rangeOf, type TypeRow, type ValueType, valueType } from './column-type.ts';
 import { apiName, isServed, readTypes, type SchemaChoice } from './introspection.ts';

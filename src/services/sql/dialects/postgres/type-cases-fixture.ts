@@ -1,5 +1,5 @@
 // For tests and the documentation: values of PostgreSQL's column types on their way in and out.
-import type { TypeCase } from '../../suite-fixture.ts';
+import type { TypeCase } from '../../suite/suite-fixture.ts';
 
 const numbers: readonly TypeCase[] = [
   {

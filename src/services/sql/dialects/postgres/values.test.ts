@@ -4,8 +4,8 @@ import { canTest, type TestDatabase, testDatabase } from '../../../../../test/da
 import { writeJson } from '../../../../core/body.ts';
 import { PlatformError } from '../../../../core/errors.ts';
 import { DatabaseError } from '../../../../database/connection.ts';
-import { assemble } from '../../assembly.ts';
-import { decodeRow } from '../../fetch.ts';
+import { decodeRow } from '../../reading/fetch.ts';
+import { assemble } from '../../schema/assembly.ts';
 import type { Field, Table } from '../../schema.ts';
 import { readArray, writeArray } from './array-text.ts';
 import { connectionOf } from './connection.ts';
@@ -79,7 +79,9 @@ describe.runIf(canTest('postgres'))('values of PostgreSQL', () => {
 
   beforeAll(async () => {
     own = await testDatabase('postgres');
-    await own.execute(`CREATE TABLE t(number serial, ${names.map((type, index) => `c${index} ${type}`).join()});`);
+    await own.execute(
+      `CREATE TABLE t(number serial, ${names.map((type, index) => `c${index} ${type}`).join()});`,
+    );
     const { host, port, user: username, password, database } = own;
     const connection = connectionOf({ host, port, username, password, database });
     engine = new PostgresEngine({ connection, schemas: [] });

@@ -6,7 +6,7 @@ import type { Literal } from '../../../../core/query.ts';
 import type { Bindable } from '../../../../database/connection.ts';
 import { type JsonKind, JsonShape } from '../../../../database/postgres-json.ts';
 import type { Field } from '../../schema.ts';
-import { coerceLiteral, coerceValue, readExactDecimal } from '../../values.ts';
+import { coerceLiteral, coerceValue, readExactDecimal } from '../../values/values.ts';
 import { type Nested, readArray, writeArray } from './array-text.ts';
 import { rangeOf, type ValueType } from './column-type.ts';
 import { readMoment, writeMoment } from './moments.ts';

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { sqlEngineSuite } from '../../suite.ts';
-import type { EngineUnderTest } from '../../suite-fixture.ts';
-import { typeTable } from '../../type-suite.ts';
+import { sqlEngineSuite } from '../../suite/suite.ts';
+import type { EngineUnderTest } from '../../suite/suite-fixture.ts';
+import { typeTable } from '../../suite/type-suite.ts';
 import { sqlite } from './index.ts';
 import { sqliteTypes } from './type-cases-fixture.ts';
 

@@ -1,6 +1,6 @@
 // Changing tables of SQLite that somebody else made: everything that is not meant has to stay as it is.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openSqliteHouse, type SqliteSchemaHouse } from '../../schema-fixture.ts';
+import { openSqliteHouse, type SqliteSchemaHouse } from '../../suite/schema-fixture.ts';
 
 const made = `
   CREATE TABLE "order" ( -- what was ordered

@@ -16,15 +16,15 @@ import {
   place,
   type Sql,
   type TableChange,
-} from '../../ddl.ts';
-import type { ColumnDefinition, TypeWord } from '../../definition.ts';
+} from '../../schema/ddl.ts';
+import type { ColumnDefinition, TypeWord } from '../../schema/definition.ts';
 import {
   type Clause,
   type ClauseKind,
   parseTableText,
   printTableText,
   type TableEntry,
-} from '../../table-text.ts';
+} from '../../schema/table-text.ts';
 import { withoutKey, withoutUnique } from './table-entries.ts';
 
 const types: Readonly<Record<TypeWord, string>> = {

@@ -5,7 +5,7 @@ import type { MaybePromise, Transaction } from '../../../../database/connection.
 import { openSqlite, type SqliteDatabase, type SqliteOptions } from '../../../../database/sqlite.ts';
 import type { AnySchema, Dialect, Engine } from '../../dialect.ts';
 import type { Catalog, Field } from '../../schema.ts';
-import { coerceLiteral } from '../../values.ts';
+import { coerceLiteral } from '../../values/values.ts';
 import { sqliteDdl } from './ddl.ts';
 import { sqliteGrammar } from './grammar.ts';
 import { introspectSqlite } from './introspection.ts';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { openSqlite, type SqliteDatabase } from '../../../../database/sqlite.ts';
-import { assemble } from '../../assembly.ts';
+import { assemble } from '../../schema/assembly.ts';
 import type { Field, Table } from '../../schema.ts';
 import { introspectSqlite } from './introspection.ts';
 

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { writeJson } from '../../../../core/body.ts';
 import { DatabaseError } from '../../../../database/connection.ts';
-import { assemble } from '../../assembly.ts';
-import { decodeRow } from '../../fetch.ts';
-import { type ListPlan, ReadPlans } from '../../plan.ts';
+import { decodeRow } from '../../reading/fetch.ts';
+import { type ListPlan, ReadPlans } from '../../reading/plan.ts';
+import { assemble } from '../../schema/assembly.ts';
 import type { Table } from '../../schema.ts';
 import { SqliteEngine } from './engine.ts';
 

@@ -1,4 +1,4 @@
-import { openSqliteHouse } from '../../schema-fixture.ts';
-import { schemaSuite } from '../../schema-suite.ts';
+import { openSqliteHouse } from '../../suite/schema-fixture.ts';
+import { schemaSuite } from '../../suite/schema-suite.ts';
 
 schemaSuite('SQLite', () => openSqliteHouse());

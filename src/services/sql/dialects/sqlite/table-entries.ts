@@ -1,6 +1,6 @@
 // Constraints in the text of an SQLite table: taken out of it. Invariant: only the constraint of
 // exactly these columns is taken out.
-import { printEntry, type TableEntry, unquoted } from '../../table-text.ts';
+import { printEntry, type TableEntry, unquoted } from '../../schema/table-text.ts';
 
 /** The entries without the foreign key of these columns. */
 export function withoutKey(entries: readonly TableEntry[], columns: readonly string[]): TableEntry[] {

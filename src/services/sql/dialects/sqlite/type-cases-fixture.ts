@@ -1,5 +1,5 @@
 // For tests and the documentation: values of SQLite's column types on their way in and out.
-import type { TypeCase } from '../../suite-fixture.ts';
+import type { TypeCase } from '../../suite/suite-fixture.ts';
 
 /** SQLite keeps what a column's affinity makes of a value; these come back as what they are. */
 export const sqliteTypes: readonly TypeCase[] = [

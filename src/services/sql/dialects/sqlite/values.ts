@@ -4,7 +4,7 @@
 import { Body } from '../../../../core/body.ts';
 import type { Bindable } from '../../../../database/connection.ts';
 import type { Field } from '../../schema.ts';
-import { coerceValue, readTruth } from '../../values.ts';
+import { coerceValue, readTruth } from '../../values/values.ts';
 
 /**
  * What is bound for a JSON value of a field; null for null. Throws `request.invalid_record` naming the

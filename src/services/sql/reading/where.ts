@@ -1,0 +1,141 @@
+// Conditions as SQL. Invariant: `bindWhere` gives the values in the order in which `whereSql` puts their
+// marks, and two conditions of the same shape have the same SQL.
+import { type RawBuilder, sql } from 'kysely';
+import { PlatformError } from '../../../core/errors.ts';
+import { limits } from '../../../core/limits.ts';
+import type { Comparison, Literal, Where } from '../../../core/query.ts';
+import type { Bindable } from '../../../database/connection.ts';
+import type { Dialect, Grammar } from '../dialect.ts';
+import { filtered } from '../schema/field-function.ts';
+import type { Field, Table } from '../schema.ts';
+
+/** A condition's shape (its text without the values) and its values, ready to bind. */
+export interface BoundWhere {
+  readonly shape: string;
+  readonly values: readonly Bindable[];
+}
+
+/**
+ * Brings the values to their fields' types. Throws `request.invalid_filter` naming a field whose value has
+ * not its type.
+ */
+export function bindWhere(where: Where, table: Table, dialect: Dialect): BoundWhere {
+  const values: Bindable[] = [];
+  const bind = (name: string, literal: Literal) => {
+    values.push(dialect.encodeLiteral(fieldOf(table, name), literal));
+    return '';
+  };
+  const shape = (term: Where): string => {
+    const name = 'field' in term ? JSON.stringify(term.field) : '';
+    switch (term.kind) {
+      case 'compare':
+        if (!isTextual(term.op)) bind(term.field, term.value);
+        else values.push(patternOf(term.op, term.value));
+        return `${name}${term.op}`;
+      case 'in': {
+        const list = padded(term.values);
+        for (const value of list) bind(term.field, value);
+        return `${name}in${list.length}`;
+      }
+      case 'between':
+        bind(term.field, term.low);
+        bind(term.field, term.high);
+        return `${name}between`;
+      case 'null':
+        return `${name}null`;
+      case 'not':
+        return `not(${shape(term.term)})`;
+      default:
+        return `${term.kind}(${term.terms.map(shape).join()})`;
+    }
+  };
+  return { shape: shape(where), values };
+}
+
+/** What a condition is about, and how its engine spells it. */
+export interface WhereContext {
+  readonly table: Table;
+  readonly grammar: Grammar;
+}
+
+/** The SQL of a condition, with a mark for each value. */
+export function whereSql(where: Where, context: WhereContext): RawBuilder<unknown> {
+  const { table, grammar } = context;
+  const inner = (term: Where) => sql`(${whereSql(term, context)})`;
+  if ('field' in where) return comparison(where, fieldOf(table, where.field), grammar);
+  switch (where.kind) {
+    case 'not':
+      return sql`NOT ${inner(where.term)}`;
+    case 'and':
+    case 'or':
+      return sql.join(where.terms.map(inner), where.kind === 'and' ? sql` AND ` : sql` OR `);
+    case 'xor':
+      return where.terms.map(inner).reduce((left, right) => grammar.xor(left, right));
+  }
+}
+
+function comparison(
+  where: Extract<Where, { field: string }>,
+  field: Field,
+  grammar: Grammar,
+): RawBuilder<unknown> {
+  const column = filtered(field);
+  const mark = () => grammar.mark(field);
+  switch (where.kind) {
+    case 'compare':
+      if (isTextual(where.op)) return grammar.like(column, where.op !== 'like', field);
+      return sql`${column} ${operators[where.op]} ${mark()}`;
+    case 'in':
+      return sql`${column} IN (${sql.join(padded(where.values).map(mark))})`;
+    case 'between':
+      return sql`${column} BETWEEN ${mark()} AND ${mark()}`;
+    case 'null':
+      return sql`${column} IS NULL`;
+  }
+}
+
+const operators: Readonly<Record<string, RawBuilder<unknown>>> = {
+  '=': sql`=`,
+  '!=': sql`<>`,
+  '>': sql`>`,
+  '>=': sql`>=`,
+  '<': sql`<`,
+  '<=': sql`<=`,
+};
+
+// Lists of 1, 2, 4, 8 … values: a list's length must not make a statement of its own. Repeating a value
+// changes nothing.
+function padded(values: readonly Literal[]): readonly Literal[] {
+  let length = 1;
+  while (length < values.length) length *= 2;
+  const last = values.at(-1);
+  if (length === values.length || last === undefined) return values;
+  return [...values, ...new Array<Literal>(length - values.length).fill(last)];
+}
+
+function isTextual(op: Comparison): boolean {
+  return op === 'like' || op === 'contains' || op === 'starts with' || op === 'ends with';
+}
+
+function patternOf(op: Comparison, value: Literal): string | null {
+  if (value === null) return null;
+  const text = String(value);
+  const literal = op === 'like' ? text : text.replace(/[\\%_]/g, '\\$&');
+  const before = op === 'contains' || op === 'ends with' ? '%' : '';
+  const after = op === 'contains' || op === 'starts with' ? '%' : '';
+  const pattern = `${before}${literal}${after}`;
+  if (Buffer.byteLength(pattern) <= limits.likePatternBytes) return pattern;
+  throw new PlatformError(
+    'request.invalid_filter',
+    `A text to search for is longer than ${limits.likePatternBytes} bytes.`,
+  );
+}
+
+function fieldOf(table: Table, name: string): Field {
+  const field = table.field(name);
+  if (field !== undefined) return field;
+  throw new PlatformError(
+    'request.invalid_filter',
+    `Invalid or unparsable field in filter request: '${name}'`,
+  );
+}

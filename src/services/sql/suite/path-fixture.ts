@@ -1,0 +1,71 @@
+// For tests only: the whole path over SQL services, asked as their callers ask them.
+import { byRole } from '../../../core/access.ts';
+import { Body } from '../../../core/body.ts';
+import { Dispatcher } from '../../../core/dispatch.ts';
+import { PlatformError } from '../../../core/errors.ts';
+import { type Action, anonymous, type Operation, type Parameters } from '../../../core/operation.ts';
+import type { Exchange } from '../../../core/script.ts';
+import type { Service } from '../../../core/service.ts';
+import { parseParameters } from '../../../query/parameters.ts';
+
+/** What a call has beside its address: `body` is a value, `text` JSON as it is sent. */
+export interface CallParts {
+  readonly parameters?: Parameters;
+  readonly body?: unknown;
+  readonly text?: string;
+}
+
+/** The path over one service; `fired` is told the events, `before` the exchanges. */
+export function dispatcherOf(
+  services: readonly Service[],
+  fired: string[],
+  before: ((exchange: Exchange) => void) | undefined,
+): Dispatcher {
+  return new Dispatcher({
+    services: {
+      find: (name) => {
+        const service = services.find((each) => each.name === name);
+        if (service !== undefined) return service;
+        throw new PlatformError('service.not_found', `Could not find a service with the name '${name}'.`);
+      },
+      list: () => services,
+    },
+    access: byRole,
+    scripts: {
+      generation: 1,
+      plan: (events) => ({
+        hasBefore: true,
+        hasAfter: false,
+        before: async (exchange) => {
+          fired.push(...events.map((event) => event.name));
+          before?.(exchange);
+        },
+        after: async () => undefined,
+      }),
+    },
+    observe: () => undefined,
+  });
+}
+
+/** An operation as the door makes it of a call of an administrator. */
+export function operationOf(action: Action, uri: string, { parameters, body, text }: CallParts): Operation {
+  const json = text ?? (body === undefined ? undefined : JSON.stringify(body));
+  const [path = '', query = ''] = uri.split(/\?(.*)/s);
+  const [, , , service = '', ...segments] = path.split('/').map(decodeURIComponent);
+  return {
+    service,
+    path: segments,
+    action,
+    origin: 'http',
+    requestor: 'api',
+    principal: { ...anonymous, kind: 'user', isAdmin: true },
+    depth: 0,
+    request: {
+      parameters: parameters ?? parseParameters(query),
+      headers: {},
+      body: json === undefined ? undefined : Body.ofText(json, 'application/json'),
+    },
+    uri,
+    apiVersion: '2.0',
+  };
+}
