@@ -48,8 +48,8 @@ const config: readonly ConfigField[] = [
     label: 'Schema',
     type: 'string',
     description:
-      'Schemas to serve, separated by commas. Tables of the first are called by their name, those of others ' +
-      'as schema.table. Empty: all schemas, dbo being the first.',
+      'Schemas to serve, separated by commas. Tables of the first are called by their name, those of ' +
+      'others as schema.table. Empty: all schemas, dbo being the first.',
     ...optional,
   },
   {
@@ -87,7 +87,7 @@ const config: readonly ConfigField[] = [
     name: 'max_connections',
     label: 'Connections',
     type: 'integer',
-    description: `The most connections at a time; reads of long lists have up to ${limits.streams} of their own.`,
+    description: `The most connections at a time; long lists have up to ${limits.streams} of their own.`,
     required: false,
     default: limits.poolConnections,
   },
