@@ -30,7 +30,9 @@ export class ServerSettings {
 
   /** A whole number from 1 on. */
   whole(name: string, { fallback, most }: { readonly fallback: number; readonly most: number }): number {
-    const value = this.#config[name] ?? fallback;
+    const given = this.#config[name] ?? fallback;
+    // Forms send numbers as text.
+    const value = typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given;
     const isFine = typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= most;
     if (isFine) return value;
     throw invalidSetting(name, `must be a whole number from 1 to ${most}`);
