@@ -197,6 +197,8 @@ function expectDecent(answer: Answer): void {
     expect(answer.text).toContain('message');
     return;
   }
+  // Whoever accepts nothing that there is reads why, in words.
+  if (answer.status === 400 && /^The answer is .+ does not allow/.test(answer.text)) return;
   expect(answer.body, answer.text).toMatchObject({
     error: { status_code: answer.status, message: expect.any(String) },
   });
