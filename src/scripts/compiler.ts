@@ -117,6 +117,6 @@ async function readBy(runner: Runner | undefined, source: Source): Promise<Compi
 
 // In a built server this file is part of a bundle, with the thread's program below dist/scripts.
 function threadFile(): string {
-  const built = fileURLToPath(new URL('./compiler-thread.js', import.meta.url));
+  const built = fileURLToPath(new URL('../scripts/compiler-thread.js', import.meta.url));
   return existsSync(built) ? built : fileURLToPath(new URL('./compiler-thread.ts', import.meta.url));
 }
