@@ -4,6 +4,60 @@ import { limits } from '../../core/limits.ts';
 import type { ConfigField, ServiceSettings } from '../../core/service.ts';
 import type { SqlSettings } from './source.ts';
 
+const unset = { required: false, default: null } as const;
+
+/** Settings that DreamFactory's services have, so that their records can be taken over. */
+export const ignoredConfig: readonly ConfigField[] = [
+  ignored('options', 'Driver options', 'Accepted for compatibility, without effect.'),
+  ignored('attributes', 'Driver attributes', 'Accepted for compatibility, without effect.'),
+  ignored('statements', 'Statements', 'Accepted for compatibility, never run.'),
+];
+
+/** Who logs in to a database server. */
+export const loginConfig: readonly ConfigField[] = [
+  { ...unset, name: 'username', label: 'User name', type: 'string', description: 'Who logs in.' },
+  {
+    ...unset,
+    name: 'password',
+    label: 'Password',
+    type: 'password',
+    description: 'The password of that user.',
+    secret: true,
+  },
+];
+
+/** The bounds of the connections to a database server. */
+export const poolConfig: readonly ConfigField[] = [
+  {
+    name: 'max_connections',
+    label: 'Connections',
+    type: 'integer',
+    description: `The most connections at a time; long lists have up to ${limits.streams} of their own.`,
+    required: false,
+    default: limits.poolConnections,
+  },
+  {
+    name: 'connect_timeout',
+    label: 'Time to connect',
+    type: 'integer',
+    description: 'Milliseconds after which a server that does not answer is away.',
+    required: false,
+    default: limits.poolConnectMs,
+  },
+  {
+    name: 'query_timeout',
+    label: 'Time of a statement',
+    type: 'integer',
+    description: 'Milliseconds after which a statement is given up.',
+    required: false,
+    default: limits.statementMs,
+  },
+];
+
+function ignored(name: string, label: string, description: string): ConfigField {
+  return { ...unset, name, label, type: 'object', description };
+}
+
 /** Fields of every SQL service type, after those of its engine. */
 export const commonConfig: readonly ConfigField[] = [
   {

@@ -1,7 +1,6 @@
 // The service type `sqlsrv` (DreamFactory's name): its settings and how a service is made of them.
-import { limits } from '../../../../core/limits.ts';
 import type { ConfigField, ServiceSettings, ServiceType } from '../../../../core/service.ts';
-import { commonConfig, sqlSettings } from '../../configuration.ts';
+import { commonConfig, ignoredConfig, loginConfig, poolConfig, sqlSettings } from '../../configuration.ts';
 import { SqlService } from '../../service.ts';
 import { MssqlEngine } from './engine.ts';
 import { connectionOf, encryptions, schemasOf } from './login.ts';
@@ -19,15 +18,7 @@ const config: readonly ConfigField[] = [
     ...optional,
   },
   { name: 'database', label: 'Database', type: 'string', description: 'Name of the database.', ...optional },
-  { name: 'username', label: 'User name', type: 'string', description: 'Who logs in.', ...optional },
-  {
-    name: 'password',
-    label: 'Password',
-    type: 'password',
-    description: 'The password of that user.',
-    secret: true,
-    ...optional,
-  },
+  ...loginConfig,
   {
     name: 'domain',
     label: 'Domain',
@@ -83,30 +74,7 @@ const config: readonly ConfigField[] = [
     description: "The name in the server's certificate, where it is another one than the host.",
     ...optional,
   },
-  {
-    name: 'max_connections',
-    label: 'Connections',
-    type: 'integer',
-    description: `The most connections at a time; long lists have up to ${limits.streams} of their own.`,
-    required: false,
-    default: limits.poolConnections,
-  },
-  {
-    name: 'connect_timeout',
-    label: 'Time to connect',
-    type: 'integer',
-    description: 'Milliseconds after which a server that does not answer is away.',
-    required: false,
-    default: limits.poolConnectMs,
-  },
-  {
-    name: 'query_timeout',
-    label: 'Time of a statement',
-    type: 'integer',
-    description: 'Milliseconds after which a statement is given up.',
-    required: false,
-    default: limits.statementMs,
-  },
+  ...poolConfig,
   {
     name: 'application_name',
     label: 'Application name',
@@ -114,27 +82,7 @@ const config: readonly ConfigField[] = [
     description: "What the server's list of sessions shows; tenon unless it is set.",
     ...optional,
   },
-  {
-    name: 'options',
-    label: 'Driver options',
-    type: 'object',
-    description: 'Accepted for compatibility, without effect.',
-    ...optional,
-  },
-  {
-    name: 'attributes',
-    label: 'Driver attributes',
-    type: 'object',
-    description: 'Accepted for compatibility, without effect.',
-    ...optional,
-  },
-  {
-    name: 'statements',
-    label: 'Statements',
-    type: 'object',
-    description: 'Accepted for compatibility, never run.',
-    ...optional,
-  },
+  ...ignoredConfig,
   ...commonConfig,
 ];
 

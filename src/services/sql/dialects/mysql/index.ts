@@ -1,22 +1,13 @@
 // The service types `mysql` and `mariadb`: their settings and how a service is made of them. One dialect
 // serves both; which of the two a server is, is asked of the server.
 
-import { limits } from '../../../../core/limits.ts';
 import type { ConfigField, ServiceType } from '../../../../core/service.ts';
-import { commonConfig, sqlSettings } from '../../configuration.ts';
+import { commonConfig, ignoredConfig, loginConfig, poolConfig, sqlSettings } from '../../configuration.ts';
 import { SqlService } from '../../service.ts';
 import { MysqlEngine } from './engine.ts';
 import { engineOptions } from './login.ts';
 
 const optional = { required: false, default: null } as const;
-
-const ignored = (name: string, label: string): ConfigField => ({
-  name,
-  label,
-  type: 'object',
-  description: 'Accepted for compatibility, without effect.',
-  ...optional,
-});
 
 const config: readonly ConfigField[] = [
   {
@@ -55,15 +46,7 @@ const config: readonly ConfigField[] = [
       'Names of other databases of the server, separated by commas: their tables are called database.table.',
     ...optional,
   },
-  { name: 'username', label: 'User name', type: 'string', description: 'Who logs in.', ...optional },
-  {
-    name: 'password',
-    label: 'Password',
-    type: 'password',
-    description: 'The password of that user.',
-    secret: true,
-    ...optional,
-  },
+  ...loginConfig,
   {
     name: 'url',
     label: 'URL',
@@ -107,30 +90,7 @@ const config: readonly ConfigField[] = [
     secret: true,
     ...optional,
   },
-  {
-    name: 'max_connections',
-    label: 'Connections',
-    type: 'integer',
-    description: 'The most connections at a time; further callers wait in line.',
-    required: false,
-    default: limits.poolConnections,
-  },
-  {
-    name: 'connect_timeout',
-    label: 'Time to connect',
-    type: 'integer',
-    description: 'Milliseconds after which a server that does not answer is away.',
-    required: false,
-    default: limits.poolConnectMs,
-  },
-  {
-    name: 'query_timeout',
-    label: 'Time of a statement',
-    type: 'integer',
-    description: 'Milliseconds that a statement may take.',
-    required: false,
-    default: limits.statementMs,
-  },
+  ...poolConfig,
   {
     name: 'timezone',
     label: 'Time zone',
@@ -154,9 +114,7 @@ const config: readonly ConfigField[] = [
       'Accepted for compatibility, without effect: text is compared in the collation of its column.',
     ...optional,
   },
-  ignored('options', 'Driver options'),
-  ignored('attributes', 'Driver attributes'),
-  ignored('statements', 'Statements'),
+  ...ignoredConfig,
   ...commonConfig,
 ];
 

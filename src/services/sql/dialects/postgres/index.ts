@@ -1,8 +1,7 @@
 // The service type `pgsql` (DreamFactory's name): its settings and how a service is made of them.
 import { PlatformError } from '../../../../core/errors.ts';
-import { limits } from '../../../../core/limits.ts';
 import type { ConfigField, ServiceSettings, ServiceType } from '../../../../core/service.ts';
-import { commonConfig, sqlSettings } from '../../configuration.ts';
+import { commonConfig, ignoredConfig, loginConfig, poolConfig, sqlSettings } from '../../configuration.ts';
 import { SqlService } from '../../service.ts';
 import { connectionOf, sslModes } from './connection.ts';
 import { PostgresEngine } from './engine.ts';
@@ -26,15 +25,7 @@ const place: readonly ConfigField[] = [
     description: 'Name of the database; that of the user unless it is set.',
     ...optional,
   },
-  { name: 'username', label: 'User name', type: 'string', description: 'Who logs in.', ...optional },
-  {
-    name: 'password',
-    label: 'Password',
-    type: 'password',
-    description: 'The password of that user.',
-    secret: true,
-    ...optional,
-  },
+  ...loginConfig,
   {
     name: 'url',
     label: 'URL',
@@ -100,30 +91,7 @@ const tls: readonly ConfigField[] = [
 ];
 
 const behaviour: readonly ConfigField[] = [
-  {
-    name: 'max_connections',
-    label: 'Connections',
-    type: 'integer',
-    description: `The most connections at a time, and up to ${limits.streams} more for long lists.`,
-    required: false,
-    default: limits.poolConnections,
-  },
-  {
-    name: 'connect_timeout',
-    label: 'Time to connect',
-    type: 'integer',
-    description: 'Milliseconds after which a server that does not answer is away.',
-    required: false,
-    default: limits.poolConnectMs,
-  },
-  {
-    name: 'query_timeout',
-    label: 'Time of a statement',
-    type: 'integer',
-    description: 'Milliseconds after which the server gives a statement up.',
-    required: false,
-    default: limits.statementMs,
-  },
+  ...poolConfig,
   {
     name: 'prepared_statements',
     label: 'Prepared statements',
@@ -139,27 +107,7 @@ const behaviour: readonly ConfigField[] = [
     description: "What the server's list of connections shows; tenon unless it is set.",
     ...optional,
   },
-  {
-    name: 'options',
-    label: 'Driver options',
-    type: 'object',
-    description: 'Accepted for compatibility, without effect.',
-    ...optional,
-  },
-  {
-    name: 'attributes',
-    label: 'Driver attributes',
-    type: 'object',
-    description: 'Accepted for compatibility, without effect.',
-    ...optional,
-  },
-  {
-    name: 'statements',
-    label: 'Statements',
-    type: 'object',
-    description: 'Accepted for compatibility, never run.',
-    ...optional,
-  },
+  ...ignoredConfig,
 ];
 
 /** PostgreSQL databases. */

@@ -3,11 +3,9 @@ import { isAbsolute, resolve } from 'node:path';
 import { PlatformError } from '../../../../core/errors.ts';
 import { limits } from '../../../../core/limits.ts';
 import type { ConfigField, ServiceSettings, ServiceType } from '../../../../core/service.ts';
-import { commonConfig, sqlSettings } from '../../configuration.ts';
+import { commonConfig, ignoredConfig, sqlSettings } from '../../configuration.ts';
 import { SqlService } from '../../service.ts';
 import { SqliteEngine } from './engine.ts';
-
-const optional = { required: false, default: null } as const;
 
 const config: readonly ConfigField[] = [
   {
@@ -26,27 +24,7 @@ const config: readonly ConfigField[] = [
     required: false,
     default: false,
   },
-  {
-    name: 'options',
-    label: 'Driver options',
-    type: 'object',
-    description: 'Accepted for compatibility, without effect.',
-    ...optional,
-  },
-  {
-    name: 'attributes',
-    label: 'Driver attributes',
-    type: 'object',
-    description: 'Accepted for compatibility, without effect.',
-    ...optional,
-  },
-  {
-    name: 'statements',
-    label: 'Statements',
-    type: 'object',
-    description: 'Accepted for compatibility, never run.',
-    ...optional,
-  },
+  ...ignoredConfig,
   {
     name: 'synchronous',
     label: 'Durability',
