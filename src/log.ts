@@ -67,6 +67,9 @@ function write(logger: Logger, seen: Observation): void {
     case 'config.changed':
       logger.info({ record: seen.record, by: seen.by }, 'configuration changed');
       return;
+    case 'elevated':
+      logger.info({ by: seen.by, to: seen.to, service: seen.service, path: seen.path }, 'elevated');
+      return;
     case 'service.failed':
       logger.error({ service: seen.service, reason: seen.reason }, 'service failed');
       return;

@@ -55,6 +55,9 @@ function newUser(email: string, passwordHash: string): New<UserRecord> {
     lastLoginDate: null,
     phone: null,
     defaultAppId: null,
+    isConfirmed: true,
+    securityQuestion: null,
+    securityAnswerHash: null,
   };
 }
 

@@ -1,6 +1,7 @@
 // Who may do what. The path asks once per operation, before any script sees it; a refusal fires no events.
 import { PlatformError } from './errors.ts';
 import type { Operation, Principal } from './operation.ts';
+import type { Restriction } from './restriction.ts';
 import { verbBits } from './role.ts';
 import type { Location } from './service.ts';
 
@@ -61,7 +62,7 @@ export function refuse(operation: Operation, location: Location): never {
 export const byRole: AccessPolicy = {
   check(operation, location) {
     const decision = decide(operation, location);
-    if (decision === 'filtered') throw filters(operation, location);
+    if (decision === 'restricted') throw restricted(operation, location);
     if (decision === 'refused') refuse(operation, location);
   },
 };
@@ -74,17 +75,24 @@ export function isAllowed(asking: Asking, location: Location): boolean {
   return decide(asking, location) === 'allowed';
 }
 
-function decide(asking: Asking, location: Location): 'allowed' | 'filtered' | 'refused' {
+function decide(asking: Asking, location: Location): 'allowed' | 'restricted' | 'refused' {
   const { principal, action } = asking;
   if (principal.isAdmin || location.isPublic === true) return 'allowed';
   if (location.isForUsers === true && principal.user !== undefined) return 'allowed';
   const { role } = principal;
   if (role === null || !isInForce(principal)) return 'refused';
   if (location.isForRoles === true) return 'allowed';
-  const { verbs, filtered } = role.allowance(asking, location);
-  const bit = verbBits[action];
-  if ((filtered & bit) !== 0) return 'filtered';
-  return (verbs & bit) !== 0 ? 'allowed' : 'refused';
+  const { verbs, restrictions } = role.allowance(asking, location);
+  if ((verbs & verbBits[action]) === 0) return 'refused';
+  return restrictions[action] === undefined || location.isRestrictable === true ? 'allowed' : 'restricted';
+}
+
+/** What an operation that is allowed may do only in part; undefined: all that the service can do. */
+export function restrictionAt(asking: Asking, location: Location): Restriction | undefined {
+  const { principal, action } = asking;
+  if (principal.isAdmin || principal.role === null) return undefined;
+  if (location.isPublic === true || location.isForUsers === true) return undefined;
+  return principal.role.allowance(asking, location).restrictions[action];
 }
 
 // What was switched off refuses; a role that is merely missing is said so elsewhere.
@@ -100,12 +108,12 @@ function noToken(): PlatformError {
   );
 }
 
-// A row that cannot be applied as it was meant must not open more than was meant.
-function filters({ action, service }: Operation, { component }: Location): PlatformError {
+// What cannot be applied as it was meant must not open more than was meant.
+function restricted({ action, service }: Operation, { component }: Location): PlatformError {
   return new PlatformError(
     'access.forbidden',
     `Access Forbidden. This role grants ${action} access to component '${component}' of service ` +
-      `'${service}' under filters, which this release cannot apply. An administrator has to take the ` +
-      'filters out of the role, or the access.',
+      `'${service}' only under filters or for some fields, which cannot be applied there. An administrator ` +
+      'has to grant it without, or not at all.',
   );
 }

@@ -57,6 +57,8 @@ export type Observation =
   | ({ kind: 'egress.finished'; status: number } & OutgoingFacts)
   | ({ kind: 'egress.failed'; error: PlatformError } & OutgoingFacts)
   | { kind: 'config.changed'; record: string; by: number | null }
+  /** Something was done with more authority than that of whoever caused it. */
+  | { kind: 'elevated'; by: string; to: string; service: string; path: string; action: Action }
   | { kind: 'service.failed'; service: string; reason: string }
   | { kind: 'session.opened' | 'session.closed' | 'session.refused'; email: string; reason?: string };
 

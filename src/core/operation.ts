@@ -98,8 +98,28 @@ export interface Principal {
   readonly failure?: PlatformError;
 }
 
+/** Authority beyond that of the caller, and who gave it. */
+export interface Elevation {
+  /** What acts: `script db._table.todo.post.pre_process`, `mail of an invitation`. */
+  readonly by: string;
+  /** What it acts as: `role auditors`, `the system`. */
+  readonly to: string;
+}
+
 /** No lookups at all. */
 export const noLookups: LookupValues = { open: {}, secret: {} };
+
+/** The system itself, where it acts for people who have no right to what has to be done for them. */
+export const itself: Principal = {
+  kind: 'system',
+  user: undefined,
+  isAdmin: true,
+  role: null,
+  app: null,
+  lookups: noLookups,
+  apiKey: null,
+  sessionId: null,
+};
 
 /** Nobody: no key and no token. */
 export const anonymous: Principal = {
@@ -144,6 +164,8 @@ export interface Operation {
   readonly run?: RunMark | undefined;
   /** The transaction that it is a part of, and all that it causes. */
   readonly transaction?: TransactionScope | undefined;
+  /** Set when its principal has more authority than whoever caused it. */
+  readonly elevation?: Elevation | undefined;
 }
 
 /**

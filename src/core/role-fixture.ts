@@ -12,6 +12,7 @@ export function grantOf(over: Partial<Grant> = {}): Grant {
     requestorMask: 3,
     filters: [],
     filterOp: 'AND',
+    fields: [],
     createdDate: '2026-01-01T00:00:00.000Z',
     lastModifiedDate: '2026-01-01T00:00:00.000Z',
     createdById: null,

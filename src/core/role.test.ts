@@ -85,7 +85,11 @@ describe('of several rows', () => {
   test('verbs granted under filters are told apart', () => {
     const filters = [{ name: 'id', operator: '=', value: 1 }];
     const role = roleOf([exact, { component: '_table/todo', verbMask: 6, filters }, whole]);
-    expect(role.allowance(api, at('_table/todo'))).toEqual({ verbs: 7, filtered: 6 });
+    const { verbs, restrictions } = role.allowance(api, at('_table/todo'));
+    expect(verbs).toBe(7);
+    const rows = [{ op: 'AND', conditions: filters }];
+    expect(Object.keys(restrictions)).toEqual(['POST', 'PUT']);
+    expect(restrictions.PUT).toEqual({ rows, fields: new Map() });
   });
 });
 

@@ -1,7 +1,7 @@
 // A role: which verbs on which components of which services whoever has it may use (spec §5.13).
-// Invariant: what no row grants is refused; what a row grants under filters is told apart, because nothing
-// applies filters yet.
-import type { Action, Operation, Requestor } from './operation.ts';
+// Invariant: what no row grants is refused; what rows grant only in part comes with its restriction.
+import { type Action, actions, type Operation, type Requestor } from './operation.ts';
+import { type Restriction, restrictionOf } from './restriction.ts';
 import type { Location } from './service.ts';
 
 /** Bits of the verbs in a mask. */
@@ -22,6 +22,7 @@ export interface Grant {
   readonly requestorMask: number;
   readonly filters: readonly unknown[];
   readonly filterOp: string;
+  readonly fields: readonly unknown[];
   readonly createdDate: string;
   readonly lastModifiedDate: string;
   readonly createdById: number | null;
@@ -36,11 +37,12 @@ export interface RoleFacts {
   readonly grants: readonly Grant[];
 }
 
-/** What is granted at a location: masks of verbs. */
+/** What is granted at a location. The same object as long as the role is in force. */
 export interface Allowance {
+  /** Mask of verbs. */
   readonly verbs: number;
-  /** Those of them that a row with filters grants. */
-  readonly filtered: number;
+  /** For those of them that are granted in part. */
+  readonly restrictions: Readonly<Partial<Record<Action, Restriction>>>;
 }
 
 type Allowances = Readonly<Record<Requestor, Allowance>>;
@@ -86,9 +88,9 @@ export class Role implements RoleFacts {
     const rows = this.grants.filter((grant) => (grant.requestorMask & requestorBits[requestor]) !== 0);
     for (const matches of levels) {
       const level = rows.filter((grant) => matches(grant, place));
-      if (level.length > 0) return { verbs: maskOf(level), filtered: maskOf(level.filter(isFiltered)) };
+      if (level.length > 0) return allowanceOf(level);
     }
-    return { verbs: 0, filtered: 0 };
+    return { verbs: 0, restrictions: {} };
   }
 }
 
@@ -105,12 +107,17 @@ const levels: readonly ((grant: Grant, place: Place) => boolean)[] = [
   (grant) => grant.service === null && ['', '*'].includes(plain(grant.component)),
 ];
 
-function maskOf(grants: readonly Grant[]): number {
-  return grants.reduce((mask, grant) => mask | grant.verbMask, 0);
-}
-
-function isFiltered(grant: Grant): boolean {
-  return grant.filters.length > 0;
+function allowanceOf(level: readonly Grant[]): Allowance {
+  let verbs = 0;
+  const restrictions: Partial<Record<Action, Restriction>> = {};
+  for (const action of actions) {
+    const granting = level.filter(({ verbMask }) => (verbMask & verbBits[action]) !== 0);
+    const restriction = restrictionOf(granting);
+    if (granting.length === 0 || restriction === 'all') continue;
+    verbs |= verbBits[action];
+    if (restriction !== undefined) restrictions[action] = restriction;
+  }
+  return { verbs, restrictions };
 }
 
 // Clients write a component with or without the slash at its end, in any case.

@@ -35,6 +35,11 @@ export interface Location {
   readonly isForUsers?: boolean;
   /** Open to every caller whose role is in force, because it shows no more than what the role grants. */
   readonly isForRoles?: boolean;
+  /**
+   * Whether the service applies what a role grants only in part (filters, rules for fields), or shows no
+   * records here; elsewhere such a grant is refused.
+   */
+  readonly isRestrictable?: boolean;
 }
 
 /** What a service may do while it handles an operation. */

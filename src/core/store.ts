@@ -39,6 +39,8 @@ export interface EventScriptRecord extends Stamps {
   readonly storagePath: string | null;
   readonly scmRepository: string | null;
   readonly scmReference: string | null;
+  /** The role in whose name the script's own calls are made; null: that of whoever set it off. */
+  readonly runAsRoleId: number | null;
 }
 
 /** A user; system administrators are users with a flag. */
@@ -55,6 +57,58 @@ export interface UserRecord extends Stamps {
   readonly lastLoginDate: string | null;
   readonly phone: string | null;
   readonly defaultAppId: number | null;
+  /** Whether the address was confirmed; whoever was invited or registered may have to do so first. */
+  readonly isConfirmed: boolean;
+  readonly securityQuestion: string | null;
+  /** Hashed like a password. */
+  readonly securityAnswerHash: string | null;
+}
+
+/** A code that was mailed to a user; good once, until it expires. */
+export interface UserCodeRecord extends Stamps {
+  readonly id: number;
+  readonly userId: number;
+  readonly purpose: 'confirm' | 'reset' | 'invite';
+  /** SHA-256 of the code, as hex. */
+  readonly codeHash: string;
+  readonly expiresDate: string;
+  /** How often a wrong code was given for it. */
+  readonly attempts: number;
+}
+
+/** A second factor of a user's login. */
+export interface UserFactorRecord extends Stamps {
+  readonly id: number;
+  readonly userId: number;
+  readonly kind: 'totp';
+  /** Sealed. */
+  readonly secret: string;
+  /** Asked for at logins once a first code proved that it works. */
+  readonly isActive: boolean;
+  /** The step of the last code that was taken: no code counts twice. */
+  readonly lastStep: number;
+  /** SHA-256 of codes that stand in once each when the device is lost. */
+  readonly recoveryHashes: readonly unknown[];
+}
+
+/** Who a user is at a provider of identities. */
+export interface UserIdentityRecord extends Stamps {
+  readonly id: number;
+  readonly userId: number;
+  /** The service that logs in there. */
+  readonly serviceId: number;
+  /** What the provider calls the user, for ever the same. */
+  readonly subject: string;
+}
+
+/** A named value of any shape: settings of the system, and what clients keep for all or for a user. */
+export interface SettingRecord extends Stamps {
+  readonly id: number;
+  /** Whose it is: `config`, `custom` or `user:3`. Names are unique for each. */
+  readonly owner: string;
+  readonly userId: number | null;
+  readonly name: string;
+  readonly value: unknown;
 }
 
 /** A role; what it grants is in its rows of access. */
@@ -63,6 +117,10 @@ export interface RoleRecord extends Stamps {
   readonly name: string;
   readonly description: string | null;
   readonly isActive: boolean;
+  /** Most operations of its callers at the same time; null: as many as there are. */
+  readonly maxConcurrency: number | null;
+  /** Most bytes of a request's body; null: as the server allows. */
+  readonly maxBodyBytes: number | null;
 }
 
 /** A row of access of a role; without a service it speaks of all services. */
@@ -77,6 +135,8 @@ export interface RoleAccessRecord extends Stamps {
   readonly requestorMask: number;
   readonly filters: readonly unknown[];
   readonly filterOp: string;
+  /** Fields that are not shown, shown masked or only read: see `FieldRule` of core/role.ts. */
+  readonly fields: readonly unknown[];
 }
 
 /** An app: an API key and the role of whoever comes with it alone. */
@@ -120,6 +180,85 @@ export interface LookupRecord extends Stamps {
   /** Whether scripts may see the value although it is private. */
   readonly isScriptVisible: boolean;
   readonly description: string | null;
+}
+
+/** What browsers from elsewhere may send to paths of the API. */
+export interface CorsRecord extends Stamps {
+  readonly id: number;
+  readonly path: string;
+  readonly description: string | null;
+  readonly origin: string;
+  readonly header: string | null;
+  readonly exposedHeader: string | null;
+  /** Mask of verbs. */
+  readonly method: number;
+  /** Seconds. */
+  readonly maxAge: number;
+  readonly supportsCredentials: boolean;
+  readonly enabled: boolean;
+}
+
+/** A mail with gaps. */
+export interface EmailTemplateRecord extends Stamps {
+  readonly id: number;
+  readonly name: string;
+  readonly description: string | null;
+  readonly to: readonly unknown[];
+  readonly cc: readonly unknown[];
+  readonly bcc: readonly unknown[];
+  readonly subject: string | null;
+  readonly attachment: readonly unknown[];
+  readonly bodyText: string | null;
+  readonly bodyHtml: string | null;
+  readonly fromName: string | null;
+  readonly fromEmail: string | null;
+  readonly replyToName: string | null;
+  readonly replyToEmail: string | null;
+  readonly defaults: Readonly<Record<string, unknown>>;
+}
+
+/** How many calls somebody may make in a period. */
+export interface LimitRecord extends Stamps {
+  readonly id: number;
+  readonly name: string;
+  readonly description: string | null;
+  /** `instance`, `instance.each_user.service` … */
+  readonly type: string;
+  readonly rate: number;
+  /** `minute`, `hour`, `day`, `7-day`, `30-day`. */
+  readonly period: string;
+  readonly userId: number | null;
+  readonly roleId: number | null;
+  readonly serviceId: number | null;
+  readonly endpoint: string | null;
+  readonly verb: string | null;
+  /** What it limits, as one text: no two limits have the same. */
+  readonly keyText: string;
+  readonly isActive: boolean;
+}
+
+/** An entry of the audit log, as it is added. */
+export interface AuditEntry {
+  /** ISO 8601 in UTC. */
+  readonly date: string;
+  /** `create`, `update`, `delete`, `elevate`, `export`, `rotate` … */
+  readonly action: string;
+  /** What it is about: `role/3`. */
+  readonly record: string;
+  readonly userId: number | null;
+  /** As it was then. */
+  readonly userEmail: string | null;
+  readonly remoteAddress: string | null;
+  /** The row as callers see it, secrets masked; null: there was none. */
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+/** A kept entry; each carries the digest of the one before, so that none can be taken out unseen. */
+export interface AuditRecord extends AuditEntry {
+  readonly id: number;
+  readonly previousHash: string;
+  readonly hash: string;
 }
 
 /**
@@ -195,6 +334,22 @@ export interface SessionRepository {
   prune(): Promise<number>;
 }
 
+/** The audit log: entries are added, never changed. */
+export interface AuditRepository {
+  /** Adds one at the end of the chain, in the transaction it is called in; `seal` makes its digest. */
+  add(entry: AuditEntry, seal: (previousHash: string, content: string) => string): Promise<void>;
+  /** From the newest to the oldest. `before`: only entries with a lower id. */
+  list(wanted: {
+    readonly limit: number;
+    readonly before?: number;
+    readonly record?: string;
+    readonly action?: string;
+    readonly userId?: number;
+  }): Promise<AuditRecord[]>;
+  /** In portions from the oldest to the newest, with the text that each digest is made of. */
+  chain(after: number, limit: number): Promise<readonly (AuditRecord & { readonly content: string })[]>;
+}
+
 /** The system database. */
 export interface Store {
   readonly services: Repository<ServiceRecord, number>;
@@ -207,6 +362,15 @@ export interface Store {
   readonly userRoles: DetailRepository<UserRoleRecord>;
   readonly lookups: DetailRepository<LookupRecord>;
   readonly schemaOverlays: DetailRepository<SchemaOverlayRecord>;
+  readonly cors: Repository<CorsRecord, number>;
+  readonly emailTemplates: Repository<EmailTemplateRecord, number>;
+  readonly limits: Repository<LimitRecord, number>;
+  /** Not configuration: changes of these leave the generation as it is. */
+  readonly settings: DetailRepository<SettingRecord>;
+  readonly userCodes: DetailRepository<UserCodeRecord>;
+  readonly userFactors: DetailRepository<UserFactorRecord>;
+  readonly userIdentities: DetailRepository<UserIdentityRecord>;
+  readonly audit: AuditRepository;
   readonly runs: RunRepository;
   /** Grows with every change of configuration, by whichever process. */
   generation(): Promise<number>;

@@ -30,6 +30,7 @@ function record(name: string, over: Partial<EventScriptRecord> = {}): EventScrip
     storagePath: null,
     scmRepository: null,
     scmReference: null,
+    runAsRoleId: null,
     createdDate: '',
     lastModifiedDate: '',
     createdById: null,

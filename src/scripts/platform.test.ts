@@ -15,6 +15,7 @@ const grant = {
   requestorMask: 3,
   filters: [],
   filterOp: 'AND',
+  fields: [],
   createdDate: '2026-01-01T00:00:00.000Z',
   lastModifiedDate: '2026-01-02T00:00:00.000Z',
   createdById: null,

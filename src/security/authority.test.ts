@@ -13,6 +13,8 @@ import { Sessions } from './sessions.ts';
 import { TokenAuthority } from './tokens.ts';
 import { knownUser } from './users.ts';
 
+const uncapped = { maxConcurrency: null, maxBodyBytes: null };
+
 const key = new MasterKey(randomBytes(32));
 const secrets = new Secrets({ key });
 const apiKey = 'a'.repeat(64);
@@ -26,7 +28,7 @@ let uma: UserRecord;
 const person: New<UserRecord> = {
   ...{ name: 'Uma', username: 'uma', firstName: 'Uma', lastName: '', email: 'uma@example.com' },
   ...{ passwordHash: 'x', isActive: true, isSysAdmin: false, lastLoginDate: null },
-  ...{ phone: null, defaultAppId: null },
+  ...{ phone: null, defaultAppId: null, isConfirmed: true, securityQuestion: null, securityAnswerHash: null },
 };
 const appOf = (over: Partial<New<AppRecord>>): New<AppRecord> => ({
   ...{ name: 'web', apiKey, description: null, isActive: true, type: 0, path: null, url: null },
@@ -39,10 +41,12 @@ beforeEach(async () => {
   observations.length = 0;
   store = await createSqliteStore({ file: ':memory:' });
   authority = new Authority({ store, secrets, observe: (seen) => observations.push(seen) });
-  roleId = (await store.roles.create({ name: 'reader', description: null, isActive: true }, null)).id;
+  roleId = (
+    await store.roles.create({ name: 'reader', description: null, isActive: true, ...uncapped }, null)
+  ).id;
   app = await store.apps.create(appOf({ roleId }), null);
   uma = await store.users.create(person, null);
-  const row = { verbMask: 1, requestorMask: 3, filters: [], filterOp: 'AND' };
+  const row = { verbMask: 1, requestorMask: 3, filters: [], filterOp: 'AND', fields: [] };
   await store.roleAccess.add({ ...row, roleId, serviceId: 1, component: 'event/*' }, null);
   await authority.load();
 });
@@ -135,7 +139,10 @@ describe('nobody', () => {
 describe('a user', () => {
   test('has the role of the app, unless there is one of his own for it', async () => {
     expect(await rights()).toMatchObject({ role: { id: roleId }, app: { id: app.id } });
-    const other = await store.roles.create({ name: 'other', description: null, isActive: false }, null);
+    const other = await store.roles.create(
+      { name: 'other', description: null, isActive: false, ...uncapped },
+      null,
+    );
     await store.userRoles.add({ userId: uma.id, appId: app.id, roleId: other.id }, null);
     await authority.load();
     // An own role that is switched off is not replaced by that of the app.

@@ -37,6 +37,9 @@ beforeEach(async () => {
       lastLoginDate: null,
       phone: null,
       defaultAppId: null,
+      isConfirmed: true,
+      securityQuestion: null,
+      securityAnswerHash: null,
     },
     null,
   );

@@ -21,7 +21,16 @@ export async function createFirstAdministrator(
   const email = wanted.email ?? 'admin@example.com';
   const password = wanted.password ?? randomBytes(15).toString('base64url');
   const names = { name: 'Administrator', username: email, firstName: 'System', lastName: 'Administrator' };
-  const state = { isActive: true, isSysAdmin: true, lastLoginDate: null, phone: null, defaultAppId: null };
+  const state = {
+    isActive: true,
+    isSysAdmin: true,
+    lastLoginDate: null,
+    phone: null,
+    defaultAppId: null,
+    isConfirmed: true,
+    securityQuestion: null,
+    securityAnswerHash: null,
+  };
   await store.users.create({ ...names, ...state, email, passwordHash: await passwords.hash(password) }, null);
   return wanted.password === undefined ? { email, password } : undefined;
 }

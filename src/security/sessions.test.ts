@@ -43,6 +43,9 @@ beforeEach(async () => {
       lastLoginDate: null,
       phone: null,
       defaultAppId: null,
+      isConfirmed: true,
+      securityQuestion: null,
+      securityAnswerHash: null,
     },
     null,
   );

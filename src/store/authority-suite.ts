@@ -11,11 +11,15 @@ export function authoritySuite(store: () => Store, user: New<UserRecord>): void 
   describe('lookups', () => lookups(store, user));
 }
 
-const reader = { name: 'reader', description: 'reads', isActive: true };
+const reader = {
+  ...{ name: 'reader', description: 'reads', isActive: true },
+  ...{ maxConcurrency: 4, maxBodyBytes: null },
+};
 
 const access = (roleId: number, over: Partial<New<RoleAccessRecord>> = {}): New<RoleAccessRecord> => ({
   ...{ roleId, serviceId: null, component: '_table/*', verbMask: 3, requestorMask: 3 },
   ...{ filters: [{ name: 'id', operator: '=', value: [1, 'two', null] }], filterOp: 'OR' },
+  fields: [{ field: 'salary', access: 'hidden' }],
   ...over,
 });
 

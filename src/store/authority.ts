@@ -10,7 +10,15 @@ export const roleKind: RecordKind<RoleRecord> = {
   noun: 'role',
   key: 'id',
   natural: 'name',
-  kinds: { id: integer, name: text, description: optionalText, isActive: flag, ...stampKinds },
+  kinds: {
+    id: integer,
+    name: text,
+    description: optionalText,
+    isActive: flag,
+    maxConcurrency: optionalInteger,
+    maxBodyBytes: optionalInteger,
+    ...stampKinds,
+  },
 };
 
 /** How rows of access are kept. */
@@ -26,6 +34,7 @@ export const roleAccessKind: DetailKind<RoleAccessRecord> = {
     requestorMask: integer,
     filters: jsonList,
     filterOp: text,
+    fields: jsonList,
     ...stampKinds,
   },
 };

@@ -3,7 +3,7 @@
 import type { DetailRepository, New, Stamps } from '../core/store.ts';
 import type { StoreDialect } from './dialect.ts';
 import { writeChange } from './records.ts';
-import { type Handle, type Kinds, readRow, timestamp, writeRow } from './table.ts';
+import { type Handle, type Kinds, readRow, type TableRow, timestamp, writeRow } from './table.ts';
 
 /** What distinguishes one kind of details. */
 export interface DetailKind<Entry extends Stamps> {
@@ -11,6 +11,8 @@ export interface DetailKind<Entry extends Stamps> {
   /** For messages: `lookup`. */
   readonly noun: string;
   readonly kinds: Kinds<Entry>;
+  /** Whether other processes must take over its changes; they count as changes of configuration then. */
+  readonly isConfiguration?: boolean;
 }
 
 /** Where details are kept. */
@@ -44,9 +46,7 @@ export class Details<Entry extends Stamps & { readonly id: number }> implements 
     const now = timestamp();
     const stamps = { createdDate: now, lastModifiedDate: now, createdById: by, lastModifiedById: null };
     const { id: _id, ...row } = writeRow(kind.kinds, { ...entry, ...stamps } as unknown as Partial<Entry>);
-    await writeChange({ ...this.#parts, noun: kind.noun, row }, (handle) =>
-      handle.insertInto(kind.table).values(row).execute(),
-    );
+    await writeChange(this.#change(row), (handle) => handle.insertInto(kind.table).values(row).execute());
   }
 
   /** Changes the given fields of one; false when there is none with that id. */
@@ -59,7 +59,7 @@ export class Details<Entry extends Stamps & { readonly id: number }> implements 
       created_by_id: _by,
       ...row
     } = writeRow(kind.kinds, { ...changes, ...stamps } as unknown as Partial<Entry>);
-    return writeChange({ ...this.#parts, noun: kind.noun, row }, async (handle) => {
+    return writeChange(this.#change(row), async (handle) => {
       const outcome = await handle.updateTable(kind.table).set(row).where('id', '=', id).executeTakeFirst();
       return Number(outcome.numUpdatedRows) > 0;
     });
@@ -68,9 +68,14 @@ export class Details<Entry extends Stamps & { readonly id: number }> implements 
   /** Removes one; false when there is none with that id. */
   delete(id: number): Promise<boolean> {
     const { kind } = this.#parts;
-    return writeChange({ ...this.#parts, noun: kind.noun, row: {} }, async (handle) => {
+    return writeChange(this.#change({}), async (handle) => {
       const outcome = await handle.deleteFrom(kind.table).where('id', '=', id).executeTakeFirst();
       return Number(outcome.numDeletedRows) > 0;
     });
+  }
+
+  #change(row: TableRow) {
+    const { noun, isConfiguration = true } = this.#parts.kind;
+    return { ...this.#parts, noun, row, isConfiguration };
   }
 }

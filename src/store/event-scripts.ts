@@ -20,6 +20,7 @@ export const eventScriptKind: RecordKind<EventScriptRecord> = {
     storagePath: optionalText,
     scmRepository: optionalText,
     scmReference: optionalText,
+    runAsRoleId: optionalInteger,
     ...stampKinds,
   },
 };

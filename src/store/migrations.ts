@@ -8,6 +8,7 @@ import { serviceDocument } from './migrations/2026-11-21-service-document.ts';
 import { usersAndRoles } from './migrations/2026-11-21-users-and-roles.ts';
 import { runs } from './migrations/2026-11-22-runs.ts';
 import { schemaOverlay } from './migrations/2026-11-22-schema-overlay.ts';
+import { authority } from './migrations/2026-11-23-authority.ts';
 import type { Handle } from './table.ts';
 
 /** All migrations by name. */
@@ -18,6 +19,7 @@ function migrations(dialect: StoreDialect): Record<string, Migration> {
     '2026-11-21-users-and-roles': usersAndRoles(dialect),
     '2026-11-22-runs': runs(dialect),
     '2026-11-22-schema-overlay': schemaOverlay(dialect),
+    '2026-11-23-authority': authority(dialect),
   };
 }
 

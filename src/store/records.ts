@@ -142,17 +142,19 @@ interface WrittenChange {
   readonly dialect: StoreDialect;
   readonly noun: string;
   readonly row: TableRow;
+  /** Absent: it is one that other processes must take over. */
+  readonly isConfiguration?: boolean;
 }
 
 /** Makes a change and counts it; what must be unique and is not becomes `config.conflict`. */
 export async function writeChange<T>(
-  { handle, dialect, noun, row }: WrittenChange,
+  { handle, dialect, noun, row, isConfiguration = true }: WrittenChange,
   work: (handle: Handle) => Promise<T>,
 ): Promise<T> {
   try {
     return await inTransaction(handle, async (inside) => {
       const outcome = await work(inside);
-      await bumpGeneration(inside);
+      if (isConfiguration) await bumpGeneration(inside);
       return outcome;
     });
   } catch (error) {

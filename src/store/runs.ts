@@ -12,6 +12,7 @@ import {
   integer,
   type Kind,
   type Kinds,
+  oneOf,
   optionalInteger,
   optionalText,
   readRow,
@@ -31,11 +32,6 @@ const lines: Kind<readonly LogLine[]> = {
   read: (cell) => (cell === undefined ? [] : (JSON.parse(String(cell)) as LogLine[])),
   write: (value) => JSON.stringify(value),
 };
-
-// Text of which only some values are written.
-function oneOf<Value extends string>(): Kind<Value> {
-  return { read: (cell) => String(cell) as Value, write: (value) => value };
-}
 
 const kinds: Kinds<RunRecord> = {
   id: text,

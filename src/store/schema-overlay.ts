@@ -2,12 +2,7 @@
 import type { SchemaOverlayRecord } from '../core/store.ts';
 import type { DetailKind } from './details.ts';
 import { stampKinds } from './records.ts';
-import { integer, json, type Kind, text } from './table.ts';
-
-const part: Kind<SchemaOverlayRecord['part']> = {
-  read: (cell) => String(cell) as SchemaOverlayRecord['part'],
-  write: (value) => value,
-};
+import { integer, json, oneOf, text } from './table.ts';
 
 /** How rows of the overlay are kept. */
 export const schemaOverlayKind: DetailKind<SchemaOverlayRecord> = {
@@ -17,7 +12,7 @@ export const schemaOverlayKind: DetailKind<SchemaOverlayRecord> = {
     id: integer,
     serviceId: integer,
     tableName: text,
-    part,
+    part: oneOf<SchemaOverlayRecord['part']>(),
     name: text,
     settings: json,
     ...stampKinds,

@@ -3,20 +3,30 @@
 import { Kysely } from 'kysely';
 import type {
   AppRecord,
+  CorsRecord,
+  EmailTemplateRecord,
   EventScriptRecord,
+  LimitRecord,
   LookupRecord,
   RoleAccessRecord,
   RoleRecord,
   SchemaOverlayRecord,
   ServiceRecord,
+  SettingRecord,
   Store,
+  UserCodeRecord,
+  UserFactorRecord,
+  UserIdentityRecord,
   UserRoleRecord,
 } from '../core/store.ts';
+import { settingKind, userCodeKind, userFactorKind, userIdentityKind } from './accounts.ts';
+import { Audit } from './audit.ts';
 import { appKind, lookupKind, roleAccessKind, roleKind, userRoleKind } from './authority.ts';
 import { Details } from './details.ts';
 import type { StoreDialect } from './dialect.ts';
 import { eventScriptKind } from './event-scripts.ts';
 import { readGeneration } from './generation.ts';
+import { corsKind, emailTemplateKind, limitKind } from './mail-and-limits.ts';
 import { migrate } from './migrations.ts';
 import { Records } from './records.ts';
 import { Runs } from './runs.ts';
@@ -53,6 +63,14 @@ function storeOn(handle: Handle, dialect: StoreDialect): Store {
     userRoles: new Details<UserRoleRecord>({ handle, dialect, kind: userRoleKind }),
     lookups: new Details<LookupRecord>({ handle, dialect, kind: lookupKind }),
     schemaOverlays: new Details<SchemaOverlayRecord>({ handle, dialect, kind: schemaOverlayKind }),
+    cors: new Records<CorsRecord, number>({ handle, dialect, kind: corsKind }),
+    emailTemplates: new Records<EmailTemplateRecord, number>({ handle, dialect, kind: emailTemplateKind }),
+    limits: new Records<LimitRecord, number>({ handle, dialect, kind: limitKind }),
+    settings: new Details<SettingRecord>({ handle, dialect, kind: settingKind }),
+    userCodes: new Details<UserCodeRecord>({ handle, dialect, kind: userCodeKind }),
+    userFactors: new Details<UserFactorRecord>({ handle, dialect, kind: userFactorKind }),
+    userIdentities: new Details<UserIdentityRecord>({ handle, dialect, kind: userIdentityKind }),
+    audit: new Audit(handle),
     runs: new Runs({ handle, dialect }),
     generation: () => readGeneration(handle),
     transaction: (work) => inTransaction(handle, (inside) => work(storeOn(inside, dialect))),

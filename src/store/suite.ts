@@ -319,6 +319,7 @@ const script: New<EventScriptRecord> = {
   storagePath: null,
   scmRepository: null,
   scmReference: null,
+  runAsRoleId: null,
 };
 
 const ada: New<UserRecord> = {
@@ -333,4 +334,7 @@ const ada: New<UserRecord> = {
   lastLoginDate: null,
   phone: null,
   defaultAppId: null,
+  isConfirmed: true,
+  securityQuestion: null,
+  securityAnswerHash: null,
 };

@@ -55,6 +55,17 @@ export const jsonList: Kind<readonly unknown[]> = {
   write: (value) => JSON.stringify(value),
 };
 
+/** JSON of any shape. */
+export const anyJson: Kind<unknown> = {
+  read: (cell) => JSON.parse(String(cell)) as unknown,
+  write: (value) => JSON.stringify(value ?? null),
+};
+
+/** Text of which only some values are written. */
+export function oneOf<Value extends string>(): Kind<Value> {
+  return { read: (cell) => String(cell) as Value, write: (value) => value };
+}
+
 /** The column of a field: `isActive` is kept in `is_active`. */
 export function columnOf(field: string): string {
   return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);

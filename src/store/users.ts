@@ -22,6 +22,9 @@ const userKind: RecordKind<UserRecord> = {
     lastLoginDate: optionalText,
     phone: optionalText,
     defaultAppId: optionalInteger,
+    isConfirmed: flag,
+    securityQuestion: optionalText,
+    securityAnswerHash: optionalText,
     ...stampKinds,
   },
 };

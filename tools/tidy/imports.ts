@@ -24,7 +24,11 @@ const table: readonly Row[] = [
     folders: ['src/core'],
     packages: ['better-sqlite3', 'kysely', 'mysql2', 'pg', 'tedious'],
   },
-  { folder: 'src/security', folders: ['src/core'], packages: ['@node-rs/argon2', 'jose', 'lru-cache'] },
+  {
+    folder: 'src/security',
+    folders: ['src/core'],
+    packages: ['@node-rs/argon2', 'jose', 'lru-cache', 'otplib', 'rate-limiter-flexible'],
+  },
   { folder: 'src/egress', folders: ['src/core'], packages: ['undici'] },
   {
     folder: 'src/formats',
@@ -39,6 +43,16 @@ const table: readonly Row[] = [
   },
   // The platform's own records, as the people that they are about see them.
   {
+    folder: 'src/services/email',
+    folders: ['src/core', 'src/services/.', ...ground],
+    packages: ['nodemailer'],
+  },
+  {
+    folder: 'src/services/identity',
+    folders: ['src/core', 'src/services/.', ...ground],
+    packages: ['openid-client'],
+  },
+  {
     folder: 'src/services/user',
     folders: ['src/core', 'src/services/.', 'src/services/system', ...ground],
     packages: [],
@@ -46,12 +60,16 @@ const table: readonly Row[] = [
   {
     folder: 'src/services/*',
     folders: ['src/core', 'src/services/.', ...ground],
-    packages: ['lru-cache', 'yaml'],
+    packages: ['fflate', 'lru-cache', 'yaml'],
   },
   { folder: 'src/services', folders: ['src/core', ...ground], packages: ['ajv', 'lru-cache'] },
   { folder: 'src/runners/*', folders: ['src/core', 'src/runners/.'], packages: [] },
   { folder: 'src/runners', folders: ['src/core'], packages: [] },
-  { folder: 'src/store', folders: ['src/core', ...ground], packages: ['better-sqlite3', 'kysely'] },
+  {
+    folder: 'src/store',
+    folders: ['src/core', ...ground],
+    packages: ['better-sqlite3', 'ioredis', 'kysely', 'rate-limiter-flexible'],
+  },
   { folder: 'src/scripts', folders: ['src/core', ...ground], packages: ['lru-cache', 'typescript'] },
   {
     folder: 'src/http',

@@ -69,7 +69,7 @@ const as = (principal: Principal, more: Partial<Reading['options']> = {}): Readi
 function holder(component: string): Principal {
   const grant = {
     ...{ id: 1, serviceId: 1, service: 'shop', component, verbMask: 31, requestorMask: 1 },
-    ...{ filters: [], filterOp: 'AND', createdDate: '', lastModifiedDate: '' },
+    ...{ filters: [], filterOp: 'AND', fields: [], createdDate: '', lastModifiedDate: '' },
     ...{ createdById: null, lastModifiedById: null },
   };
   const role = new Role({ id: 1, name: 'r', isActive: true, grants: [grant] });

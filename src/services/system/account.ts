@@ -103,6 +103,9 @@ async function create(parts: SystemParts, kind: AccountKind, { store, written, b
   const user: New<UserRecord> = {
     phone: null,
     defaultAppId: null,
+    isConfirmed: true,
+    securityQuestion: null,
+    securityAnswerHash: null,
     ...person,
     email,
     firstName,

@@ -48,6 +48,7 @@ const empty: Omit<New<EventScriptRecord>, 'name' | 'type'> = {
   storagePath: null,
   scmRepository: null,
   scmReference: null,
+  runAsRoleId: null,
 };
 
 /** The records of `event_script`. */

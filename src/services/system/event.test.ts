@@ -116,7 +116,13 @@ describe('cache', () => {
 
   it('brings scripts into force that another process stored', async () => {
     const script = { type: 'nodejs', isActive: true, content: '', config: {}, allowEventModification: false };
-    const links = { storageServiceId: null, storagePath: null, scmRepository: null, scmReference: null };
+    const links = {
+      storageServiceId: null,
+      storagePath: null,
+      scmRepository: null,
+      scmReference: null,
+      runAsRoleId: null,
+    };
     await house.store.eventScripts.create({ name: 'hr.get', ...script, ...links }, null);
     await house.ask('DELETE', 'cache');
     expect(house.scripts).toEqual(['hr.get']);

@@ -5,6 +5,8 @@ import type { Principal } from '../../core/operation.ts';
 import type { Trial, TrialEnd } from '../../core/run.ts';
 import type { Service, ServiceType } from '../../core/service.ts';
 import type { EventScriptRecord, New, ServiceRecord, Store, UserRecord } from '../../core/store.ts';
+import type { Act } from '../../security/actor.ts';
+import type { AuditCheck, AuditNote } from '../../security/audit.ts';
 
 /** The configured services: `Services` of services/directory.ts is one. */
 export interface ServiceCatalog {
@@ -103,6 +105,13 @@ interface SecretDesk {
   open(sealed: string, place: string): string;
 }
 
+/** Keeps who changed what. */
+interface AuditDesk {
+  /** Adds an entry; in the transaction of `store` where one is given. */
+  add(note: AuditNote, store?: Store): Promise<void>;
+  verify(): Promise<AuditCheck>;
+}
+
 /** What the service `system` is made with. */
 export interface SystemParts {
   readonly store: Store;
@@ -113,5 +122,7 @@ export interface SystemParts {
   readonly throttle: Throttle;
   readonly authority: AuthorityDesk;
   readonly secrets: SecretDesk;
+  readonly audit: AuditDesk;
+  readonly act: Act;
   readonly observe: Observe;
 }

@@ -58,7 +58,8 @@ export function roleCollection(parts: SystemParts): Collection {
 
 function create(lists: readonly NestedList[], { store, written, by }: Change): Promise<Row> {
   const name = required(readText(written, 'name', { max: limits.roleName }), 'name');
-  const role = { description: null, isActive: true, ...readRole(written), name };
+  const caps = { maxConcurrency: null, maxBodyBytes: null };
+  const role = { description: null, isActive: true, ...caps, ...readRole(written), name };
   return store.transaction(async (inside) => {
     const made = await inside.roles.create(role, by);
     return saved(lists, made, { store: inside, written, by });
@@ -112,7 +113,7 @@ async function writeAccess({ store, written, parentId, stored }: NestedChange<Ro
   if (changes.serviceId === undefined)
     throw invalidField('service_id', 'is required; null means all services');
   await store.roleAccess.add(
-    { ...nothing, filters: [], filterOp: 'AND', ...changes, roleId: parentId },
+    { ...nothing, filters: [], filterOp: 'AND', fields: [], ...changes, roleId: parentId },
     null,
   );
 }

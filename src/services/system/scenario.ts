@@ -10,6 +10,8 @@ import type { Observation } from '../../core/observe.ts';
 import type { Action, Operation, Parameters, Principal, Result } from '../../core/operation.ts';
 import type { Endpoint, Service, ServiceSettings, ServiceType } from '../../core/service.ts';
 import type { New, Store, UserRecord } from '../../core/store.ts';
+import { actor } from '../../security/actor.ts';
+import { AuditLog } from '../../security/audit.ts';
 import { Authority } from '../../security/authority.ts';
 import { MasterKey } from '../../security/master-key.ts';
 import { Passwords } from '../../security/passwords.ts';
@@ -76,7 +78,10 @@ export async function openHouse(): Promise<House> {
   const authority = new Authority({ store, secrets, observe });
   const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }), authority });
   const throttle = new LoginThrottle();
-  const desks = { sessions, passwords, throttle, scripts: scriptDesk(scripts), authority, secrets };
+  const audit = new AuditLog({ store, key });
+  const act = actor({ audit, observe, dispatch: (operation) => dispatcher.dispatch(operation) });
+  const own = { authority, secrets, audit, act };
+  const desks = { sessions, passwords, throttle, scripts: scriptDesk(scripts), ...own };
   const parts = { store, services, observe, ...desks };
   const system = createSystemService(parts);
   services.install(systemServiceType(system));
@@ -140,6 +145,9 @@ const ada: Omit<New<UserRecord>, 'passwordHash'> = {
   lastLoginDate: null,
   phone: null,
   defaultAppId: null,
+  isConfirmed: true,
+  securityQuestion: null,
+  securityAnswerHash: null,
 };
 
 /** Scripts as the system service sees them; `inForce` takes the names of those that are active. */

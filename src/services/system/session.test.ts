@@ -76,6 +76,9 @@ describe('logging in', () => {
       lastLoginDate: null,
       phone: null,
       defaultAppId: null,
+      isConfirmed: true,
+      securityQuestion: null,
+      securityAnswerHash: null,
       isActive: true,
       isSysAdmin: true,
     };

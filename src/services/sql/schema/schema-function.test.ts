@@ -137,6 +137,6 @@ describe('a function in place of a column', () => {
 });
 
 const unfiltered = {
-  ...{ filters: [], filterOp: 'AND', createdDate: '', lastModifiedDate: '' },
+  ...{ filters: [], filterOp: 'AND', fields: [], createdDate: '', lastModifiedDate: '' },
   ...{ createdById: null, lastModifiedById: null },
 };

@@ -146,10 +146,16 @@ describe('the alias of a table that roles and scripts mean by its name', () => {
   };
 
   it('waits until they are changed, or it is forced', async () => {
-    const role = await house.store.roles.create({ name: 'desk', description: null, isActive: true }, null);
+    const role = await house.store.roles.create(
+      { name: 'desk', description: null, isActive: true, maxConcurrency: null, maxBodyBytes: null },
+      null,
+    );
     const [service] = (await house.store.services.list()).filter(({ name }) => name === 'db');
     const row = { roleId: role.id, serviceId: service?.id ?? 0, component: '_table/Contact/*', verbMask: 1 };
-    await house.store.roleAccess.add({ ...row, requestorMask: 3, filters: [], filterOp: 'AND' }, null);
+    await house.store.roleAccess.add(
+      { ...row, requestorMask: 3, filters: [], filterOp: 'AND', fields: [] },
+      null,
+    );
     const script = {
       ...{
         name: 'db._table.contact.post.pre_process',
@@ -159,7 +165,7 @@ describe('the alias of a table that roles and scripts mean by its name', () => {
         config: {},
       },
       ...{ allowEventModification: false, storageServiceId: null, storagePath: null },
-      ...{ scmRepository: null, scmReference: null },
+      ...{ scmRepository: null, scmReference: null, runAsRoleId: null },
     };
     await house.store.eventScripts.create(script, null);
     expect(await refused()).toEqual({
@@ -316,6 +322,7 @@ describe('access', () => {
       requestorMask: 3,
       filters: [],
       filterOp: 'AND',
+      fields: [],
     },
     ...{ createdDate: '', lastModifiedDate: '', createdById: null, lastModifiedById: null },
   });
