@@ -229,6 +229,30 @@ function refused(variable: string, accepted: string): PlatformError {
   return new PlatformError('config.invalid', `${variable} must be ${accepted}.`);
 }
 
+/** A setting as administrators may see it. */
+export interface SettingInForce {
+  readonly name: string;
+  readonly variable: string;
+  readonly value: unknown;
+  readonly default: string;
+  readonly description: string;
+}
+
+/** The settings of a server, those masked that are secret or may hold a password. */
+export function settingsInForce(config: Config): readonly SettingInForce[] {
+  return Object.entries(settings).map(([name, { variable, fallback, meaning }]) => {
+    const value = shown(variable, config[name as keyof Config]);
+    return { name, variable, value, default: fallback, description: meaning };
+  });
+}
+
+// By name, so that a setting that comes later is masked rather than forgotten; addresses hold passwords.
+function shown(variable: string, value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((entry) => (typeof entry === 'object' ? entry.name : entry));
+  const isSecret = /PASSWORD|SECRET|KEY|URL/.test(variable) && !variable.includes('PUBLIC');
+  return isSecret && typeof value === 'string' ? '********' : (value ?? null);
+}
+
 /** The file of the system database. */
 export function systemDatabaseFile({ home, databaseUrl }: Pick<Config, 'home' | 'databaseUrl'>): string {
   return databaseUrl === undefined ? join(home, 'system.sqlite') : databaseUrl.replace(/^sqlite:(\/\/)?/, '');

@@ -2,14 +2,14 @@
 // are started from the ground up and ended in the reverse order.
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, systemDatabaseFile } from './config.ts';
+import { type Config, settingsInForce, systemDatabaseFile } from './config.ts';
 import { byRole } from './core/access.ts';
 import { Dispatcher } from './core/dispatch.ts';
 import { PlatformError } from './core/errors.ts';
 import { limits } from './core/limits.ts';
 import type { Observe } from './core/observe.ts';
 import type { Runner } from './core/runner.ts';
-import type { EventScriptRecord, New, ServiceRecord, Store } from './core/store.ts';
+import type { CorsRecord, EventScriptRecord, New, ServiceRecord, Store } from './core/store.ts';
 import { Egress } from './egress/egress.ts';
 import { Authentication } from './http/authentication.ts';
 import { createHttpServer } from './http/server.ts';
@@ -149,7 +149,18 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
   const load = () => reloadAuthority({ authority, scripts, store });
   const audit = new AuditLog({ store, key });
   const act = actor({ audit, observe, dispatch: (operation) => dispatcher.dispatch(operation) });
-  const desks = { scripts: desk, sessions, passwords, throttle, authority: { load }, secrets, audit, act };
+  const facts = { version, settings: settingsInForce(config) };
+  const desks = {
+    scripts: desk,
+    sessions,
+    passwords,
+    throttle,
+    authority: { load },
+    secrets,
+    facts,
+    audit,
+    act,
+  };
   const parts = { store, services, ...desks, observe };
   services.install(systemServiceType(createSystemService(parts)));
   services.install(userServiceType(createUserService(parts)));
@@ -170,6 +181,7 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
       authentication: new Authentication({ sessions, basicLogins, authority, sessionTokenInQuery }),
       listServices: (operation: Parameters<typeof listServices>[1]) =>
         listServices({ store, services }, operation),
+      corsRules: () => watch.corsRules,
     },
     isHealthy: () => watch.isHealthy,
     close: async () => {
@@ -211,6 +223,7 @@ class ConfigurationWatch {
   #timer: NodeJS.Timeout | undefined;
   #generation = -1;
   isHealthy = false;
+  corsRules: readonly CorsRecord[] = [];
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
@@ -244,6 +257,7 @@ class ConfigurationWatch {
     if (generation !== this.#generation) {
       await overlays.load();
       services.reload(await store.services.list());
+      this.corsRules = await store.cors.list();
       await authority.load();
       scripts.load(await store.eventScripts.list(), authority.lookupNames());
       void scripts.warm();

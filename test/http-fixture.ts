@@ -90,6 +90,7 @@ export async function startFixture(
     port: 0,
     bodyBytes: 4_096,
     corsOrigins: ['*'],
+    corsRules: () => [],
     ...given,
   });
   return {

@@ -201,6 +201,7 @@ export const limitTable = {
   ),
   answerCacheDefaultSeconds: limit(300, 'seconds', 'kept answers whose service does not say how long'),
   answerCacheSeconds: limit(31_536_000, 'seconds', 'what lives longer than a year is no cached answer'),
+  corsMaxAge: limit(604_800, 'seconds', 'browsers keep what a preflight answered no longer than a day or so'),
   descriptionText: limit(10_000, 'characters', 'a description is a text that a person reads'),
   scriptBytes: limit(1_048_576, 'bytes', 'a script is text that a person wrote'),
   compiledScripts: limit(2_000, 'scripts', 'a few KB each; further ones are compiled again when they run'),

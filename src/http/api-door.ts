@@ -52,7 +52,7 @@ export class ApiDoor {
 
   async #render(request: IncomingMessage, response: ServerResponse): Promise<Rendered> {
     const { cors, reader } = this.#parts;
-    if (request.method === 'OPTIONS') return cors.preflight(request.headers);
+    if (request.method === 'OPTIONS') return cors.preflight(request.headers, request.url ?? '');
     const operation = await reader.read(request, originForm(request.url ?? '/'));
     const { path, service, action } = operation;
     const wanted: Wanted = {
@@ -116,7 +116,7 @@ export class ApiDoor {
     const { origin } = request.headers;
     const lines = [...headers];
     if (origin !== undefined && request.method !== 'OPTIONS' && !allowsOrigin(headers)) {
-      lines.push(...this.#parts.cors.headers(origin));
+      lines.push(...this.#parts.cors.headers(origin, request.url ?? ''));
     }
     if (this.#isClosing) lines.push('Connection', 'close');
     return lines;

@@ -195,6 +195,11 @@ function rowOf(app: AppRecord): Row {
     last_modified_date: app.lastModifiedDate,
     created_by_id: app.createdById,
     last_modified_by_id: app.lastModifiedById,
-    launch_url: app.type === 2 ? (app.url ?? '') : '',
+    launch_url: launchUrl(app),
   };
+}
+
+/** Where an app is started; '' where it is no page. */
+export function launchUrl({ type, url }: Pick<AppRecord, 'type' | 'url'>): string {
+  return type === 2 ? (url ?? '') : '';
 }

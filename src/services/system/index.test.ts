@@ -29,6 +29,9 @@ describe('places', () => {
       'admin/session',
       'app',
       'cache',
+      'config',
+      'constant',
+      'cors',
       'environment',
       'event',
     ];

@@ -4,6 +4,9 @@ import { adminCollection } from './admin.ts';
 import { AppResource } from './app.ts';
 import { cacheResource } from './cache.ts';
 import { CollectionResource } from './collection.ts';
+import { configCollection } from './config.ts';
+import { constantResource } from './constant.ts';
+import { corsCollection } from './cors.ts';
 import { environment } from './environment.ts';
 import { eventResource } from './event.ts';
 import { eventScriptCollection } from './event-script.ts';
@@ -35,7 +38,10 @@ export function createSystemService(parts: SystemParts): Service {
     adminSession(parts),
     new AppResource(parts),
     cacheResource(parts),
-    environment(),
+    new CollectionResource({ collection: configCollection(parts), store }),
+    constantResource(),
+    new CollectionResource({ collection: corsCollection(parts), store }),
+    environment(parts),
     eventResource(parts),
     new CollectionResource({ collection: eventScriptCollection(parts), store }),
     new CollectionResource({ collection: lookupCollection(parts), store }),

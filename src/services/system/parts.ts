@@ -112,6 +112,20 @@ interface AuditDesk {
   verify(): Promise<AuditCheck>;
 }
 
+/** What administrators may know of the server. */
+export interface ServerFacts {
+  readonly version: string;
+  /** The settings in force, secret ones masked. */
+  readonly settings: readonly {
+    readonly name: string;
+    /** The environment variable that sets it. */
+    readonly variable: string;
+    readonly value: unknown;
+    readonly default: string;
+    readonly description: string;
+  }[];
+}
+
 /** What the service `system` is made with. */
 export interface SystemParts {
   readonly store: Store;
@@ -122,6 +136,7 @@ export interface SystemParts {
   readonly throttle: Throttle;
   readonly authority: AuthorityDesk;
   readonly secrets: SecretDesk;
+  readonly facts: ServerFacts;
   readonly audit: AuditDesk;
   readonly act: Act;
   readonly observe: Observe;

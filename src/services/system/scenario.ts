@@ -80,7 +80,8 @@ export async function openHouse(): Promise<House> {
   const throttle = new LoginThrottle();
   const audit = new AuditLog({ store, key });
   const act = actor({ audit, observe, dispatch: (operation) => dispatcher.dispatch(operation) });
-  const own = { authority, secrets, audit, act };
+  const facts = { version: '1.2.3', settings: [] };
+  const own = { authority, secrets, facts, audit, act };
   const desks = { sessions, passwords, throttle, scripts: scriptDesk(scripts), ...own };
   const parts = { store, services, observe, ...desks };
   const system = createSystemService(parts);
