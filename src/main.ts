@@ -127,7 +127,13 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
   const secrets = new Secrets({ key });
   const authority = new Authority({ store, secrets, observe });
   const runTokens = new RunTokens();
-  const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }), authority, runTokens });
+  const sessions = new Sessions({
+    store,
+    tokens: new TokenAuthority({ key }),
+    authority,
+    runTokens,
+    rules: config,
+  });
   const { home } = config;
   const runners = createRunners({
     ...config,
@@ -147,7 +153,7 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
   const services = new Services({ types, secrets, observe });
   const desk = scriptDesk({ scripts, authority, history });
   const load = () => reloadAuthority({ authority, scripts, store });
-  const audit = new AuditLog({ store, key });
+  const audit = new AuditLog({ store, secrets });
   const act = actor({ audit, observe, dispatch: (operation) => dispatcher.dispatch(operation) });
   const facts = { version, settings: settingsInForce(config) };
   const desks = {
@@ -158,6 +164,7 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
     authority: { load },
     secrets,
     facts,
+    accounts: { publicUrl: config.publicUrl, hasForeverSessions: config.foreverSessions },
     audit,
     act,
   };

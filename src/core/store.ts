@@ -2,6 +2,8 @@
 // are.
 // Invariant: dates are ISO 8601 in UTC; secrets arrive here encrypted.
 
+import type { Elevation, Origin } from './operation.ts';
+import type { Where } from './query.ts';
 import type { RunRepository } from './run.ts';
 import type { ServiceDocument } from './service.ts';
 
@@ -249,6 +251,9 @@ export interface AuditEntry {
   /** As it was then. */
   readonly userEmail: string | null;
   readonly remoteAddress: string | null;
+  readonly door: Origin;
+  /** Set where it was done with more authority than that of the user. */
+  readonly elevation?: Elevation;
   /** The row as callers see it, secrets masked; null: there was none. */
   readonly before: unknown;
   readonly after: unknown;
@@ -259,6 +264,41 @@ export interface AuditRecord extends AuditEntry {
   readonly id: number;
   readonly previousHash: string;
   readonly hash: string;
+  /** Which key of the log its digest was made with; grows with every rotation. */
+  readonly keyNumber: number;
+}
+
+/** A kept entry with what its digest was made of. */
+export interface AuditLink extends AuditRecord {
+  readonly content: string;
+  /** Whether the columns that entries are found by say the same as the content. */
+  readonly isConsistent: boolean;
+}
+
+/** Where the log ends. */
+export interface AuditHead {
+  readonly entries: number;
+  /** Digest of the last entry. */
+  readonly hash: string;
+  /** Digest of both, so that entries cannot be taken from the end unseen; null before the first entry. */
+  readonly mac: string | null;
+  /** The keys of the log, sealed; null before the first entry. */
+  readonly keys: string | null;
+}
+
+/** What makes an entry the next one: the new head, and the number of the key that it was made with. */
+export interface AuditSeal extends Omit<AuditHead, 'entries'> {
+  readonly keyNumber: number;
+}
+
+/** Which entries of the audit log are wanted, from the newest to the oldest. */
+export interface AuditQuery {
+  /** May name `id`, `date`, `action`, `record` and `userId`. */
+  readonly where?: Where | undefined;
+  /** Only entries with a lower id. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+  readonly skip?: number;
 }
 
 /**
@@ -336,18 +376,19 @@ export interface SessionRepository {
 
 /** The audit log: entries are added, never changed. */
 export interface AuditRepository {
-  /** Adds one at the end of the chain, in the transaction it is called in; `seal` makes its digest. */
-  add(entry: AuditEntry, seal: (previousHash: string, content: string) => string): Promise<void>;
-  /** From the newest to the oldest. `before`: only entries with a lower id. */
-  list(wanted: {
-    readonly limit: number;
-    readonly before?: number;
-    readonly record?: string;
-    readonly action?: string;
-    readonly userId?: number;
-  }): Promise<AuditRecord[]>;
-  /** In portions from the oldest to the newest, with the text that each digest is made of. */
-  chain(after: number, limit: number): Promise<readonly (AuditRecord & { readonly content: string })[]>;
+  /**
+   * Adds one at the end of the chain, in the transaction it is called in. `seal` is given the head as it is,
+   * the new entry counted, and makes the digests.
+   */
+  add(entry: AuditEntry, seal: (head: AuditHead, content: string) => AuditSeal): Promise<void>;
+  list(query: AuditQuery): Promise<AuditRecord[]>;
+  get(id: number): Promise<AuditRecord | undefined>;
+  count(where?: Where): Promise<number>;
+  head(): Promise<AuditHead>;
+  /** Puts the keys of the log down anew, sealed with another master key. */
+  reseal(keys: string): Promise<void>;
+  /** In portions from the oldest to the newest. */
+  chain(after: number, limit: number): Promise<readonly AuditLink[]>;
 }
 
 /** The system database. */

@@ -36,6 +36,7 @@ export function actor({ audit, observe, dispatch }: ActorParts): Act {
       userId: user?.id ?? null,
       userEmail: user?.email ?? null,
       remoteAddress: outer.remoteAddress ?? null,
+      door: outer.origin,
       before: null,
       after: { ...elevation, action },
     });

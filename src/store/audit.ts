@@ -1,14 +1,19 @@
 // Repository of the audit log. Invariant: the content that a digest is made of is kept as it was digested, so
 // that the chain can be followed whatever JSON library reads it later.
-import type { AuditEntry, AuditRecord, AuditRepository } from '../core/store.ts';
+import type { Where } from '../core/query.ts';
+import type {
+  AuditEntry,
+  AuditHead,
+  AuditLink,
+  AuditQuery,
+  AuditRecord,
+  AuditRepository,
+  AuditSeal,
+} from '../core/store.ts';
 import { type Handle, inTransaction, type TableRow } from './table.ts';
+import { whereExpression } from './where.ts';
 
 const table = 'audit';
-
-/** What the first entry follows. */
-const beginning = '0'.repeat(64);
-
-type Wanted = Parameters<AuditRepository['list']>[0];
 
 /** The audit log of the system database. */
 export class Audit implements AuditRepository {
@@ -18,45 +23,102 @@ export class Audit implements AuditRepository {
     this.#handle = handle;
   }
 
-  add(entry: AuditEntry, seal: (previousHash: string, content: string) => string): Promise<void> {
+  add(entry: AuditEntry, seal: (head: AuditHead, content: string) => AuditSeal): Promise<void> {
     return inTransaction(this.#handle, async (handle) => {
-      // Locks the one row of the counter: two entries at the same time must not follow the same one.
+      // Locks the one row of the head: two entries at the same time must not follow the same one.
       await handle
         .updateTable('audit_head')
         .set((build) => ({ entries: build('entries', '+', 1) }))
         .execute();
-      const head = await handle.selectFrom('audit_head').select('hash').executeTakeFirst();
-      const previous = head === undefined ? beginning : String(head.hash);
+      const head = await readHead(handle);
       const content = JSON.stringify(entry);
-      const hash = seal(previous, content);
+      const { hash, mac, keys, keyNumber } = seal(head, content);
       const { date, action, record, userId } = entry;
-      const cells = { date, action, record, user_id: userId, content, previous_hash: previous, hash };
-      await handle.insertInto(table).values(cells).execute();
-      await handle.updateTable('audit_head').set({ hash }).execute();
+      const found = { date, action, record, user_id: userId };
+      const link = { content, previous_hash: head.hash, hash, key_number: keyNumber };
+      await handle
+        .insertInto(table)
+        .values({ ...found, ...link })
+        .execute();
+      await handle.updateTable('audit_head').set({ hash, mac, sealed_keys: keys }).execute();
     });
   }
 
-  async list({ limit, before, record, action, userId }: Wanted): Promise<AuditRecord[]> {
-    let query = this.#handle.selectFrom(table).selectAll().orderBy('id', 'desc').limit(limit);
+  async list({ where, before, limit, skip = 0 }: AuditQuery): Promise<AuditRecord[]> {
+    let query = this.#handle.selectFrom(table).selectAll().orderBy('id', 'desc').limit(limit).offset(skip);
     if (before !== undefined) query = query.where('id', '<', before);
-    if (record !== undefined) query = query.where('record', '=', record);
-    if (action !== undefined) query = query.where('action', '=', action);
-    if (userId !== undefined) query = query.where('user_id', '=', userId);
+    if (where !== undefined) query = query.where((build) => whereExpression(build, where));
     return (await query.execute()).map(readEntry);
   }
 
-  async chain(after: number, limit: number) {
+  async get(id: number): Promise<AuditRecord | undefined> {
+    const query = this.#handle.selectFrom(table).selectAll().where('id', '=', id);
+    const row = await query.executeTakeFirst();
+    return row === undefined ? undefined : readEntry(row);
+  }
+
+  async count(where?: Where): Promise<number> {
+    let query = this.#handle.selectFrom(table).select(({ fn }) => fn.countAll<number>().as('count'));
+    if (where !== undefined) query = query.where((build) => whereExpression(build, where));
+    return Number((await query.executeTakeFirst())?.count ?? 0);
+  }
+
+  head(): Promise<AuditHead> {
+    return readHead(this.#handle);
+  }
+
+  async reseal(keys: string): Promise<void> {
+    await this.#handle.updateTable('audit_head').set({ sealed_keys: keys }).execute();
+  }
+
+  async chain(after: number, limit: number): Promise<readonly AuditLink[]> {
     const query = this.#handle
       .selectFrom(table)
       .selectAll()
       .orderBy('id')
       .where('id', '>', after)
       .limit(limit);
-    return (await query.execute()).map((row) => ({ ...readEntry(row), content: String(row.content) }));
+    return (await query.execute()).map(readLink);
   }
 }
 
+async function readHead(handle: Handle): Promise<AuditHead> {
+  const row = await handle.selectFrom('audit_head').selectAll().executeTakeFirstOrThrow();
+  const { entries, hash, mac = null, sealed_keys: keys = null } = row;
+  return {
+    entries: Number(entries),
+    hash: String(hash),
+    mac: mac === null ? null : String(mac),
+    keys: keys === null ? null : String(keys),
+  };
+}
+
 function readEntry(row: TableRow): AuditRecord {
-  const entry = JSON.parse(String(row.content)) as AuditEntry;
-  return { ...entry, id: Number(row.id), previousHash: String(row.previous_hash), hash: String(row.hash) };
+  return { ...(JSON.parse(String(row.content)) as AuditEntry), ...ownOf(row) };
+}
+
+// Whoever changed a row may have left no JSON in it; that is for whoever follows the chain to say.
+function readLink(row: TableRow): AuditLink {
+  const content = String(row.content);
+  const entry = parsed(content);
+  const { date, action, record, userId } = entry;
+  const isConsistent =
+    row.date === date && row.action === action && row.record === record && row.user_id === userId;
+  return { ...entry, ...ownOf(row), content, isConsistent };
+}
+
+function parsed(content: string): AuditEntry {
+  try {
+    return JSON.parse(content) as AuditEntry;
+  } catch {
+    return {} as AuditEntry;
+  }
+}
+
+function ownOf(row: TableRow): Pick<AuditRecord, 'id' | 'previousHash' | 'hash' | 'keyNumber'> {
+  const { id, previous_hash: previousHash, hash, key_number: keyNumber } = row;
+  return {
+    ...{ id: Number(id), previousHash: String(previousHash) },
+    ...{ hash: String(hash), keyNumber: Number(keyNumber) },
+  };
 }

@@ -65,9 +65,9 @@ export class AppResource implements Resource {
   readonly #renewing: CollectionResource;
 
   constructor(parts: SystemParts) {
-    const { store } = parts;
-    this.#records = new CollectionResource({ collection: appCollection(parts, false), store });
-    this.#renewing = new CollectionResource({ collection: appCollection(parts, true), store });
+    const { store, audit } = parts;
+    this.#records = new CollectionResource({ collection: appCollection(parts), store, audit });
+    this.#renewing = new CollectionResource({ collection: appCollection(parts, true), store, audit });
     this.endpoints = this.#records.endpoints;
   }
 
@@ -76,7 +76,8 @@ export class AppResource implements Resource {
   }
 }
 
-function appCollection(parts: SystemParts, isRenewing: boolean): Collection {
+/** The records of `app`; `isRenewing`: every change makes a new key. */
+export function appCollection(parts: SystemParts, isRenewing = false): Collection {
   const { authority, observe } = parts;
   const lists = [nestedLookups(parts, 'app')];
   return {

@@ -1,13 +1,16 @@
 // What all kinds of system records have in common: lists, single records, and writing by id, ids, filter or
 // body.
-// Invariant: rows hold exactly the fields of their kind; what else a caller writes is ignored, as recorded.
+// Invariants: rows hold exactly the fields of their kind; what else a caller writes is ignored, as recorded;
+// and no record changes without an entry in the audit log, which stays only if the change does.
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
-import type { Parameters, Result } from '../../core/operation.ts';
+import type { Parameters, Principal, Result } from '../../core/operation.ts';
 import type { Endpoint } from '../../core/service.ts';
 import type { Store } from '../../core/store.ts';
+import { changeNote, type RecordedChange } from './audit-note.ts';
 import { runBatch } from './batch.ts';
 import { describedRecords } from './describe-collection.ts';
+import type { SystemParts } from './parts.ts';
 import {
   findRecords,
   flagOption,
@@ -45,6 +48,8 @@ export interface Collection {
   /** Changes the record of a row and returns the new row. */
   update?(row: Row, change: Change): Promise<Row>;
   remove?(row: Row, change: Omit<Change, 'written'>): Promise<void>;
+  /** Refuses what this caller may not do although the resource is open to him; throws `access.*`. */
+  permit?(attempt: Attempt): void;
   /** Whether `POST {name}/{id}` makes or changes the record of that name (event scripts). */
   readonly upserts?: boolean;
   /** Members of rows that are answered only where `related` asks for them; written, they are saved. */
@@ -57,12 +62,28 @@ export interface Collection {
   warning?(ids: readonly unknown[]): Promise<string | undefined>;
 }
 
+/** What somebody is about to do to a record. */
+export interface Attempt {
+  readonly principal: Principal;
+  /** The row that it changes or removes. */
+  readonly row?: Row;
+  readonly written?: Written;
+}
+
 /** One record to be written. */
 export interface Change {
-  /** The store to use: a transaction when the request asked for one. */
+  /**
+   * The store to use: always a transaction, which holds the audit entry of the change, too. Whoever uses
+   * another store meanwhile, or asks other services, waits for ever.
+   */
   readonly store: Store;
   readonly written: Written;
   readonly by: number | null;
+}
+
+/** What the resource of a kind of records is made with. */
+export interface CollectionParts extends Pick<SystemParts, 'store' | 'audit'> {
+  readonly collection: Collection;
 }
 
 /** The resource of a kind of records. */
@@ -71,12 +92,14 @@ export class CollectionResource implements Resource {
   readonly endpoints: readonly Endpoint[];
   readonly #collection: Collection;
   readonly #store: Store;
+  readonly #audit: SystemParts['audit'];
 
-  constructor({ collection, store }: { readonly collection: Collection; readonly store: Store }) {
+  constructor({ collection, store, audit }: CollectionParts) {
     this.name = collection.name;
     this.endpoints = endpointsOf(collection);
     this.#collection = collection;
     this.#store = store;
+    this.#audit = audit;
   }
 
   async handle(call: Call): Promise<Result> {
@@ -133,7 +156,7 @@ export class CollectionResource implements Resource {
     const resource = await this.#write(request, {
       items: readRecords(request.call.operation),
       done: 'created',
-      work: (store, written) => this.#create({ store, written, by: request.call.by }),
+      work: (store, written) => this.#create(request, store, written),
     });
     return answer({ resource }, 201);
   }
@@ -148,10 +171,10 @@ export class CollectionResource implements Resource {
     const [made] = await this.#write(request, {
       items: [named],
       done: row === undefined ? 'created' : 'updated',
-      work: (store) => {
-        const change = { store, written: named, by: request.call.by };
-        return row === undefined ? this.#create(change) : this.#update(row, change);
-      },
+      work: (store) =>
+        row === undefined
+          ? this.#create(request, store, named)
+          : this.#update(request, row, { store, written: named }),
     });
     return answer(made, row === undefined ? 201 : 200);
   }
@@ -221,9 +244,13 @@ export class CollectionResource implements Resource {
       items: ids,
       done: 'deleted',
       work: async (store, id) => {
-        const { remove } = this.#collection;
+        const { remove, permit } = this.#collection;
         const row = this.#pick(await this.#collection.rows(store, {}), id);
-        await remove?.(row, { store, by: request.call.by });
+        permit?.({ principal: request.call.operation.principal, row });
+        await this.#recorded(request, store, async (inside) => {
+          await remove?.(row, { store: inside, by: request.call.by });
+          return { action: 'delete', before: row };
+        });
         return row;
       },
     });
@@ -240,7 +267,7 @@ export class CollectionResource implements Resource {
 
   async #updateById(request: Request, { store, id, written }: Target & { store: Store }): Promise<Row> {
     const row = this.#pick(await this.#collection.rows(store, {}), id);
-    return this.#update(row, { store, written, by: request.call.by });
+    return this.#update(request, row, { store, written });
   }
 
   async #write<Item>(request: Request, batch: WriteBatch<Item>): Promise<unknown[]> {
@@ -266,16 +293,42 @@ export class CollectionResource implements Resource {
     }
   }
 
-  #create(change: Change): Promise<Row> {
-    const { create } = this.#collection;
+  async #create(request: Request, store: Store, written: Written): Promise<Row> {
+    const { create, permit } = this.#collection;
     if (create === undefined) throw new Error(`${this.name} has no create`);
-    return create(change);
+    permit?.({ principal: request.call.operation.principal, written });
+    const { after } = await this.#recorded(request, store, async (inside) => {
+      const made = await create({ store: inside, written, by: request.call.by });
+      return { action: 'create', after: made, written };
+    });
+    return after;
   }
 
-  #update(row: Row, change: Change): Promise<Row> {
-    const { update } = this.#collection;
+  async #update(request: Request, row: Row, { store, written }: Omit<Change, 'by'>): Promise<Row> {
+    const { update, permit } = this.#collection;
     if (update === undefined) throw new Error(`${this.name} has no update`);
-    return update(row, change);
+    permit?.({ principal: request.call.operation.principal, row, written });
+    const { after } = await this.#recorded(request, store, async (inside) => {
+      const changed = await update(row, { store: inside, written, by: request.call.by });
+      return { action: 'update', before: row, after: changed, written };
+    });
+    return after;
+  }
+
+  // A change and its entry in the audit log, or neither.
+  #recorded<Done extends Recorded>(
+    { call }: Request,
+    store: Store,
+    work: (store: Store) => Promise<Done>,
+  ): Promise<Done> {
+    const { identifier, name } = this.#collection;
+    return store.transaction(async (inside) => {
+      const done = await work(inside);
+      const id = (done.after ?? done.before ?? {})[identifier];
+      const change = { ...done, identifier, record: `${name}/${id}` };
+      await this.#audit.add(changeNote(call.operation, change), inside);
+      return done;
+    });
   }
 
   #pick(rows: readonly Row[], id: string): Row {
@@ -309,6 +362,8 @@ interface Request {
   /** Identifiers of the records written so far. */
   readonly touched: unknown[];
 }
+
+type Recorded = Omit<RecordedChange, 'record' | 'identifier'>;
 
 interface Target {
   readonly id: string;

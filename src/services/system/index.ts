@@ -30,28 +30,29 @@ export { listServices } from './service-list.ts';
 
 /** Makes the service `system`. */
 export function createSystemService(parts: SystemParts): Service {
-  const { store } = parts;
+  const { store, audit } = parts;
+  const kept = { store, audit };
   return new ResourceService('system', [
-    new CollectionResource({ collection: adminCollection(parts), store }),
+    new CollectionResource({ collection: adminCollection(parts), ...kept }),
     adminPassword(parts),
     adminProfile(parts),
     adminSession(parts),
     new AppResource(parts),
     cacheResource(parts),
-    new CollectionResource({ collection: configCollection(parts), store }),
+    new CollectionResource({ collection: configCollection(parts), ...kept }),
     constantResource(),
-    new CollectionResource({ collection: corsCollection(parts), store }),
+    new CollectionResource({ collection: corsCollection(parts), ...kept }),
     environment(parts),
     eventResource(parts),
-    new CollectionResource({ collection: eventScriptCollection(parts), store }),
-    new CollectionResource({ collection: lookupCollection(parts), store }),
-    new CollectionResource({ collection: roleCollection(parts), store }),
+    new CollectionResource({ collection: eventScriptCollection(parts), ...kept }),
+    new CollectionResource({ collection: lookupCollection(parts), ...kept }),
+    new CollectionResource({ collection: roleCollection(parts), ...kept }),
     new RunResource(parts),
     scriptRunResource(parts),
-    new CollectionResource({ collection: scriptTypeCollection(parts), store }),
+    new CollectionResource({ collection: scriptTypeCollection(parts), ...kept }),
     new ServiceResource(parts),
-    new CollectionResource({ collection: serviceTypeCollection(parts), store }),
-    new CollectionResource({ collection: userCollection(parts), store }),
+    new CollectionResource({ collection: serviceTypeCollection(parts), ...kept }),
+    new CollectionResource({ collection: userCollection(parts), ...kept }),
   ]);
 }
 

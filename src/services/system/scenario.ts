@@ -78,10 +78,11 @@ export async function openHouse(): Promise<House> {
   const authority = new Authority({ store, secrets, observe });
   const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }), authority });
   const throttle = new LoginThrottle();
-  const audit = new AuditLog({ store, key });
+  const audit = new AuditLog({ store, secrets });
   const act = actor({ audit, observe, dispatch: (operation) => dispatcher.dispatch(operation) });
   const facts = { version: '1.2.3', settings: [] };
-  const own = { authority, secrets, facts, audit, act };
+  const accounts = { publicUrl: 'https://tenon.example.com', hasForeverSessions: false };
+  const own = { accounts, authority, secrets, facts, audit, act };
   const desks = { sessions, passwords, throttle, scripts: scriptDesk(scripts), ...own };
   const parts = { store, services, observe, ...desks };
   const system = createSystemService(parts);

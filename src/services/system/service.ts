@@ -48,7 +48,8 @@ export class ServiceResource implements Resource {
 
   constructor(parts: SystemParts) {
     this.#parts = parts;
-    this.#records = new CollectionResource({ collection: serviceCollection(parts), store: parts.store });
+    const { store, audit } = parts;
+    this.#records = new CollectionResource({ collection: serviceCollection(parts), store, audit });
     this.endpoints = [
       ...this.#records.endpoints,
       describedSuccess({
@@ -73,7 +74,8 @@ export class ServiceResource implements Resource {
   }
 }
 
-function serviceCollection(parts: SystemParts): Collection {
+/** The records of `service`. */
+export function serviceCollection(parts: SystemParts): Collection {
   const { services, store, observe } = parts;
   return {
     name: 'service',

@@ -19,6 +19,7 @@ export function authority(dialect: StoreDialect): Migration {
       await createCors(db, dialect);
       await createEmailTemplates(db, dialect);
       await createLimits(db, dialect);
+      await createLimitCounters(db);
       await createAudit(db, dialect);
     },
   };
@@ -146,6 +147,18 @@ async function createLimits(db: Schema, dialect: StoreDialect): Promise<void> {
   await stamped(table).execute();
 }
 
+// Names and meaning of the columns are those of the package that counts. The index is for dropping counters
+// whose time is over; counting does not change what it holds.
+async function createLimitCounters(db: Schema): Promise<void> {
+  await db.schema
+    .createTable('limit_counter')
+    .addColumn('key', 'varchar(255)', (column) => column.primaryKey().notNull())
+    .addColumn('points', 'bigint', (column) => column.notNull().defaultTo(0))
+    .addColumn('expire', 'bigint')
+    .execute();
+  await db.schema.createIndex('limit_counter_expire').on('limit_counter').column('expire').execute();
+}
+
 // `audit_head` has one row, which is locked while an entry is added.
 async function createAudit(db: Schema, dialect: StoreDialect): Promise<void> {
   await db.schema
@@ -158,12 +171,15 @@ async function createAudit(db: Schema, dialect: StoreDialect): Promise<void> {
     .addColumn('content', 'text', (column) => column.notNull())
     .addColumn('previous_hash', 'varchar(64)', (column) => column.notNull())
     .addColumn('hash', 'varchar(64)', (column) => column.notNull())
+    .addColumn('key_number', 'integer', (column) => column.notNull())
     .execute();
   await db.schema.createIndex('audit_record').on('audit').column('record').execute();
   await db.schema
     .createTable('audit_head')
     .addColumn('entries', 'integer', (column) => column.notNull())
     .addColumn('hash', 'varchar(64)', (column) => column.notNull())
+    .addColumn('mac', 'varchar(64)')
+    .addColumn('sealed_keys', 'text')
     .execute();
   await db
     .insertInto('audit_head')
