@@ -37,7 +37,13 @@ import { LoginThrottle } from './security/throttle.ts';
 import { TokenAuthority } from './security/tokens.ts';
 import { apiDocsServiceRecord, apiDocsServiceType, createApiDocsService } from './services/api-docs/index.ts';
 import { Services } from './services/directory.ts';
-import { Overlays, scriptServiceTypes, serviceTypes } from './services/index.ts';
+import {
+  emailServiceTypes,
+  identityServiceTypes,
+  Overlays,
+  scriptServiceTypes,
+  serviceTypes,
+} from './services/index.ts';
 import {
   createSystemService,
   listServices,
@@ -149,7 +155,12 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
   const history = runHistory(config, store, observe);
   const scripts = new EventScripts({ compiler, runners, observe, runTokens, outgoing, history });
   const overlays = new Overlays({ store });
-  const types = [...serviceTypes({ overlays }), ...scriptServiceTypes(scriptTypes, scripts.handlers)];
+  const types = [
+    ...serviceTypes({ overlays }),
+    ...emailServiceTypes({ templates: store.emailTemplates, outgoing }),
+    ...scriptServiceTypes(scriptTypes, scripts.handlers),
+    ...identityServiceTypes({ egressAllow: config.egressAllow, observe }),
+  ];
   const services = new Services({ types, secrets, observe });
   const desk = scriptDesk({ scripts, authority, history });
   const load = () => reloadAuthority({ authority, scripts, store });

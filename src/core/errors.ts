@@ -71,6 +71,7 @@ export const catalog = {
   'config.conflict': 409,
 } as const satisfies Record<string, number>;
 
+  'mail.refused': 502,
 /** A code of the catalogue. */
 export type ErrorCode = keyof typeof catalog;
 

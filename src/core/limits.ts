@@ -351,6 +351,7 @@ export const limitTable = {
     10_485_760,
     'bytes per mail',
     'all attachments together; most servers take no more',
+  templateName: limit(64, 'characters', 'the width of its column'),
   ),
   mailConnectMs: limit(10_000, 'ms', 'a mail server that takes no connection, or says nothing, is away'),
   mailMs: limit(30_000, 'ms', 'handing over one mail; whoever sends it waits for it'),

@@ -65,6 +65,8 @@ export interface UserView {
   readonly email: string;
   readonly isAdmin: boolean;
   readonly lastLogin: string | null;
+  readonly phone?: string | null;
+  readonly defaultAppId?: number | null;
 }
 
 /** The app whose API key came with a request. */
@@ -79,6 +81,8 @@ export interface LookupValues {
   readonly open: Readonly<Record<string, string>>;
   /** Private ones that scripts were expressly allowed to see. */
   readonly secret: Readonly<Record<string, string>>;
+  /** What anybody may know of this server: `df.version`. */
+  readonly facts?: Readonly<Record<string, string>>;
 }
 
 /** On whose authority an operation is done. */
@@ -94,6 +98,8 @@ export interface Principal {
   /** The API key that came with the request, whether or not it is one of ours. */
   readonly apiKey: string | null;
   readonly sessionId: string | null;
+  /** A token for some minutes of this session, where there is one: what `{session.token}` stands for. */
+  readonly sessionToken?: () => string | undefined;
   /** Why credentials that were given are no good; a refusal throws it, what is public does not ask. */
   readonly failure?: PlatformError;
 }

@@ -141,3 +141,5 @@ export interface ServiceDirectory {
   find(name: string): Service;
   list(): readonly Service[];
 }
+  /** Names in braces stay as they are: the service itself knows what they stand for. */
+  readonly isVerbatim?: boolean;

@@ -10,7 +10,9 @@ import type { Headers } from '../core/operation.ts';
 
 /** The content of an answer. */
 export interface Content {
-  readonly text: string;
+  readonly bytes: Buffer;
+  /** The bytes in the encoding that the answer names. */
+  text(): string;
   /** Whether it was packed: then its length and encoding are no longer those of the text. */
   readonly wasPacked: boolean;
 }
@@ -48,9 +50,9 @@ export async function readContent(body: Readable, headers: Headers, method: stri
   const bytes = await readBytes(body);
   const coding = (headers['content-encoding'] ?? '').trim().toLowerCase();
   const unpack = Object.hasOwn(unpackers, coding) ? unpackers[coding] : undefined;
-  const type = headers['content-type'] ?? '';
-  if (unpack === undefined || bytes.length === 0) return { text: decode(bytes, type), wasPacked: false };
-  return { text: decode(await bounded(unpack(bytes)), type), wasPacked: true };
+  const wasPacked = unpack !== undefined && bytes.length > 0;
+  const unpacked = wasPacked ? await bounded(unpack(bytes)) : bytes;
+  return { bytes: unpacked, text: () => decode(unpacked, headers['content-type'] ?? ''), wasPacked };
 }
 
 async function readBytes(body: Readable): Promise<Buffer> {

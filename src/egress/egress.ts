@@ -67,9 +67,8 @@ export class Egress {
 
   async #follow(
     first: Checked,
-    { signal, redirects, hops }: Pick<OutgoingCall, 'redirects' | 'hops'> & { readonly signal: AbortSignal },
+    { redirects, ...about }: Pick<OutgoingCall, 'redirects'> & About,
   ): Promise<OutgoingAnswer> {
-    const about = hops === undefined ? { signal } : { signal, hops };
     let checked = first;
     let passed: Headers = {};
     for (let left = Math.min(redirects, limits.egressRedirects); ; left--) {
@@ -84,7 +83,7 @@ export class Egress {
 
   async #once(
     { url, method, headers, body }: Checked,
-    { signal, hops }: { readonly signal: AbortSignal; readonly hops?: number },
+    { signal, hops, isBinary = false }: About,
   ): Promise<OutgoingAnswer> {
     this.#agent ??= this.#start();
     const agent = await this.#agent;
@@ -101,10 +100,11 @@ export class Egress {
       bodyTimeout: limits.egressMs,
     });
     const received = flat(answer.headers);
-    const { text, wasPacked } = await readContent(answer.body as Readable, received, method);
-    if (!wasPacked) return { status: answer.statusCode, headers: received, body: text };
+    const content = await readContent(answer.body as Readable, received, method);
+    const read = isBinary ? { body: '', bytes: content.bytes } : { body: content.text() };
+    if (!content.wasPacked) return { status: answer.statusCode, headers: received, ...read };
     const { 'content-encoding': _coding, 'content-length': _length, ...rest } = received;
-    return { status: answer.statusCode, headers: rest, body: text };
+    return { status: answer.statusCode, headers: rest, ...read };
   }
 
   // Loaded with the first call: a server that calls nobody starts quicker without.
@@ -122,6 +122,9 @@ export class Egress {
     });
   }
 }
+
+/** What all hops of a call have in common. */
+type About = Pick<OutgoingCall, 'hops' | 'isBinary'> & { readonly signal: AbortSignal };
 
 // Of no use to who reads the answer.
 const aboutConnection = new Set(['connection', 'keep-alive', 'transfer-encoding', 'trailer', 'upgrade']);

@@ -16,18 +16,22 @@ export interface OutgoingCall {
   readonly redirects: number;
   /** How many calls from script to script this one makes: a server of ours refuses too many. */
   readonly hops?: number;
+  /** Whether the answer is wanted as bytes, not as text. */
+  readonly isBinary?: boolean;
   /** For the whole call, below `limits.egressMs`. */
   readonly timeoutMs?: number;
   /** Ends the call when whoever asked for it is gone. */
   readonly signal?: AbortSignal;
 }
 
-/** What came back; `body` is text, whatever its encoding was. */
+/** What came back; `body` is text, whatever its encoding was, or '' where bytes were wanted. */
 export interface OutgoingAnswer {
   readonly status: number;
   /** By lower-case name; those of redirects that were followed included, unless later ones said anew. */
   readonly headers: Headers;
   readonly body: string;
+  /** Where they were wanted. */
+  readonly bytes?: Buffer;
 }
 
 /** A call whose parts were looked at. */

@@ -2,6 +2,8 @@
 import type { ServiceType } from '../core/service.ts';
 import { type Overlays, sqlServiceTypes } from './sql/index.ts';
 
+export { emailServiceTypes } from './email/index.ts';
+export { identityServiceTypes } from './identity/index.ts';
 export { scriptServiceTypes } from './script/index.ts';
 export { Overlays } from './sql/index.ts';
 

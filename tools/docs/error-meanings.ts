@@ -75,3 +75,7 @@ export const errorMeanings: Readonly<Record<ErrorCode, readonly [meaning: string
   'config.invalid': ['A setting is not usable.', 'The message names its variable.'],
   'config.conflict': ['A unique name is taken.', 'Take another.'],
 };
+  'mail.refused': [
+    'The mail server does not take a mail.',
+    'Look at the addresses, and whether the server lets this service send from them.',
+  ],

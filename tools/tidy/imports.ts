@@ -62,7 +62,7 @@ const table: readonly Row[] = [
     folders: ['src/core', 'src/services/.', ...ground],
     packages: ['fflate', 'lru-cache', 'yaml'],
   },
-  { folder: 'src/services', folders: ['src/core', ...ground], packages: ['ajv', 'lru-cache'] },
+  { folder: 'src/services', folders: ['src/core', ...ground], packages: ['ajv', 'lru-cache', 'nodemailer'] },
   { folder: 'src/runners/*', folders: ['src/core', 'src/runners/.'], packages: [] },
   { folder: 'src/runners', folders: ['src/core'], packages: [] },
   {

@@ -8,6 +8,8 @@ import { configCollection } from './config.ts';
 import { constantResource } from './constant.ts';
 import { corsCollection } from './cors.ts';
 import { environment } from './environment.ts';
+import { emailTemplateCollection } from './email-template.ts';
+import { adminCustom, systemCustom } from './custom.ts';
 import { eventResource } from './event.ts';
 import { eventScriptCollection } from './event-script.ts';
 import { lookupCollection } from './lookup.ts';
@@ -49,6 +51,8 @@ export function createSystemService(parts: SystemParts): Service {
     new CollectionResource({ collection: roleCollection(parts), ...kept }),
     new RunResource(parts),
     scriptRunResource(parts),
+    systemCustom(parts),
+    new CollectionResource({ collection: emailTemplateCollection(parts), ...kept }),
     new CollectionResource({ collection: scriptTypeCollection(parts), ...kept }),
     new ServiceResource(parts),
     new CollectionResource({ collection: serviceTypeCollection(parts), ...kept }),

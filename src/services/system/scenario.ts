@@ -10,6 +10,7 @@ import type { Observation } from '../../core/observe.ts';
 import type { Action, Operation, Parameters, Principal, Result } from '../../core/operation.ts';
 import type { Endpoint, Service, ServiceSettings, ServiceType } from '../../core/service.ts';
 import type { New, Store, UserRecord } from '../../core/store.ts';
+import { Egress } from '../../egress/egress.ts';
 import { actor } from '../../security/actor.ts';
 import { AuditLog } from '../../security/audit.ts';
 import { Authority } from '../../security/authority.ts';
@@ -22,7 +23,7 @@ import { LoginThrottle } from '../../security/throttle.ts';
 import { TokenAuthority } from '../../security/tokens.ts';
 import { createSqliteStore } from '../../store/sqlite.ts';
 import { Services } from '../directory.ts';
-import { Overlays, serviceTypes } from '../index.ts';
+import { emailServiceTypes, Overlays, serviceTypes } from '../index.ts';
 import { createUserService, userServiceType } from '../user/index.ts';
 import { createSystemService, type ScriptDesk, systemServiceType } from './index.ts';
 
@@ -71,7 +72,11 @@ export async function openHouse(): Promise<House> {
   const key = new MasterKey(randomBytes(32));
   const secrets = new Secrets({ key });
   const services = new Services({
-    types: [echoType, ...serviceTypes({ overlays: new Overlays({ store }) })],
+    types: [
+      echoType,
+      ...serviceTypes({ overlays: schemas }),
+      ...emailServiceTypes({ templates: store.emailTemplates, outgoing }),
+    ],
     secrets,
     observe,
   });

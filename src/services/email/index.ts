@@ -1,0 +1,36 @@
+// The types of mail services.
+import type { Service, ServiceSettings, ServiceType } from '../../core/service.ts';
+import type { Store } from '../../core/store.ts';
+import type { Egress } from '../../egress/egress.ts';
+import { connectToOwn } from '../../egress/own-host.ts';
+import { senderValues, smtpConfig, smtpSettings } from './config.ts';
+import { EmailService } from './service.ts';
+import { SmtpCarrier } from './smtp.ts';
+
+/** What mail services take of the rest of the house. */
+export interface EmailParts {
+  readonly templates: Pick<Store['emailTemplates'], 'get' | 'list'>;
+  readonly outgoing: Pick<Egress, 'call'>;
+}
+
+/** The types of mail services. */
+export function emailServiceTypes(parts: EmailParts): readonly ServiceType[] {
+  return [
+    {
+      name: 'smtp_email',
+      label: 'SMTP',
+      description: 'Sends mail by a server that speaks SMTP.',
+      group: 'Email',
+      singleton: false,
+      config: smtpConfig,
+      create: (settings) => smtpService(settings, parts),
+    },
+  ];
+}
+
+function smtpService({ name, config }: ServiceSettings, parts: EmailParts): Service {
+  const settings = smtpSettings(config);
+  const connect = (signal: AbortSignal) => connectToOwn(settings, { signal });
+  const carrier = new SmtpCarrier({ service: name, settings, connect });
+  return new EmailService({ name, type: 'smtp_email', values: senderValues(config), carrier, ...parts });
+}
