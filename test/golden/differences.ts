@@ -52,6 +52,22 @@ const entities = { quot: '"', lt: '<', gt: '>', '#039': "'", amp: '&' };
 const curatedConfig =
   'platform.config is a curated list, without paths and internals of the server, at the root and under df';
 
+const stamps = {
+  ...{ created_date: '{{datetime}}', last_modified_date: '{{datetime}}', last_modified_by_id: null },
+};
+
+const roleOfRecords = {
+  ...{ id: '{{role_id}}', name: 'reader', description: 'read only', is_active: true },
+  ...{ max_concurrency: null, max_body_bytes: null, ...stamps, created_by_id: 1 },
+  role_service_access_by_role_id: [
+    {
+      ...{ id: '{{role_access_id}}', role_id: '{{role_id}}', service_id: '{{service_id:hr}}' },
+      ...{ component: '_table/departments/*', verb_mask: 1, requestor_mask: 3 },
+      ...{ filters: [], filter_op: 'AND', fields: [], ...stamps, created_by_id: null },
+    },
+  ],
+};
+
 /** By id of the transcript or vector. */
 export const differences: Readonly<Record<string, Difference>> = {
   '053-limit-not-a-number': {
@@ -141,6 +157,10 @@ export const differences: Readonly<Record<string, Difference>> = {
     ours: {
       body: { config_keys: ['version'], df: { version: 'text', api_version: '2.0' }, session: { user: {} } },
     },
+  },
+  '256-role-create': {
+    reason: 'roles have bounds and rules for fields, too',
+    ours: { body: { resource: [roleOfRecords] } },
   },
   '261-user-create': {
     reason: 'only the fields that were asked for are answered',

@@ -15,6 +15,8 @@ export interface DescribedRecords {
   readonly fields: readonly Field[];
   readonly relations?: readonly string[];
   readonly isGrouped?: boolean;
+  /** What is said of fields and relations beyond their type, by name. */
+  readonly described?: Readonly<Record<string, PartMap>>;
 }
 
 const types: Readonly<Record<Field['type'], PartMap>> = {
@@ -56,10 +58,10 @@ export function describedRecords(kind: DescribedRecords, endpoints: readonly End
   });
 }
 
-function schemaOf({ fields: all, relations = [] }: DescribedRecords): PartMap {
-  const own = all.map(({ name, type }) => [name, types[type]] as const);
+function schemaOf({ fields: all, relations = [], described = {} }: DescribedRecords): PartMap {
+  const own = all.map(({ name, type }) => [name, { ...types[type], ...described[name] }] as const);
   const joined = relations.map(
-    (name) => [name, { description: `Answered with \`related=${name}\`.` }] as const,
+    (name) => [name, { description: `Answered with \`related=${name}\`.`, ...described[name] }] as const,
   );
   return { type: 'object', properties: Object.fromEntries([...own, ...joined]) };
 }

@@ -34,6 +34,8 @@ export interface NestedChange<Entry> {
   readonly store: Store;
   readonly written: Written;
   readonly parentId: number;
+  /** Where it stands, for messages: `role_service_access_by_role_id[1]`. */
+  readonly place: string;
   /** The entry to change; undefined for a new one. */
   readonly stored: Entry | undefined;
 }
@@ -58,13 +60,14 @@ export function nestedList<Entry extends Stamps & { readonly id: number }>(
       const all = await kind.repository(store).list();
       const own = all.filter((entry) => kind.parentOf(entry) === parentId);
       for (const [index, item] of given.entries()) {
+        const place = `${kind.field}[${index}]`;
         const stored = own.find(({ id }) => id === item.id);
         if (stored === undefined && item.id !== undefined && item.id !== null) {
-          throw invalidField(`${kind.field}[${index}].id`, 'names no record that belongs here');
+          throw invalidField(`${place}.id`, 'names no record that belongs here');
         }
         if (stored !== undefined && item[kind.parent] === null)
           await kind.repository(store).delete(stored.id);
-        else await kind.write({ store, written: item, parentId, stored });
+        else await kind.write({ store, written: item, parentId, place, stored });
       }
     },
   };

@@ -1,22 +1,18 @@
 // Roles with their rows of access. Invariant: what is stored is in force when it is answered, here at once
 // and in other processes within a moment; a row that says too little grants nothing.
 import { limits } from '../../core/limits.ts';
-import type { New, RoleAccessRecord, RoleRecord, Store } from '../../core/store.ts';
+import type { New, RoleRecord } from '../../core/store.ts';
 import type { Change, Collection } from './collection.ts';
-import {
-  invalidField,
-  onlyGiven,
-  readFlag,
-  readOptionalId,
-  readOptionalText,
-  readText,
-  required,
-} from './fields.ts';
+import { invalidField, onlyGiven, readFlag, readOptionalText, readText, required } from './fields.ts';
 import { nestedLookups } from './lookup.ts';
-import { type NestedChange, type NestedList, nestedList, withNested } from './nested.ts';
+import { type NestedList, withNested } from './nested.ts';
 import type { SystemParts } from './parts.ts';
-import { isObject, type Written } from './request.ts';
+import type { Written } from './request.ts';
 import { recordNotFound } from './resource.ts';
+import { nestedAccess } from './role-access.ts';
+import { describedRole } from './role-description.ts';
+import { roleDependents } from './role-relations.ts';
+import { unappliedRules } from './role-warning.ts';
 import { type Field, type Row, stampFields } from './selection.ts';
 
 const fields: readonly Field[] = [
@@ -24,22 +20,22 @@ const fields: readonly Field[] = [
   { name: 'name', type: 'string' },
   { name: 'description', type: 'text' },
   { name: 'is_active', type: 'boolean' },
+  { name: 'max_concurrency', type: 'integer' },
+  { name: 'max_body_bytes', type: 'integer' },
   ...stampFields,
 ];
 
-const allVerbs = 31;
-const allRequestors = 3;
-
 /** The records of `role`. */
 export function roleCollection(parts: SystemParts): Collection {
-  const lists = [accessList(), nestedLookups(parts, 'role')];
-  const { authority, store: stored, observe } = parts;
+  const lists = [nestedAccess(), nestedLookups(parts, 'role'), ...roleDependents()];
+  const { authority, store: stored, services, observe } = parts;
   return {
     name: 'role',
     noun: 'role',
     identifier: 'id',
     fields,
     relations: lists.map(({ field }) => field),
+    described: describedRole,
     rows: async (store) => withNested(store, lists, (await store.roles.list()).map(rowOf)),
     create: (change) => create(lists, change),
     update: (row, change) => update(lists, Number(row.id), change),
@@ -50,8 +46,7 @@ export function roleCollection(parts: SystemParts): Collection {
     },
     warning: async (ids) => {
       const rows = (await stored.roleAccess.list()).filter(({ roleId }) => ids.includes(roleId));
-      if (!rows.some(({ filters }) => filters.length > 0)) return undefined;
-      return 'Filters of roles are stored but not applied yet: what such a row grants is refused.';
+      return unappliedRules(rows, services, await stored.services.list());
     },
   };
 }
@@ -86,75 +81,17 @@ function readRole(written: Written): Partial<New<RoleRecord>> {
     name: readText(written, 'name', { max: limits.roleName }),
     description: readOptionalText(written, 'description', { max: limits.descriptionText }),
     isActive: readFlag(written, 'is_active'),
+    maxConcurrency: readCap(written, 'max_concurrency'),
+    maxBodyBytes: readCap(written, 'max_body_bytes'),
   });
 }
 
-function accessList(): NestedList {
-  return nestedList<RoleAccessRecord>({
-    field: 'role_service_access_by_role_id',
-    parent: 'role_id',
-    repository: (store) => store.roleAccess,
-    parentOf: ({ roleId }) => roleId,
-    rowOf: accessRow,
-    write: writeAccess,
-  });
-}
-
-async function writeAccess({ store, written, parentId, stored }: NestedChange<RoleAccessRecord>) {
-  const changes = readAccess(written);
-  await checkService(store, changes.serviceId);
-  // As recorded: rows inside a role do not say who wrote them, the role does.
-  if (stored !== undefined) {
-    await store.roleAccess.update(stored.id, changes, null);
-    return;
-  }
-  const nothing = { serviceId: null, component: null, verbMask: 0, requestorMask: 1 };
-  // Without any service a new row would speak of all of them: that has to be said.
-  if (changes.serviceId === undefined)
-    throw invalidField('service_id', 'is required; null means all services');
-  await store.roleAccess.add(
-    { ...nothing, filters: [], filterOp: 'AND', fields: [], ...changes, roleId: parentId },
-    null,
-  );
-}
-
-async function checkService(store: Store, id: number | null | undefined): Promise<void> {
-  if (id === undefined || id === null || (await store.services.get(id)) !== undefined) return;
-  throw invalidField('service_id', `is ${id}, and there is no such service`);
-}
-
-function readAccess(written: Written): Partial<New<RoleAccessRecord>> {
-  return onlyGiven<Partial<New<RoleAccessRecord>>>({
-    serviceId: readOptionalId(written, 'service_id'),
-    component: readOptionalText(written, 'component', { max: limits.labelText }),
-    verbMask: readMask(written, 'verb_mask', allVerbs),
-    requestorMask: readMask(written, 'requestor_mask', allRequestors),
-    filters: readFilters(written),
-    filterOp: readOperator(written),
-  });
-}
-
-function readMask(written: Written, name: string, all: number): number | undefined {
-  const value = written[name];
-  if (value === undefined) return undefined;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= all) return value;
-  throw invalidField(name, `must be a sum of bits from 0 to ${all}`);
-}
-
-function readFilters(written: Written): readonly unknown[] | undefined {
-  const { filters } = written;
-  if (filters === undefined) return undefined;
-  if (filters === null) return [];
-  const isList = Array.isArray(filters) && filters.length <= limits.filterTerms;
-  if (isList && filters.every((filter) => isObject(filter) && typeof filter.name === 'string'))
-    return filters;
-  throw invalidField('filters', 'must be a list of objects {"name", "operator", "value"}');
-}
-
-function readOperator(written: Written): string | undefined {
-  const operator = readText(written, 'filter_op', { max: limits.labelText })?.toUpperCase();
-  if (operator === undefined || operator === 'AND' || operator === 'OR') return operator;
-  throw invalidField('filter_op', 'must be AND or OR');
+function readCap(written: Written, name: string): number | null | undefined {
+  const value = Object.hasOwn(written, name) ? written[name] : undefined;
+  if (value === undefined || value === null) return value;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= limits.roleCap)
+    return value;
+  throw invalidField(name, `must be a whole number from 1 to ${limits.roleCap}, or null for no bound`);
 }
 
 function rowOf(role: RoleRecord): Row {
@@ -163,26 +100,11 @@ function rowOf(role: RoleRecord): Row {
     name: role.name,
     description: role.description,
     is_active: role.isActive,
+    max_concurrency: role.maxConcurrency,
+    max_body_bytes: role.maxBodyBytes,
     created_date: role.createdDate,
     last_modified_date: role.lastModifiedDate,
     created_by_id: role.createdById,
     last_modified_by_id: role.lastModifiedById,
-  };
-}
-
-function accessRow(row: RoleAccessRecord): Row {
-  return {
-    id: row.id,
-    role_id: row.roleId,
-    service_id: row.serviceId,
-    component: row.component,
-    verb_mask: row.verbMask,
-    requestor_mask: row.requestorMask,
-    filters: row.filters,
-    filter_op: row.filterOp,
-    created_date: row.createdDate,
-    last_modified_date: row.lastModifiedDate,
-    created_by_id: row.createdById,
-    last_modified_by_id: row.lastModifiedById,
   };
 }
