@@ -58,10 +58,67 @@ export interface CallContext {
   check(path: readonly string[], action: Action): void;
 }
 
+/** What was agreed with a provider when a login was begun there; whoever began it keeps it until the answer. */
+export interface LoginTicket {
+  /** Random, and different each time: by it the answer is known. */
+  readonly state: string;
+  readonly nonce: string;
+  readonly verifier: string;
+}
+
+/** Who somebody is at a provider. Nothing but `subject` may be relied on to stay the same. */
+export interface ForeignIdentity {
+  readonly subject: string;
+  /** Undefined when the provider does not tell. */
+  readonly email: string | undefined;
+  /** Whether the provider says that the address belongs to him. */
+  readonly isEmailVerified: boolean;
+  readonly name: string | undefined;
+  readonly firstName: string | undefined;
+  readonly lastName: string | undefined;
+  /** How he proved there who he is, by RFC 8176. */
+  readonly methods: readonly string[];
+  /** The role that his groups there give him; undefined where roles do not come from there. */
+  readonly roleId: number | null | undefined;
+  /** Only where the configuration hands it out. */
+  readonly accessToken?: string;
+}
+
+/** What a provider's users may do here. */
+export interface IdentityRules {
+  readonly allowsNewUsers: boolean;
+  /** Whether a verified address joins the account of that address. */
+  readonly linksByEmail: boolean;
+  /** Lower-case domains of addresses that are let in; empty: all. */
+  readonly domains: readonly string[];
+  /** The role of new users in all apps. */
+  readonly defaultRoleId: number | null;
+  /** Whether whoever has a second factor here must have given one there. */
+  readonly requiresSecondFactor: boolean;
+}
+
+/** Logs people in who prove elsewhere who they are. */
+export interface IdentityProvider {
+  /** Of the service: people are known by it and their subject. */
+  readonly serviceId: number;
+  readonly label: string;
+  readonly iconClass: string | null;
+  readonly rules: IdentityRules;
+  /** The address where the browser goes. Throws `service.unavailable` when the provider cannot be asked. */
+  begin(): Promise<{ readonly url: string; readonly ticket: LoginTicket }>;
+  /**
+   * Who it was, of the parameters that the browser came back with. Throws `access.*` when the provider's word
+   * is not good, and `service.unavailable`.
+   */
+  finish(ticket: LoginTicket, answer: Readonly<Record<string, string>>): Promise<ForeignIdentity>;
+}
+
 /** A configured source. */
 export interface Service {
   readonly name: string;
   readonly type: string;
+  /** Where it logs people in. */
+  readonly identity?: IdentityProvider | undefined;
   /**
    * Gets what `locate` needs for a path, such as the schema of a database on a server; undefined when it is
    * there already. Awaited before `locate`; never fails, because `handle` says what is wrong. Whoever is in a
@@ -92,6 +149,8 @@ export interface ConfigField {
   readonly values?: readonly string[];
   /** Encrypted at rest and shown as `********`. */
   readonly secret?: boolean;
+  /** Names in braces stay as they are: the service itself knows what they stand for. */
+  readonly isVerbatim?: boolean;
 }
 
 /** The OpenAPI document that somebody wrote for a service: JSON (0) or YAML (1). */
@@ -141,5 +200,3 @@ export interface ServiceDirectory {
   find(name: string): Service;
   list(): readonly Service[];
 }
-  /** Names in braces stay as they are: the service itself knows what they stand for. */
-  readonly isVerbatim?: boolean;

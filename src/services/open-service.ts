@@ -5,7 +5,7 @@
 import { PlatformError } from '../core/errors.ts';
 import { eventName } from '../core/event.ts';
 import type { Action, Operation, Result } from '../core/operation.ts';
-import type { CallContext, Endpoint, Location, Service } from '../core/service.ts';
+import type { CallContext, Endpoint, IdentityProvider, Location, Service } from '../core/service.ts';
 
 const specPath = '_spec';
 
@@ -31,6 +31,10 @@ export class OpenService implements Service {
       isForUsers: true,
       isForRoles: true,
     };
+  }
+
+  get identity(): IdentityProvider | undefined {
+    return this.#service.identity;
   }
 
   ready(path: readonly string[], isInTransaction?: boolean): Promise<void> | undefined {
