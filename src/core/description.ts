@@ -2,6 +2,7 @@
 // `Named` stands for a part that is written once and referred to. Invariant: parts are made only for who
 // reads them, so what a reader may not see is never made.
 import type { Action } from './operation.ts';
+import type { Restriction } from './restriction.ts';
 
 /** The places of a description where named parts are kept. */
 export const partKinds = [
@@ -76,6 +77,8 @@ export interface PathDetails {
 export interface DescriptionReader {
   /** Whether an action of a path is there for the reader; of this service unless another is named. */
   may(path: readonly string[], action: Action, service?: string): boolean;
+  /** What of it the reader may do only in part; absent or undefined: nothing is kept from him. */
+  restriction?(path: readonly string[], action: Action): Restriction | undefined;
   /** Only these tables, in lower case; all when undefined. */
   readonly tables: ReadonlySet<string> | undefined;
   /** One path for all tables instead of one for each, and no prose. */

@@ -2,7 +2,7 @@
 // Invariant: a kept text is given only to readers with the same rights, as long as the service says the same.
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { isAllowed } from '../../core/access.ts';
+import { isAllowed, restrictionAt } from '../../core/access.ts';
 import type { DescriptionReader } from '../../core/description.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
@@ -167,6 +167,10 @@ function describedService({ services, source, endpoints, reading }: Described): 
         const location = asked?.locate(path, action);
         if (asked === undefined || location === undefined) return false;
         return isAllowed({ principal, requestor, service: asked.name, action }, location);
+      },
+      restriction: (path, action) => {
+        const location = service.locate(path, action);
+        return location && restrictionAt({ principal, requestor, service: service.name, action }, location);
       },
       tables: tables === undefined ? undefined : new Set(tables),
       isCompact: options.isCompact,

@@ -1,6 +1,8 @@
 // What a SQL service knows of its tables, in the words of spec §5.8: assembled from what introspection found,
 // kept until refreshed. Invariant: `name` is what callers say, `column` and `path` are what SQL says;
 // look-ups by name ignore case where it is unambiguous.
+import type { Where } from '../../core/query.ts';
+import type { Bindable } from '../../database/connection.ts';
 
 /** Field types that SQL engines' columns become (spec §5.8). */
 export type FieldType =
@@ -114,6 +116,17 @@ export interface Field extends ColumnFacts {
   readonly refOnDelete: string | null;
   /** What administrators said of it beside the database; absent: nothing. */
   readonly extras?: FieldExtras;
+  /** What a role may not do with it; absent: nothing is forbidden. */
+  readonly limit?: FieldLimit;
+}
+
+/** A field that a role does not have for its own free use; it is never written. */
+export interface FieldLimit {
+  /** Masked: answered as `mask`, and of no other use. */
+  readonly access: 'masked' | 'read_only';
+  readonly mask: string | null;
+  /** The column's own name, where `column` is that of the mask. */
+  readonly column: string;
 }
 
 /** A value that a field gets by itself when its record is created or changed. */
@@ -200,6 +213,18 @@ export interface Junction {
   readonly refFields: readonly string[];
 }
 
+/** What the records of a table must meet, whatever else is asked of them: the filter of a role. */
+export interface RowCondition {
+  /** The table as it is for those who are not restricted; the condition is about its fields. */
+  readonly of: Table;
+  /** The same for tables that differ in nothing but this condition, which then share their statements. */
+  readonly plans: Table;
+  readonly where: Where;
+  /** Conditions of one shape have the same SQL. */
+  readonly shape: string;
+  readonly values: readonly Bindable[];
+}
+
 /** A table or view. */
 export interface Table {
   /** What callers say. */
@@ -220,13 +245,32 @@ export interface Table {
   readonly fields: ReadonlyMap<string, Field>;
   /** In alphabetical order, by name. */
   readonly relations: ReadonlyMap<string, Relation>;
-  /** The field of that name in any case, or undefined. */
+  /**
+   * Columns whose values the caller may not know, where a role keeps some from him: there for what
+   * administrators wrote of the table, never to be named or answered.
+   */
+  readonly concealed?: readonly Field[];
+  /** Which of its records the caller's role reaches; absent: all. A condition of every statement about it. */
+  readonly rows?: RowCondition;
+  /** The field of that name in any case, or undefined. A masked one is not found: it can not be compared with. */
   field(name: string): Field | undefined;
+  /** The same with masked fields, for what answers or refuses them. */
+  shown(name: string): Field | undefined;
 }
 
 /** A table made of its parts; fields are found by name in any case. */
-export function defineTable(parts: Omit<Table, 'field'>): Table {
+export function defineTable(parts: Omit<Table, 'field' | 'shown'>): Table {
   const byLowerName = new Map<string, Field>();
   for (const field of parts.fields.values()) byLowerName.set(field.name.toLowerCase(), field);
-  return { ...parts, field: (name) => parts.fields.get(name) ?? byLowerName.get(name.toLowerCase()) };
+  const shown = (name: string) => parts.fields.get(name) ?? byLowerName.get(name.toLowerCase());
+  const usable = (name: string) => {
+    const field = shown(name);
+    return field?.limit?.access === 'masked' ? undefined : field;
+  };
+  return { ...parts, shown, field: parts.concealed === undefined ? shown : usable };
+}
+
+/** All that a table holds, also what the caller may not know. */
+export function everyField({ fields, concealed = [] }: Table): readonly Field[] {
+  return [...fields.values(), ...concealed];
 }

@@ -55,8 +55,8 @@ export function fieldSchema(field: Field, seesTable: (name: string) => boolean =
 }
 
 /** Whether the API does not let callers write a field. */
-export function isReadOnly({ isGenerated, extras }: Field): boolean {
-  if (isGenerated || extras?.isVirtual === true) return true;
+export function isReadOnly({ isGenerated, extras, limit }: Field): boolean {
+  if (isGenerated || extras?.isVirtual === true || limit !== undefined) return true;
   return Object.hasOwn(extras?.validation ?? {}, 'api_read_only');
 }
 
@@ -81,7 +81,8 @@ function notes(field: Field): string[] {
   return [
     ...(field.isPrimaryKey ? ['Primary key.'] : field.isUnique ? ['Unique.'] : []),
     ...(field.autoIncrement ? ['Given by the database when left out.'] : []),
-    ...(field.isGenerated ? ['Computed by the database.'] : []),
+    ...(field.isGenerated && field.limit === undefined ? ['Computed by the database.'] : []),
+    ...(field.limit?.access === 'masked' ? ['Masked.'] : []),
     ...(extras?.automatic ? ['Set by the platform.'] : []),
     ...(extras?.isAggregate ? ['Of groups of records only.'] : []),
     ...(field.default === null ? [] : [`Default: ${String(field.default)}.`]),

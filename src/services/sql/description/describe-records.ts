@@ -21,6 +21,7 @@ import {
 import { formParameters, recordParameters } from '../../../openapi/record-parameters.ts';
 import type { Relation, Table } from '../schema.ts';
 import { fieldSchema, isReadOnly } from './describe-fields.ts';
+import { seenTables } from './seen-tables.ts';
 
 const { fields, related, filter, params, limit, offset, order, group, ids, idField } = recordParameters;
 const { having, includeCount, countOnly, includeSchema, rollback, force } = recordParameters;
@@ -77,7 +78,7 @@ export class RecordPaths {
   constructor(tables: readonly Table[], reader: DescriptionReader) {
     const isWanted = (name: string) => reader.tables?.has(name.toLowerCase()) ?? true;
     const isSeen = ({ name }: Table) => actions.some((action) => reader.may(['_table', name], action));
-    const seen = tables.filter(isSeen);
+    const seen = seenTables(tables.filter(isSeen), reader);
     this.#tables = seen.filter(({ name }) => isWanted(name));
     this.#isCompact = reader.isCompact;
     this.#parts = new RecordParts(this.#tables, reader);

@@ -215,7 +215,7 @@ export function parseFields(table: Table, names: string | readonly string[] | un
   const fields = new Set<Field>();
   for (const name of typeof names === 'string' ? parseNames(names) : names) {
     if (name === '*') for (const field of allFields(table)) fields.add(field);
-    else fields.add(known(table, name));
+    else fields.add(table.shown(name) ?? known(table, name));
   }
   if (fields.size === 0) throw invalid('fields', 'must name at least one field');
   return [...fields];

@@ -26,7 +26,7 @@ export interface NestedRecord {
 /** Whether a record brings related ones. */
 export function bringsRelated(table: Table, record: unknown): boolean {
   if (table.relations.size === 0 || !isRecord(record)) return false;
-  for (const name in record) if (table.relations.has(name) && table.field(name) === undefined) return true;
+  for (const name in record) if (table.relations.has(name) && table.shown(name) === undefined) return true;
   return false;
 }
 
@@ -35,7 +35,7 @@ export function takeApart(table: Table, record: Readonly<Record<string, unknown>
   const own: Record<string, unknown> = {};
   const parts: NestedPart[] = [];
   for (const [name, value] of Object.entries(record)) {
-    const field = table.field(name);
+    const field = table.shown(name);
     const relation = field === undefined ? table.relations.get(name) : undefined;
     if (relation !== undefined) {
       const records = membersOf(relation, value, place);

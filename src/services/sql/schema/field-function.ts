@@ -2,7 +2,7 @@
 // text is one expression: it can neither end the parentheses that it is put into, nor begin a comment, nor
 // bind.
 import { type RawBuilder, sql } from 'kysely';
-import type { DatabaseFunction, Field, FunctionUse, Table } from '../schema.ts';
+import { type DatabaseFunction, everyField, type Field, type FunctionUse, type Table } from '../schema.ts';
 import type { Member } from './definition-values.ts';
 import { invalidSchema } from './definition-values.ts';
 
@@ -71,8 +71,8 @@ export function expressionSql(text: string): RawBuilder<unknown> {
 }
 
 /**
- * A table to read from. Where administrators gave fields a function for SELECT, or made virtual ones, it is a
- * SELECT that computes them, so that every clause may name them like columns.
+ * A table to read from. Where administrators gave fields a function for SELECT, made virtual ones, or mask
+ * some, it is a SELECT that computes them, so that every clause may name them like columns.
  */
 export function readable(table: Table): RawBuilder<unknown> {
   let known = readables.get(table);
@@ -85,15 +85,22 @@ export function readable(table: Table): RawBuilder<unknown> {
 
 const readables = new WeakMap<Table, RawBuilder<unknown>>();
 
-function readableSql({ fields, path }: Table): RawBuilder<unknown> {
-  const own = [...fields.values()].filter((field) => field.extras?.isAggregate !== true);
-  if (own.every((field) => functionFor(field, 'SELECT') === undefined)) return sql.id(...path);
+// What is concealed stays a column of the SELECT: expressions of administrators may be about it.
+function readableSql(table: Table): RawBuilder<unknown> {
+  const own = everyField(table).filter((field) => field.extras?.isAggregate !== true);
+  if (own.every((field) => madeInPlace(field) === undefined)) return sql.id(...table.path);
   const list = own.map((field) => {
-    const made = functionFor(field, 'SELECT');
+    const made = madeInPlace(field);
     const column = sql.id(field.column);
-    return made === undefined ? column : sql`${expressionSql(made)} AS ${column}`;
+    return made === undefined ? column : sql`${made} AS ${column}`;
   });
-  return sql`(SELECT ${sql.join(list)} FROM ${sql.id(...path)}) AS ${sql.id('tenon table')}`;
+  return sql`(SELECT ${sql.join(list)} FROM ${sql.id(...table.path)}) AS ${sql.id('tenon table')}`;
+}
+
+function madeInPlace(field: Field): RawBuilder<unknown> | undefined {
+  if (field.limit?.access === 'masked') return sql.lit(field.limit.mask);
+  const made = functionFor(field, 'SELECT');
+  return made === undefined ? undefined : expressionSql(made);
 }
 
 /** What a condition compares: the field's column, or its function for FILTER. */

@@ -83,7 +83,7 @@ export function describeTable(source: SqlSource, message: Message, path: SchemaP
   if (part !== '_field' && part !== '_related') throw notFound('resource', part ?? '');
   const entries =
     part === '_field'
-      ? [...table.fields.values()].map(fieldAnswer)
+      ? [...table.fields.values()].map((field) => fieldAnswer(field, table))
       : [...table.relations.values()].map((relation) => relationAnswer(relation, serviceId));
   if (name === undefined) {
     return listEntries(

@@ -17,7 +17,7 @@ export function tableView(table: Table, serviceId: number | undefined): View {
     is_view: table.isView,
     primary_key: table.primaryKey,
     name_field: table.nameField,
-    field: [...table.fields.values()].map(fieldView),
+    field: [...table.fields.values()].map((field) => fieldView(field, table)),
     related: [...table.relations.values()].map((relation) => relationView(relation, serviceId)),
     constraints: [],
   };
@@ -28,15 +28,15 @@ export function tableAnswer(table: Table, serviceId: number | undefined, access:
   return {
     alias: aliasOf(table.name, table.ownName),
     ...tableView(table, serviceId),
-    field: [...table.fields.values()].map(fieldAnswer),
+    field: [...table.fields.values()].map((field) => fieldAnswer(field, table)),
     related: [...table.relations.values()].map((relation) => relationAnswer(relation, serviceId)),
     access: access.reduce((mask, action) => mask | verbBits[action], 0),
   };
 }
 
 /** A field as `_schema/{table}/_field/{field}` shows it. */
-export function fieldAnswer(field: Field): View {
-  return { alias: aliasOf(field.name, field.column), ...fieldView(field) };
+export function fieldAnswer(field: Field, table: Table): View {
+  return { alias: aliasOf(field.name, field.limit?.column ?? field.column), ...fieldView(field, table) };
 }
 
 /** A relation as `_schema/{table}/_related/{relation}` shows it. */
@@ -48,10 +48,12 @@ function aliasOf(name: string, ownName: string): string | null {
   return name === ownName ? null : name;
 }
 
-function fieldView(field: Field): View {
-  const { extras } = field;
+function fieldView(field: Field, table: Table): View {
+  const { extras, limit } = field;
+  // An expression may name what the caller does not know.
+  const isTold = extras !== undefined && extras.functions.length > 0 && table.concealed === undefined;
   return {
-    name: field.column,
+    name: limit?.column ?? field.column,
     label: field.label,
     description: field.description,
     native: [],
@@ -75,12 +77,17 @@ function fieldView(field: Field): View {
     ref_on_update: field.refOnUpdate,
     ref_on_delete: field.refOnDelete,
     picklist: field.picklist,
-    validation: extras?.validation ?? null,
-    db_function: extras === undefined || extras.functions.length === 0 ? null : extras.functions,
+    validation: limit === undefined ? (extras?.validation ?? null) : readOnlyRule(extras?.validation),
+    db_function: isTold ? extras.functions : null,
     is_virtual: extras?.isVirtual ?? false,
     is_aggregate: extras?.isAggregate ?? false,
     ...(extras === undefined || extras.clientInfo === null ? {} : { client_info: extras.clientInfo }),
   };
+}
+
+// A role's limits look like what administrators say of a field for everybody.
+function readOnlyRule(validation: Readonly<Record<string, unknown>> | null | undefined): View {
+  return { ...validation, api_read_only: validation?.api_read_only ?? null };
 }
 
 function relationView(relation: Relation, serviceId: number | undefined): View {

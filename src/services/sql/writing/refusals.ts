@@ -12,6 +12,11 @@ export interface RefusedWrite {
   readonly isDelete: boolean;
 }
 
+/** The refusal of what a role restricts: a field that it may not write, or a record that it may not make. */
+export function deniedRecord(): PlatformError {
+  return new PlatformError('access.forbidden', 'Denied access to some of the requested fields.');
+}
+
 /** Whether only the one record was refused, so that the rest of a batch can go on. */
 export function concernsRecord(thrown: unknown): boolean {
   if (thrown instanceof PlatformError) return thrown.status < 500 && !thrown.kind.startsWith('access.');
@@ -58,7 +63,10 @@ export function refusedWrite(thrown: unknown, write: RefusedWrite): unknown {
     case 'raised':
       return new PlatformError(
         'request.invalid_record',
-        `The database refused the record: ${thrown.message}`,
+        // What triggers say may be about a field that the caller does not know.
+        write.table.concealed === undefined
+          ? `The database refused the record: ${thrown.message}`
+          : 'The database refused the record.',
         details,
       );
     case 'read_only':

@@ -3,8 +3,9 @@
 // statement.
 import { PlatformError } from '../../../core/errors.ts';
 import type { Bindable } from '../../../database/connection.ts';
-import type { Field, Table } from '../schema.ts';
+import { everyField, type Field, type Table } from '../schema.ts';
 import type { SqlSource } from '../source.ts';
+import { deniedRecord } from './refusals.ts';
 import { validated } from './validation.ts';
 
 /** Fields with the values to bind for them, in the same order. */
@@ -25,7 +26,9 @@ export interface RowInput {
 /** The row that a record becomes. Throws `request.invalid_record` naming the field. */
 export function readNewRow(input: RowInput): RowValues {
   const { table, userId } = input;
-  const given = validated(table, givenFields(input), { isNew: true, userId });
+  const asked = givenFields(input);
+  refuseLimited(asked.keys());
+  const given = validated(table, asked, { isNew: true, userId });
   for (const [field, value] of given) {
     if (value === null && field.autoIncrement) given.delete(field);
   }
@@ -35,6 +38,9 @@ export function readNewRow(input: RowInput): RowValues {
       throw invalid(`Required field '${field.name}' can not be NULL.`);
     }
   }
+  // In the words of a database that names no field.
+  const isLacking = table.concealed?.some((field) => isNeeded(field) && !given.has(field));
+  if (isLacking === true) throw invalid('A field of the record can not be NULL.');
   return row;
 }
 
@@ -43,6 +49,7 @@ export function readChanges(input: RowInput, keys: readonly Field[]): RowValues 
   const { table, userId } = input;
   const given = givenFields(input);
   for (const key of keys) given.delete(key);
+  refuseLimited(given.keys());
   const changes = given.size === 0 ? given : validated(table, given, { isNew: false, userId });
   if (changes.size === 0) throw invalid(`The record names no field of table '${table.name}' to change.`);
   return bindRow(input, changes);
@@ -63,6 +70,11 @@ export function readKey(input: RowInput, keys: readonly Field[]): Bindable[] {
   });
 }
 
+/** Refuses fields that the caller's role may not write. */
+export function refuseLimited(fields: Iterable<Field>): void {
+  for (const { limit } of fields) if (limit !== undefined) throw deniedRecord();
+}
+
 function givenFields({ source, table, record }: Omit<RowInput, 'userId'>): Map<Field, unknown> {
   if (typeof record !== 'object' || record === null || Array.isArray(record)) {
     throw invalid('Every record must be an object with field names as its keys.');
@@ -70,7 +82,7 @@ function givenFields({ source, table, record }: Omit<RowInput, 'userId'>): Map<F
   const given = new Map<Field, unknown>();
   const names = Object.keys(record);
   for (const name of names) {
-    const field = table.field(name);
+    const field = table.shown(name);
     if (field === undefined) refuseUnknown({ source, table, name });
     else if (given.has(field)) throw invalid(`Field '${field.name}' is given twice in one record.`);
     else given.set(field, (record as Record<string, unknown>)[name]);
@@ -98,7 +110,7 @@ function isNeeded(field: Field): boolean {
 function bindRow({ source, table }: RowInput, given: Map<Field, unknown>): RowValues {
   const fields: Field[] = [];
   const values: Bindable[] = [];
-  for (const field of table.fields.values()) {
+  for (const field of table.concealed === undefined ? table.fields.values() : everyField(table)) {
     const value = given.get(field);
     if (value === undefined) continue;
     fields.push(field);

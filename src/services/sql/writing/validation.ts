@@ -2,7 +2,7 @@
 // that fields get by themselves. Invariant: it comes before any statement, for every way a record is
 // written.
 import { PlatformError } from '../../../core/errors.ts';
-import type { Field, Table } from '../schema.ts';
+import { everyField, type Field, type Table } from '../schema.ts';
 import { brokenRule, type Rule, rulesOf } from './validation-rules.ts';
 
 /** Whether a record is made or changed, and by whom. */
@@ -46,7 +46,7 @@ export function validated(
 function demandsOf(table: Table): readonly Demand[] {
   let known = demands.get(table);
   if (known === undefined) {
-    known = [...table.fields.values()].flatMap((field) => {
+    known = everyField(table).flatMap((field) => {
       const { extras, picklist } = field;
       if (extras === undefined || extras.isVirtual) return [];
       const rules = extras.validation === null ? [] : rulesOf(extras.validation, picklist ?? []);
