@@ -39,6 +39,7 @@ import { apiDocsServiceRecord, apiDocsServiceType, createApiDocsService } from '
 import { Services } from './services/directory.ts';
 import {
   emailServiceTypes,
+import { serverFacts } from './server-facts.ts';
   identityServiceTypes,
   Overlays,
   scriptServiceTypes,
@@ -131,7 +132,10 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
   const passwords = new Passwords();
   const throttle = new LoginThrottle();
   const secrets = new Secrets({ key });
-  const authority = new Authority({ store, secrets, observe });
+  const authority = new Authority({
+    ...{ store, secrets, observe },
+    facts: (records) => serverFacts(config, records),
+  });
   const runTokens = new RunTokens();
   const sessions = new Sessions({
     store,
@@ -161,11 +165,14 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
     ...scriptServiceTypes(scriptTypes, scripts.handlers),
     ...identityServiceTypes({ egressAllow: config.egressAllow, observe }),
   ];
-  const services = new Services({ types, secrets, observe });
+  const services = new Services({ types, secrets, observe, lookups: authority.forServices });
   const desk = scriptDesk({ scripts, authority, history });
   const load = () => reloadAuthority({ authority, scripts, store });
-  const audit = new AuditLog({ store, secrets });
-  const act = actor({ audit, observe, dispatch: (operation) => dispatcher.dispatch(operation) });
+  const act = actor({ audit, observe, authority, dispatch: (operation) => dispatcher.dispatch(operation) });
+  const { redisUrl } = config;
+  const counters = createLimitCounters({ file: systemDatabaseFile(config), redisUrl, observe });
+  const limitCounts = new RateLimits({ store, counters });
+  const callLimits = new CallLimits({ rates: limitCounts, concurrency: new RoleConcurrency() });
   const facts = { version, settings: settingsInForce(config) };
   const desks = {
     scripts: desk,

@@ -1,13 +1,15 @@
 // Operations on the system's own authority: for mails that go out by a service which the caller may not use.
 // Invariant: nothing is done so that is not in the audit log first.
 import type { Observe } from '../core/observe.ts';
-import { type InnerCall, itself, type Operation, type Result } from '../core/operation.ts';
+import type { InnerCall, Operation, Principal, Result } from '../core/operation.ts';
 import type { AuditLog } from './audit.ts';
 
 /** What acting for others takes. */
 export interface ActorParts {
   readonly audit: Pick<AuditLog, 'add'>;
   readonly observe: Observe;
+  /** The system itself, with the lookups that everybody has. */
+  readonly authority: { readonly itself: Principal };
   dispatch(operation: Operation): Promise<Result>;
 }
 
@@ -23,7 +25,7 @@ export interface Errand {
 export type Act = (call: InnerCall, errand: Errand) => Promise<Result>;
 
 /** Makes the one who acts for others. */
-export function actor({ audit, observe, dispatch }: ActorParts): Act {
+export function actor({ audit, observe, authority, dispatch }: ActorParts): Act {
   return async (call, { operation: outer, for: purpose }) => {
     const { service, action } = call;
     const path = call.path.join('/');
@@ -40,6 +42,6 @@ export function actor({ audit, observe, dispatch }: ActorParts): Act {
       before: null,
       after: { ...elevation, action },
     });
-    return dispatch({ ...outer, ...call, principal: itself, depth: outer.depth + 1, elevation });
+    return dispatch({ ...outer, ...call, principal: authority.itself, depth: outer.depth + 1, elevation });
   };
 }

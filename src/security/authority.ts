@@ -3,7 +3,14 @@
 import { LRUCache } from 'lru-cache';
 import { limits } from '../core/limits.ts';
 import type { Observe } from '../core/observe.ts';
-import { type AppView, anonymous, type LookupValues, noLookups, type Principal } from '../core/operation.ts';
+import {
+  type AppView,
+  anonymous,
+  itself,
+  type LookupValues,
+  noLookups,
+  type Principal,
+} from '../core/operation.ts';
 import { Role } from '../core/role.ts';
 import type {
   AppRecord,
@@ -22,6 +29,8 @@ export interface AuthorityParts {
   readonly store: Pick<Store, 'services' | 'roles' | 'roleAccess' | 'apps' | 'lookups'>;
   readonly secrets: Pick<Secrets, 'open'>;
   readonly observe: Observe;
+  /** What anybody may know of this server, as lookups: `df.version`. */
+  readonly facts?: (services: readonly ServiceRecord[]) => Readonly<Record<string, string>>;
 }
 
 /** What somebody gets beside being somebody. */
@@ -45,9 +54,12 @@ export class Authority {
   readonly #parts: AuthorityParts;
   #roles = new Map<number, Role>();
   #apps = new Map<string, App>();
-  #lookups = new Map<string, LookupValues>();
+  #lookups = new Map<string, OwnedLookups>();
+  #facts: Readonly<Record<string, string>> | undefined;
+  #ofSystem = new Map<string, LookupRecord>();
   #names: readonly string[] = [];
   #nobody: Principal = anonymous;
+  #itself: Principal = itself;
   // Keys that are none of ours: callers that come with one are the same object each time, too.
   readonly #strangers = new LRUCache<string, Principal>({ max: limits.sessionCache });
   #fingerprint = '';
@@ -68,6 +80,26 @@ export class Authority {
     return this.#names;
   }
 
+  /** The system itself, with the lookups that everybody has. */
+  get itself(): Principal {
+    return this.#itself;
+  }
+
+  /** Lookups of the system by name, private ones included: for the configurations of services alone. */
+  readonly forServices = {
+    value: (name: string): string | undefined => {
+      const record = this.#ofSystem.get(name);
+      if (record === undefined) return this.#fact(name);
+      return record.isPrivate ? this.#opened(record) : record.value;
+    },
+    /** Another text when the value may be another one. */
+    mark: (name: string): string => {
+      const record = this.#ofSystem.get(name);
+      if (record === undefined) return this.#fact(name) ?? '';
+      return `${record.isPrivate ? 'private' : 'open'} ${record.value}`;
+    },
+  };
+
   /** Takes over what is stored. One after the other, so that what was read earlier never counts later. */
   load(): Promise<void> {
     const next = () => this.#read();
@@ -85,14 +117,19 @@ export class Authority {
       store.lookups.list(),
     ]);
     const names = services.map(({ id, name }) => ({ id, name }));
-    const fingerprint = JSON.stringify([names, roles, access, apps, lookups]);
+    const facts = this.#parts.facts?.(services);
+    const fingerprint = JSON.stringify([names, roles, access, apps, lookups, facts]);
     if (fingerprint === this.#fingerprint) return;
     this.#fingerprint = fingerprint;
+    this.#facts = facts;
     this.#roles = new Map(roles.map((role) => [role.id, roleOf(role, access, services)]));
     this.#lookups = this.#valuesOf(lookups);
     const found = [...new Set(lookups.map(({ name }) => name))].sort();
     if (found.join() !== this.#names.join()) this.#names = found;
-    this.#nobody = { ...anonymous, lookups: this.#lookups.get('system') ?? noLookups };
+    this.#ofSystem = new Map(lookups.filter(isOfSystem).map((record) => [record.name, record]));
+    const common = this.#lookupsOf({ app: undefined, role: null });
+    this.#nobody = { ...anonymous, lookups: common };
+    this.#itself = { ...itself, lookups: common };
     this.#strangers.clear();
     this.#apps = new Map(apps.map((app) => [app.apiKey, this.#appOf(app)]));
     this.#generation++;
@@ -111,6 +148,18 @@ export class Authority {
     const role = record.isSysAdmin ? null : this.#role(own ?? app?.roleId);
     const lookups = this.#lookupsOf({ app, role, userId: record.id });
     return { role, app: app === undefined ? null : viewOf(app), lookups };
+  }
+
+  /**
+   * Somebody with another role, and never more than that; undefined when the role is gone or switched off.
+   * Good as long as the generation stays the same.
+   */
+  withRole({ failure: _failure, ...principal }: Principal, roleId: number): Principal | undefined {
+    const role = this.#role(roleId);
+    if (role?.isActive !== true) return undefined;
+    const { app, user } = principal;
+    const owner = { app: app ?? undefined, role, ...(user === undefined ? {} : { userId: user.id }) };
+    return { ...principal, isAdmin: false, role, lookups: this.#lookupsOf(owner) };
   }
 
   #stranger(apiKey: string): Principal {
@@ -142,21 +191,25 @@ export class Authority {
     if (of.role !== null) owners.push(`role:${of.role.id}`);
     if (of.userId !== undefined) owners.push(`user:${of.userId}`);
     const found = owners.flatMap((owner) => this.#lookups.get(owner) ?? []);
-    const [only = noLookups] = found;
-    return found.length < 2 ? only : found.reduce(overlaid);
+    const { open, secret } = found.reduce(overlaid, emptyLookups());
+    return this.#facts === undefined ? { open, secret } : { open, secret, facts: this.#facts };
   }
 
-  #valuesOf(records: readonly LookupRecord[]): Map<string, LookupValues> {
-    const values = new Map<string, { open: Record<string, string>; secret: Record<string, string> }>();
+  #valuesOf(records: readonly LookupRecord[]): Map<string, OwnedLookups> {
+    const values = new Map<string, OwnedLookups>();
     for (const record of records) {
       const { owner, name, isPrivate, isScriptVisible } = record;
-      if (isPrivate && !isScriptVisible) continue;
-      const own = values.get(owner) ?? { open: Object.create(null), secret: Object.create(null) };
-      const value = isPrivate ? this.#opened(record) : record.value;
-      if (value !== undefined) own[isPrivate ? 'secret' : 'open'][name] = value;
+      const own = values.get(owner) ?? emptyLookups();
       values.set(owner, own);
+      const value = !isPrivate ? record.value : isScriptVisible ? this.#opened(record) : undefined;
+      if (value === undefined) own.hidden.add(name);
+      else own[isPrivate ? 'secret' : 'open'][name] = value;
     }
     return values;
+  }
+
+  #fact(name: string): string | undefined {
+    return this.#facts !== undefined && Object.hasOwn(this.#facts, name) ? this.#facts[name] : undefined;
   }
 
   // A value that can no longer be read is not there; whoever runs the server is told.
@@ -190,11 +243,27 @@ function roleOf(
   return new Role({ ...record, grants });
 }
 
-function overlaid(below: LookupValues, above: LookupValues): LookupValues {
+/** Lookups of one owner. */
+interface OwnedLookups {
+  readonly open: Record<string, string>;
+  readonly secret: Record<string, string>;
+  /** Names whose value nobody may see: they stand before those of others all the same. */
+  readonly hidden: Set<string>;
+}
+
+function emptyLookups(): OwnedLookups {
+  return { open: Object.create(null), secret: Object.create(null), hidden: new Set() };
+}
+
+function isOfSystem({ owner }: LookupRecord): boolean {
+  return owner === 'system';
+}
+
+// A name is open, secret or hidden: the one nearer to the caller decides.
+function overlaid(below: OwnedLookups, above: OwnedLookups): OwnedLookups {
   const open = { ...below.open, ...above.open };
   const secret = { ...below.secret, ...above.secret };
-  // A name is either open or secret: the one nearer to the caller decides.
-  for (const name of Object.keys(above.open)) delete secret[name];
-  for (const name of Object.keys(above.secret)) delete open[name];
-  return { open, secret };
+  for (const name of [...Object.keys(above.open), ...above.hidden]) delete secret[name];
+  for (const name of [...Object.keys(above.secret), ...above.hidden]) delete open[name];
+  return { open, secret, hidden: new Set([...below.hidden, ...above.hidden]) };
 }

@@ -7,6 +7,7 @@ import type { Principal } from '../core/operation.ts';
 import type { UserRecord } from '../core/store.ts';
 import type { Authority } from './authority.ts';
 import { isSameUser, userPrincipal } from './principal.ts';
+import type { RunTokens } from './run-tokens.ts';
 import type { KnownUser } from './users.ts';
 
 /** What an identity is made of. */
@@ -16,21 +17,25 @@ export interface IdentityParts {
   /** When the user was looked up, in ms. */
   readonly now: number;
   readonly authority: Pick<Authority, 'generation' | 'rightsOf'>;
+  /** Makes what `{session.token}` stands for; without, it stands for nothing. */
+  readonly runTokens?: Pick<RunTokens, 'of'> | undefined;
 }
 
 /** A user who was let in. */
 export class Identity {
   readonly sessionId: string | null;
   readonly #authority: IdentityParts['authority'];
+  readonly #runTokens: IdentityParts['runTokens'];
   #user: KnownUser;
   #plain: Principal | undefined;
   #keyed: LRUCache<string, Principal> | undefined;
   #checkedAt: number;
   #generation: number;
 
-  constructor({ sessionId, user, now, authority }: IdentityParts) {
+  constructor({ sessionId, user, now, authority, runTokens }: IdentityParts) {
     this.sessionId = sessionId;
     this.#authority = authority;
+    this.#runTokens = runTokens;
     this.#user = user;
     this.#checkedAt = now;
     this.#generation = authority.generation;
@@ -76,7 +81,10 @@ export class Identity {
   #make(apiKey: string | null): Principal {
     const { record } = this.#user;
     const rights = this.#authority.rightsOf(this.#user, apiKey);
-    return userPrincipal(record, { sessionId: this.sessionId, apiKey }, rights);
+    const plain = userPrincipal(record, { sessionId: this.sessionId, apiKey }, rights);
+    if (this.#runTokens === undefined) return plain;
+    const principal: Principal = { ...plain, sessionToken: () => this.#runTokens?.of(principal) };
+    return principal;
   }
 
   #forget(): void {

@@ -40,5 +40,7 @@ function userView(user: UserRecord): UserView {
     email: user.email,
     isAdmin: user.isSysAdmin,
     lastLogin: user.lastLoginDate,
+    phone: user.phone,
+    defaultAppId: user.defaultAppId,
   };
 }

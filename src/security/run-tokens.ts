@@ -28,6 +28,7 @@ export interface RunToken {
 export class RunTokens {
   readonly #claims = new LRUCache<string, RunClaims>({ max: limits.sessionCache });
   readonly #now: () => number;
+  readonly #own = new WeakMap<Principal, RunToken>();
 
   constructor({ now = Date.now }: { readonly now?: () => number } = {}) {
     this.#now = now;
@@ -41,6 +42,16 @@ export class RunTokens {
     this.#claims.set(token, { sessionId, userId: user.id, expiresAt });
     // Renewed so early that even the longest run that is given it can use it to its end.
     return { token, renewAt: expiresAt - limits.scriptTimeoutMaxMs };
+  }
+
+  /** The same token each time until it grows old: whoever asks often does not push out the tokens of others. */
+  of(principal: Principal): string | undefined {
+    let own = this.#own.get(principal);
+    if (own === undefined || own.renewAt <= this.#now()) {
+      own = this.issue(principal);
+      if (own !== undefined) this.#own.set(principal, own);
+    }
+    return own?.token;
   }
 
   /**

@@ -30,7 +30,8 @@ export interface SessionsParts {
   readonly tokens: TokenAuthority;
   readonly authority: Pick<Authority, 'generation' | 'rightsOf'>;
   /** Tokens of scripts, which stand for the session of their caller. */
-  readonly runTokens?: Pick<RunTokens, 'claims'>;
+  readonly runTokens?: Pick<RunTokens, 'claims' | 'of'>;
+  readonly rules?: SessionRules;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
@@ -50,7 +51,7 @@ export class Sessions {
   readonly #known = new LRUCache<string, Known>({ max: limits.sessionCache });
   readonly #loading = new Map<string, Promise<Known>>();
 
-  constructor({ store, tokens, authority, runTokens, now = Date.now }: SessionsParts) {
+  constructor({ store, tokens, authority, runTokens, rules = usual, now = Date.now }: SessionsParts) {
     this.#store = store;
     this.#tokens = tokens;
     this.#authority = authority;
@@ -142,8 +143,8 @@ export class Sessions {
     const { sessionId, userId, expiresAt } = claims;
     if (sessionId !== null) await this.#openSession(sessionId);
     const user = await knownUser(this.#store, await this.#activeUser(userId));
-    const authority = this.#authority;
-    const identity = this.#known.get(token)?.identity ?? new Identity({ sessionId, user, now, authority });
+    const made = { authority: this.#authority, runTokens: this.#runTokens };
+    const identity = this.#known.get(token)?.identity ?? new Identity({ sessionId, user, now, ...made });
     const known = { identity, expiresAt };
     identity.renew(user, now);
     this.#known.set(token, known);

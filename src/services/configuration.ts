@@ -2,6 +2,7 @@
 // Invariant: secret values are sealed before they reach the store and never leave towards a caller.
 import { PlatformError } from '../core/errors.ts';
 import type { ConfigField, ServiceType } from '../core/service.ts';
+import { namesIn, withValues } from '../query/lookups.ts';
 
 /** Seals texts for the place where they are kept; a text moved to another place cannot be opened there. */
 export interface Secrets {
@@ -49,6 +50,29 @@ export function withoutMasks(changes: Config): Config {
   return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== mask));
 }
 
+/** What names in braces stand for in configurations. */
+export interface ConfigLookups {
+  /** The value of a lookup of the system, private ones included; undefined: there is none. */
+  value(name: string): string | undefined;
+  /** Another text when the value may be another one. */
+  mark(name: string): string;
+}
+
+/** The configuration with the values of the lookups that its texts name. It is never shown to anybody. */
+export function meantConfig(type: ServiceType, config: Config, { value }: ConfigLookups): Config {
+  return mapTexts(type, config, (text) => withValues(text, value));
+}
+
+/** The names that stand in braces in a configuration. */
+export function namesInConfig(type: ServiceType, config: Config): string[] {
+  const names = new Set<string>();
+  mapTexts(type, config, (text) => {
+    for (const name of namesIn(text)) names.add(name);
+    return text;
+  });
+  return [...names];
+}
+
 /** The configuration with each secret that is set sealed for the service's name. */
 export function sealConfig(type: ServiceType, config: Config, keep: Keep): Config {
   return mapSecrets(type, config, (value, field) => {
@@ -91,6 +115,23 @@ function mapSecrets(
     return [name, isSet && secret.has(name) ? change(value, name) : value];
   });
   return Object.fromEntries(entries);
+}
+
+function mapTexts(type: ServiceType, config: Config, change: (text: string) => string): Config {
+  const verbatim = new Set(
+    type.config.filter(({ isVerbatim }) => isVerbatim === true).map(({ name }) => name),
+  );
+  const entries = Object.entries(config).map(([name, value]) => {
+    return [name, verbatim.has(name) ? value : changedTexts(value, change)];
+  });
+  return Object.fromEntries(entries);
+}
+
+function changedTexts(value: unknown, change: (text: string) => string): unknown {
+  if (typeof value === 'string') return change(value);
+  if (Array.isArray(value)) return value.map((item) => changedTexts(item, change));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, changedTexts(item, change)]));
 }
 
 function checkValue(field: ConfigField, value: unknown): void {

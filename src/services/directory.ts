@@ -7,8 +7,11 @@ import type { Location, Service, ServiceDirectory, ServiceSettings, ServiceType 
 import type { ServiceRecord } from '../core/store.ts';
 import {
   type Config,
+  type ConfigLookups,
   checkConfig,
   completeConfig,
+  meantConfig,
+  namesInConfig,
   openConfig,
   type Secrets,
   sealConfig,
@@ -22,6 +25,8 @@ interface ServicesParts {
   readonly types: readonly ServiceType[];
   readonly secrets: Secrets;
   readonly observe: Observe;
+  /** What names in braces stand for in configurations; nothing when absent. */
+  readonly lookups?: ConfigLookups;
 }
 
 /** What a caller wants a service to be, before it is stored. */
@@ -37,19 +42,26 @@ interface Entry {
   readonly record: ServiceRecord;
   /** Undefined while the record is inactive. */
   readonly service: OpenService | undefined;
+  /** The lookups that its configuration names, and what marked their values when it was made. */
+  readonly names: readonly string[];
+  readonly marks: string;
 }
+
+const noConfigLookups: ConfigLookups = { value: () => undefined, mark: () => '' };
 
 /** All services of this process. */
 export class Services implements ServiceDirectory {
   readonly #types = new Map<string, ServiceType>();
   readonly #secrets: Secrets;
   readonly #observe: Observe;
+  readonly #lookups: ConfigLookups;
   #entries = new Map<string, Entry>();
 
-  constructor({ types, secrets, observe }: ServicesParts) {
+  constructor({ types, secrets, observe, lookups = noConfigLookups }: ServicesParts) {
     for (const type of types) this.#types.set(type.name, type);
     this.#secrets = secrets;
     this.#observe = observe;
+    this.#lookups = lookups;
   }
 
   /** Adds a type that itself needs the directory (system); before the first `reload`. */
@@ -79,16 +91,19 @@ export class Services implements ServiceDirectory {
   }
 
   /**
-   * Takes over the given records. Services whose record did not change stay; others close when they are
-   * idle.
+   * Takes over the given records. Services whose record and lookups did not change stay; others close when
+   * they are idle.
    */
   reload(records: readonly ServiceRecord[]): void {
     const before = this.#entries;
     const after = new Map<string, Entry>();
     for (const record of records) {
       const old = before.get(record.name);
-      const isSame = old !== undefined && fingerprint(old.record) === fingerprint(record);
-      after.set(record.name, isSame ? { record, service: old.service } : this.#open(record));
+      const isSame =
+        old !== undefined &&
+        fingerprint(old.record) === fingerprint(record) &&
+        old.marks === this.#marks(old.names);
+      after.set(record.name, isSame ? { ...old, record } : this.#open(record));
     }
     this.#entries = after;
     for (const [name, { service }] of before) {
@@ -137,9 +152,27 @@ export class Services implements ServiceDirectory {
   }
 
   #open(record: ServiceRecord): Entry {
-    if (!record.isActive) return { record, service: undefined };
+    if (!record.isActive) return { record, service: undefined, names: [], marks: '' };
+    const names = this.#namesIn(record);
+    const marks = this.#marks(names);
     const service = this.#createOrExplain(record);
-    return { record, service: new OpenService({ service, successor: () => this.find(record.name) }) };
+    const open = new OpenService({ service, successor: () => this.find(record.name) });
+    return { record, service: open, names, marks };
+  }
+
+  #marks(names: readonly string[]): string {
+    return names.length === 0 ? '' : JSON.stringify(names.map((name) => this.#lookups.mark(name)));
+  }
+
+  #namesIn(record: ServiceRecord): readonly string[] {
+    const type = this.#types.get(record.type);
+    if (type === undefined) return [];
+    try {
+      return namesInConfig(type, this.#opened(type, record));
+    } catch {
+      // Making the service says what is wrong with its secrets.
+      return [];
+    }
   }
 
   #createOrExplain(record: ServiceRecord): Service {
@@ -159,7 +192,7 @@ export class Services implements ServiceDirectory {
 
   #settings(type: ServiceType, record: ServiceRecord): ServiceSettings {
     const { id, name, label, description, document } = record;
-    const config = completeConfig(type, this.#opened(type, record));
+    const config = completeConfig(type, meantConfig(type, this.#opened(type, record), this.#lookups));
     return {
       ...{ id, name, label, config },
       ...(description === null ? {} : { description }),

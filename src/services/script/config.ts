@@ -19,12 +19,19 @@ export const scriptConfig: readonly ConfigField[] = [
     label: 'Content',
     description: 'The script. It is run for every call of the service.',
     default: '',
+    // Lookups in scripts are those of whoever calls, and bound as values.
+    isVerbatim: true,
   }),
   field('config', 'object', {
     label: 'Options',
     description:
       'Options of the script: timeout_ms, lookups (false: {name} in its texts stays as it is), and for ' +
       'queued scripts queue, connection and delay.',
+    isVerbatim: true,
+  }),
+  field('run_as_role_id', 'integer', {
+    label: 'Run as role',
+    description: 'Id of the role in whose name the script calls the platform; without, that of its caller.',
   }),
   field('queued', 'boolean', {
     label: 'Queued',
@@ -84,6 +91,7 @@ export function sourceOf(service: string, language: string, config: Config): Han
     language,
     content: textOf(config.content),
     config: optionsOf(config),
+    runAsRoleId: typeof config.run_as_role_id === 'number' ? config.run_as_role_id : null,
   };
 }
 

@@ -28,7 +28,7 @@ type Owner = Pick<LookupRecord, 'owner' | 'appId' | 'roleId' | 'userId'>;
 
 /** The records of `lookup`: those of the system. */
 export function lookupCollection(parts: SystemParts): Collection {
-  const { authority, observe } = parts;
+  const { authority, services, store: stored, observe } = parts;
   return {
     name: 'lookup',
     noun: 'lookup',
@@ -40,6 +40,8 @@ export function lookupCollection(parts: SystemParts): Collection {
     remove: async (row, { store }) => void (await store.lookups.delete(Number(row.id))),
     applied: async (ids, by) => {
       await authority.load();
+      // Configurations may name them.
+      services.reload(await stored.services.list());
       for (const id of ids) observe({ kind: 'config.changed', record: `lookup/${id}`, by });
     },
   };

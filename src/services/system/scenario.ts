@@ -77,14 +77,17 @@ export async function openHouse(): Promise<House> {
       ...serviceTypes({ overlays: schemas }),
       ...emailServiceTypes({ templates: store.emailTemplates, outgoing }),
     ],
+  const schemas = new Overlays({ store });
+  const outgoing = new Egress({ allow: [], observe });
+  const authority = new Authority({ store, secrets, observe });
     secrets,
     observe,
   });
-  const authority = new Authority({ store, secrets, observe });
   const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }), authority });
   const throttle = new LoginThrottle();
   const audit = new AuditLog({ store, secrets });
-  const act = actor({ audit, observe, dispatch: (operation) => dispatcher.dispatch(operation) });
+  const act = actor({ audit, observe, authority, dispatch: (operation) => dispatcher.dispatch(operation) });
+    lookups: authority.forServices,
   const facts = { version: '1.2.3', settings: [] };
   const accounts = { publicUrl: 'https://tenon.example.com', hasForeverSessions: false };
   const own = { accounts, authority, secrets, facts, audit, act };
