@@ -22,6 +22,8 @@ export interface Config {
   readonly home: string;
   /** System database, or undefined for SQLite in `home`. */
   readonly databaseUrl: string | undefined;
+  /** Where limits are counted; undefined: in the system database. */
+  readonly redisUrl: string | undefined;
   readonly adminEmail: string | undefined;
   readonly adminPassword: string | undefined;
   readonly masterKey: string | undefined;
@@ -51,6 +53,14 @@ export interface Config {
   readonly bodyBytes: number;
   /** Origins that browsers may call from; `*` for all. */
   readonly corsOrigins: readonly string[];
+  /** Where people reach the server, for links in mails; without a slash at its end. */
+  readonly publicUrl: string;
+  /** How long a session token is good. */
+  readonly sessionMinutes: number;
+  /** How long after its login a session can be refreshed. */
+  readonly sessionRefreshMinutes: number;
+  /** Whether sessions of logins with `remember_me` can be refreshed for ever. */
+  readonly foreverSessions: boolean;
   /** Accept `session_token` in the query as DreamFactory does (rulings 3). */
   readonly sessionTokenInQuery: boolean;
 }
@@ -87,6 +97,12 @@ export const settings: Settings = {
     fallback: '',
     meaning: 'system database; empty: SQLite in the data folder',
     read: databaseUrl,
+  },
+  redisUrl: {
+    variable: 'TENON_REDIS_URL',
+    fallback: '',
+    meaning: 'Redis that counts limits (`redis://host:6379/0`, `rediss://`); empty: the system database',
+    read: redisUrl,
   },
   adminEmail: {
     variable: 'TENON_ADMIN_EMAIL',
@@ -201,6 +217,30 @@ export const settings: Settings = {
     meaning: 'origins browsers may call from, separated by commas',
     read: list,
   },
+  publicUrl: {
+    variable: 'TENON_PUBLIC_URL',
+    fallback: '',
+    meaning: 'address that people reach the server at, for links in mails; empty: host and port',
+    read: publicUrl,
+  },
+  sessionMinutes: {
+    variable: 'TENON_SESSION_MINUTES',
+    fallback: String(limits.sessionMinutes),
+    meaning: 'minutes that a session token is good',
+    read: number(1, 525_600),
+  },
+  sessionRefreshMinutes: {
+    variable: 'TENON_SESSION_REFRESH_MINUTES',
+    fallback: String(limits.sessionRefreshMinutes),
+    meaning: 'minutes after its login that a session can be refreshed',
+    read: number(1, 5_256_000),
+  },
+  foreverSessions: {
+    variable: 'TENON_FOREVER_SESSIONS',
+    fallback: 'false',
+    meaning: 'let sessions of logins with remember_me be refreshed for ever',
+    read: flag,
+  },
   sessionTokenInQuery: {
     variable: 'TENON_SESSION_TOKEN_IN_QUERY',
     fallback: 'false',
@@ -222,7 +262,7 @@ export function readConfig(
   });
   const config = Object.fromEntries(entries) as Config;
   if (config.runnersMin > config.runnersMax) throw refused('TENON_RUNNERS_MIN', 'at most TENON_RUNNERS_MAX');
-  return config;
+  return { ...config, publicUrl: config.publicUrl || addressOf(config) };
 }
 
 function refused(variable: string, accepted: string): PlatformError {
@@ -272,6 +312,20 @@ function number(least: number, most: number): (value: string, variable: string) 
     if (/^\d+$/.test(value) && parsed >= least && parsed <= most) return parsed;
     throw refused(variable, `a whole number from ${least} to ${most}`);
   };
+}
+
+function publicUrl(value: string, variable: string): string {
+  if (value === '') return value;
+  const isUrl = /^https?:\/\//i.test(value) && URL.canParse(value) && !/[?#]/.test(value);
+  if (!isUrl) throw refused(variable, 'an address such as https://api.example.com');
+  return value.replace(/\/+$/, '');
+}
+
+// Never from what a request calls the server: who asks for a mail would choose where its link leads.
+function addressOf({ host, port }: Pick<Config, 'host' | 'port'>): string {
+  const isEverywhere = host === '0.0.0.0' || host === '::' || host === '';
+  const name = isEverywhere ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  return `http://${name}:${port}`;
 }
 
 function share(value: string, variable: string): number {
@@ -328,6 +382,11 @@ function pythonPath(value: string): string {
 function runnersMax(value: string, variable: string): number {
   if (value === '') return Math.min(limits.runnersMax, Math.max(2, availableParallelism()));
   return number(1, 256)(value, variable);
+}
+
+function redisUrl(value: string, variable: string): string | undefined {
+  if (value === '' || /^rediss?:\/\/[^/\s]/.test(value)) return optional(value);
+  throw refused(variable, 'an address such as redis://127.0.0.1:6379/0');
 }
 
 function databaseUrl(value: string, variable: string): string | undefined {

@@ -8,6 +8,7 @@ import { limits } from '../core/limits.ts';
 import type { Principal } from '../core/operation.ts';
 import type { Store, UserRecord } from '../core/store.ts';
 import type { Authority } from './authority.ts';
+import { hasFactor } from './factors.ts';
 import { Identity } from './identity.ts';
 import type { Passwords } from './passwords.ts';
 import { type LoginThrottle, loginKeys } from './throttle.ts';
@@ -15,7 +16,7 @@ import { knownUser } from './users.ts';
 
 /** What Basic logins are checked with. */
 export interface BasicLoginsParts {
-  readonly store: Pick<Store, 'users' | 'userRoles'>;
+  readonly store: Pick<Store, 'users' | 'userRoles' | 'userFactors'>;
   readonly authority: Pick<Authority, 'generation' | 'rightsOf'>;
   readonly passwords: Passwords;
   readonly throttle: LoginThrottle;
@@ -80,7 +81,9 @@ export class BasicLogins {
     const { identity } = known;
     if (identity.isFresh(now)) return identity;
     const user = await this.#parts.store.users.get(identity.user.id);
-    if (user?.isActive !== true || user.passwordHash !== identity.user.passwordHash) return undefined;
+    if (user === undefined || !mayLogIn(user)) return undefined;
+    if (user.passwordHash !== identity.user.passwordHash) return undefined;
+    if (await hasFactor(this.#parts.store, user.id)) return undefined;
     identity.renew(await knownUser(this.#parts.store, user), now);
     return identity;
   }
@@ -92,7 +95,12 @@ export class BasicLogins {
     throttle.check(account);
     const user = await store.users.findByEmail(email);
     const isRight = await passwords.verify(user?.passwordHash, password);
-    if (user !== undefined && isRight && user.isActive) {
+    if (user !== undefined && isRight && mayLogIn(user)) {
+      if (await hasFactor(store, user.id)) {
+        // Neither right nor wrong: a count of wrong codes must not end so.
+        throttle.release(account);
+        throw needsSession();
+      }
       throttle.succeed(account);
       return user;
     }
@@ -107,6 +115,18 @@ function readCredentials(credentials: string): { email: string; password: string
   const colon = text.indexOf(':');
   if (colon <= 0) throw badCredentials();
   return { email: text.slice(0, colon).trim(), password: text.slice(colon + 1) };
+}
+
+function mayLogIn({ isActive, isConfirmed }: UserRecord): boolean {
+  return isActive && isConfirmed;
+}
+
+function needsSession(): PlatformError {
+  return new PlatformError(
+    'access.second_factor',
+    'Unauthorized. This account has a second factor: log in with its code, and send the session token.',
+    { context: { second_factor: 'totp' } },
+  );
 }
 
 function badCredentials(): PlatformError {

@@ -36,6 +36,19 @@ export interface SessionsParts {
   readonly now?: () => number;
 }
 
+/** How long sessions live. */
+export interface SessionRules {
+  readonly sessionMinutes: number;
+  readonly sessionRefreshMinutes: number;
+  /** Whether sessions of logins with `remember_me` can be refreshed for ever. */
+  readonly foreverSessions: boolean;
+}
+
+const usual: SessionRules = { ...limits, foreverSessions: false };
+
+// Later than any other date, also as text.
+const never = '9999-12-31T23:59:59.999Z';
+
 interface Known {
   readonly identity: Identity;
   readonly expiresAt: number;
@@ -47,6 +60,7 @@ export class Sessions {
   readonly #tokens: TokenAuthority;
   readonly #authority: SessionsParts['authority'];
   readonly #runTokens: SessionsParts['runTokens'];
+  readonly #rules: SessionRules;
   readonly #now: () => number;
   readonly #known = new LRUCache<string, Known>({ max: limits.sessionCache });
   readonly #loading = new Map<string, Promise<Known>>();
@@ -56,24 +70,27 @@ export class Sessions {
     this.#tokens = tokens;
     this.#authority = authority;
     this.#runTokens = runTokens;
+    this.#rules = rules;
     this.#now = now;
   }
 
   /**
-   * Opens a session. Forever sessions are off, so `remember_me` adds nothing: every session may be refreshed
-   * for limits.sessionRefreshMinutes.
+   * Opens a session. It may be refreshed as long as the rules say; `remember` adds something only where
+   * sessions may last for ever.
    */
-  async open(user: UserRecord): Promise<OpenedSession> {
+  async open(user: UserRecord, remember = false): Promise<OpenedSession> {
+    const { sessionMinutes, sessionRefreshMinutes, foreverSessions } = this.#rules;
     const now = this.#now();
     const id = randomUUID();
-    const expiresAt = now + limits.sessionMinutes * minuteMs;
+    const expiresAt = now + sessionMinutes * minuteMs;
+    const isForever = remember && foreverSessions;
     const expiresDate = toDate(expiresAt);
     await this.#store.sessions.open({
       id,
       userId: user.id,
       createdDate: toDate(now),
       expiresDate,
-      refreshUntilDate: toDate(now + limits.sessionRefreshMinutes * minuteMs),
+      refreshUntilDate: isForever ? never : toDate(now + sessionRefreshMinutes * minuteMs),
     });
     const token = await this.#tokens.issue({ sessionId: id, userId: user.id, expiresAt });
     return { token, userId: user.id, expiresDate };
@@ -101,7 +118,7 @@ export class Sessions {
     const session = await this.#openSession(sessionId);
     if (Date.parse(session.refreshUntilDate) <= this.#now()) throw expired();
     const user = await this.#activeUser(userId);
-    const expiresAt = this.#now() + limits.sessionMinutes * minuteMs;
+    const expiresAt = this.#now() + this.#rules.sessionMinutes * minuteMs;
     const expiresDate = toDate(expiresAt);
     await this.#store.sessions.extend(sessionId, expiresDate);
     return {
@@ -159,7 +176,7 @@ export class Sessions {
 
   async #activeUser(id: number): Promise<UserRecord> {
     const user = await this.#store.users.get(id);
-    if (user?.isActive === true) return user;
+    if (user?.isActive === true && user.isConfirmed) return user;
     throw invalid('its user does not exist or is not active');
   }
 }

@@ -36,6 +36,17 @@ export class LoginThrottle {
     this.#attempts.set(key, attempts);
   }
 
+  /** Ends an attempt of which nothing can be said: neither right nor wrong. */
+  release(key: string): void {
+    this.#attempts.get(key)?.pending.shift();
+  }
+
+  /** For what is limited whether or not it succeeds, such as mails. Throws `access.too_many_attempts`. */
+  count(key: string): void {
+    this.check(key);
+    this.fail(key);
+  }
+
   /** Notes that the password was wrong. */
   fail(key: string): void {
     const attempts = this.#attempts.get(key) ?? { failed: [], pending: [] };
@@ -59,6 +70,6 @@ function tooMany(): PlatformError {
   const minutes = limits.loginWindowMs / 60_000;
   return new PlatformError(
     'access.too_many_attempts',
-    `Too many failed logins. Wait up to ${minutes} minutes and try again.`,
+    `Too many failed logins, or mails asked for. Wait up to ${minutes} minutes and try again.`,
   );
 }

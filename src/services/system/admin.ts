@@ -1,21 +1,27 @@
 // Administrators. Invariant: one active administrator always remains.
 import { PlatformError } from '../../core/errors.ts';
 import type { Store } from '../../core/store.ts';
-import { accountCollection } from './account.ts';
-import type { Collection } from './collection.ts';
+import type { AccountKind } from './account.ts';
+import { AccountResource } from './invited-accounts.ts';
 import { nestedLookups } from './lookup.ts';
 import type { SystemParts } from './parts.ts';
+import type { Resource } from './resource.ts';
 
-/** The records of `admin`. */
-export function adminCollection(parts: SystemParts): Collection {
-  return accountCollection(parts, {
+/** The resource `admin`. */
+export function adminResource(parts: SystemParts): Resource {
+  return new AccountResource(parts, adminAccounts(parts));
+}
+
+/** The accounts of administrators. */
+export function adminAccounts(parts: SystemParts): AccountKind {
+  return {
     name: 'admin',
     noun: 'administrator',
     isSysAdmin: true,
     lists: [nestedLookups(parts, 'user')],
     needsPassword: true,
     check: keepOne,
-  });
+  };
 }
 
 async function keepOne(store: Store): Promise<void> {

@@ -1,5 +1,5 @@
 // What descriptions say of logging in and of people's own data.
-import { type ActionDetails, Named, type PathDetails } from '../../core/description.ts';
+import { type ActionDetails, Named, type Part, type PathDetails } from '../../core/description.ts';
 import type { Action } from '../../core/operation.ts';
 import type { Endpoint } from '../../core/service.ts';
 import { jsonContent, objectSchema, successResponse } from '../../openapi/envelopes.ts';
@@ -33,6 +33,7 @@ const loginSchema = new Named({
         username: text,
         password: { type: 'string', format: 'password' },
         remember_me: { type: 'boolean', description: 'Whether the token may be refreshed for ever.' },
+        totp: { type: 'string', description: 'Code of the second factor, where there is one.' },
       },
       ['password'],
     ),
@@ -76,26 +77,81 @@ const ofProfile: Partial<Record<Action, ActionDetails>> = {
   PATCH: changing,
 };
 
+const secret = { type: 'string', format: 'password' };
+const reply = (description: string) => ({ 200: { description, content: jsonContent({ type: 'object' }) } });
+
+const loginFlag: Part = {
+  ...{ name: 'login', in: 'query', schema: { type: 'boolean' } },
+  description: 'Answers a session.',
+};
+
 const ofPassword: Partial<Record<Action, ActionDetails>> = {
   POST: {
-    summary: 'Change the own password',
+    summary: 'Change the own password, or set another one for who forgot it',
+    description:
+      'Either `old_password` and `new_password`; or `email` with `reset=true`, and then `email`, ' +
+      '`new_password` and the `code` that was mailed or the `security_answer`.',
+    parameters: [
+      { name: 'reset', in: 'query', description: 'Asks for a code.', schema: { type: 'boolean' } },
+      loginFlag,
+    ],
+    requestBody: {
+      required: true,
+      content: jsonContent(
+        objectSchema({
+          ...{ old_password: secret, new_password: secret, email: text, username: text },
+          ...{ code: text, security_answer: text, totp: text },
+        }),
+      ),
+    },
+    responses: reply('Success, the security question, or a session'),
+  },
+};
+
+const ofRegister: Partial<Record<Action, ActionDetails>> = {
+  POST: {
+    summary: 'Register as a user, or confirm that with the code that was mailed',
+    parameters: [loginFlag],
     requestBody: {
       required: true,
       content: jsonContent(
         objectSchema(
           {
-            old_password: { type: 'string', format: 'password' },
-            new_password: { type: 'string', format: 'password' },
+            ...{ email: text, username: text, first_name: text, last_name: text, name: text, phone: text },
+            ...{ new_password: secret, security_question: text, security_answer: text, code: text },
           },
-          ['old_password', 'new_password'],
+          ['email'],
         ),
       ),
+    },
+    responses: reply('Success, or a session'),
+  },
+};
+
+const ofFactor: Partial<Record<Action, ActionDetails>> = {
+  GET: { summary: 'Read whether there is a second factor', responses: reply('Its state') },
+  POST: {
+    summary: 'Begin a second factor with the password, and put it in force with its first code',
+    requestBody: { required: true, content: jsonContent(objectSchema({ password: secret, code: text })) },
+    responses: reply('Secret and address for a device, or the recovery codes'),
+  },
+  DELETE: {
+    summary: 'Take the second factor away',
+    requestBody: {
+      required: true,
+      content: jsonContent(objectSchema({ password: secret, code: text }, ['password'])),
     },
     responses: done,
   },
 };
 
-const kinds = { session: ofSession, profile: ofProfile, password: ofPassword } as const;
+const kinds = {
+  session: ofSession,
+  profile: ofProfile,
+  password: ofPassword,
+  register: ofRegister,
+  factor: ofFactor,
+} as const;
 
 /** Gives the endpoint of an own resource what descriptions show of it. */
 export function describedAccount(kind: keyof typeof kinds, endpoint: Endpoint): Endpoint {

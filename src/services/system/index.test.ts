@@ -24,6 +24,8 @@ describe('places', () => {
     const { body } = await house.ask('GET', '');
     const names = [
       'admin',
+      'admin/custom',
+      'admin/factor',
       'admin/password',
       'admin/profile',
       'admin/session',
@@ -32,6 +34,7 @@ describe('places', () => {
       'config',
       'constant',
       'cors',
+      'custom',
       'environment',
       'event',
     ];
@@ -97,7 +100,7 @@ describe('events', () => {
 
 describe('access', () => {
   const publicCalls = ['GET', 'POST', 'PUT', 'DELETE'].map((action) => `${action} admin/session`);
-  publicCalls.push('GET environment');
+  publicCalls.push('GET environment', 'POST admin/password');
 
   it('is refused to strangers everywhere but where one logs in', async () => {
     for (const { pattern } of await house.system.describe()) {

@@ -11,8 +11,9 @@ import { type Change, type Collection, CollectionResource } from './collection.t
 import { describedSuccess } from './describe-resource.ts';
 import { onlyGiven, readFlag, readOptionalText, readText, required } from './fields.ts';
 import type { ServiceCatalog, SystemParts } from './parts.ts';
-import type { Written } from './request.ts';
+import { isObject, type Written } from './request.ts';
 import { type Call, type Resource, recordNotFound, success } from './resource.ts';
+import { checkRunAs, permitRunAs } from './run-as.ts';
 import type { Field, Row } from './selection.ts';
 import { checkDocument, documentView, readDocument } from './service-document.ts';
 
@@ -83,6 +84,7 @@ export function serviceCollection(parts: SystemParts): Collection {
     identifier: 'id',
     fields,
     relations: [documentField],
+    permit: (attempt) => permitRunAs(attempt, runAsOf),
     rows: async (source) => (await source.services.list()).map((record) => rowOf(services, record)),
     create: (change) => create(services, change),
     update: (row, change) => update(services, Number(row.id), change),
@@ -115,6 +117,7 @@ async function create(services: ServiceCatalog, { store, written, by }: Change):
   const config = services.prepare({ name, type, isActive, config: written.config }, undefined);
   const complete = { ...common, name, type, config };
   checkDocument(complete);
+  await checkRunAs(store, config.run_as_role_id, 'config.run_as_role_id');
   const made = await store.services.create({ ...complete, mutable: true, deletable: true }, by);
   return rowOf(services, made);
 }
@@ -124,14 +127,26 @@ async function update(services: ServiceCatalog, id: number, { store, written, by
   if (stored === undefined) throw recordNotFound(id);
   if (!stored.mutable) throw fixed(stored.name, 'changed');
   const name = readServiceName(written) ?? stored.name;
-  const type = readType(services, written) ?? stored.type;
+  // What is there only once keeps its name and type, under which everybody knows it.
+  const isOnly = services.types.some(({ name: type, singleton }) => singleton && type === stored.type);
+  if (isOnly && name !== stored.name) throw fixed(stored.name, 'renamed');
+  const isSame = written.type === stored.type;
+  const type = (isSame ? undefined : readType(services, written)) ?? stored.type;
+  if (isOnly && type !== stored.type) throw fixed(stored.name, 'made another type');
   const changes = { ...readCommon(written), name, type };
   const isActive = changes.isActive ?? stored.isActive;
   const config = services.prepare({ name, type, isActive, config: written.config }, stored);
   checkDocument({ ...stored, ...changes });
+  if (config.run_as_role_id !== stored.config.run_as_role_id) {
+    await checkRunAs(store, config.run_as_role_id, 'config.run_as_role_id');
+  }
   const record = await store.services.update(id, { ...changes, config }, by);
   if (record === undefined) throw recordNotFound(id);
   return rowOf(services, record);
+}
+
+function runAsOf({ config }: Written): unknown {
+  return isObject(config) ? config.run_as_role_id : undefined;
 }
 
 type Common = Pick<ServiceRecord, 'label' | 'description' | 'isActive' | 'document'>;

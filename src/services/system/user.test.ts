@@ -122,9 +122,9 @@ describe('the service user', () => {
   it('lists its resources and knows no others', async () => {
     const { ask } = house.as('user');
     expect((await ask('GET', '?as_list=true')).body).toEqual({
-      resource: ['password', 'profile', 'session'],
+      resource: ['custom', 'factor', 'identity', 'password', 'profile', 'register', 'session'],
     });
-    expect(await ask('GET', 'register')).toMatchObject({ status: 404 });
+    expect(await ask('GET', 'registers')).toMatchObject({ status: 404 });
     expect(await ask('DELETE', 'profile')).toMatchObject({
       status: 400,
       body: { error: { message: expect.stringMatching(/not currently supported by the 'user' service/) } },

@@ -30,6 +30,10 @@ async function addColumns(db: Schema): Promise<void> {
     .alterTable('user')
     .addColumn('is_confirmed', 'smallint', (column) => column.notNull().defaultTo(1))
     .execute();
+  await db.schema
+    .alterTable('user')
+    .addColumn('is_address_claimed', 'smallint', (column) => column.notNull().defaultTo(0))
+    .execute();
   await db.schema.alterTable('user').addColumn('security_question', 'text').execute();
   await db.schema.alterTable('user').addColumn('security_answer_hash', 'text').execute();
   await db.schema.alterTable('role').addColumn('max_concurrency', 'integer').execute();
@@ -39,6 +43,8 @@ async function addColumns(db: Schema): Promise<void> {
     .addColumn('fields', 'varchar(20000)', (column) => column.notNull().defaultTo('[]'))
     .execute();
   await db.schema.alterTable('event_script').addColumn('run_as_role_id', 'integer').execute();
+  // The service `user` has a configuration from now on.
+  await db.updateTable('service').set({ mutable: 1 }).where('type', '=', 'user').execute();
 }
 
 function owned(db: Schema, dialect: StoreDialect, name: string) {
