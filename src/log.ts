@@ -64,6 +64,10 @@ function write(logger: Logger, seen: Observation): void {
     case 'egress.failed':
       writeOutgoing(logger, seen);
       return;
+    case 'limits.counting':
+      if (seen.isShared) logger.info('limits are counted with all servers again');
+      else logger.error({ reason: seen.reason }, 'limits are counted by this process alone');
+      return;
     case 'config.changed':
       logger.info({ record: seen.record, by: seen.by }, 'configuration changed');
       return;
@@ -101,6 +105,8 @@ function writeFailure(logger: Logger, seen: Extract<Observation, { kind: 'operat
   const { error, service, path, action, origin } = seen;
   const about = { service, path, action, origin, code: error.kind, status: error.status };
   if (error.kind === 'request.failed') logger.error({ ...about, err: error.cause ?? error }, error.message);
+  // Nobody but an administrator can help callers out of this.
+  else if (error.kind === 'access.inapplicable_filter') logger.warn(about, error.message);
   else logger.debug(about, error.message);
 }
 

@@ -9,7 +9,7 @@ import { PlatformError } from './core/errors.ts';
 import { limits } from './core/limits.ts';
 import type { Observe } from './core/observe.ts';
 import type { Runner } from './core/runner.ts';
-import type { CorsRecord, EventScriptRecord, New, ServiceRecord, Store } from './core/store.ts';
+import type { CorsRecord, EventScriptRecord, New, Repository, Stamps, Store } from './core/store.ts';
 import { Egress } from './egress/egress.ts';
 import { Authentication } from './http/authentication.ts';
 import { createHttpServer } from './http/server.ts';
@@ -27,7 +27,11 @@ import { actor } from './security/actor.ts';
 import { AuditLog } from './security/audit.ts';
 import { Authority } from './security/authority.ts';
 import { BasicLogins } from './security/basic-logins.ts';
+import { Elevations } from './security/elevations.ts';
 import { createFirstAdministrator } from './security/first-administrator.ts';
+import { CallLimits } from './security/limits/call-limits.ts';
+import { RateLimits } from './security/limits/rate-limits.ts';
+import { RoleConcurrency } from './security/limits/role-concurrency.ts';
 import { loadMasterKey } from './security/master-key.ts';
 import { Passwords } from './security/passwords.ts';
 import { RunTokens } from './security/run-tokens.ts';
@@ -35,11 +39,11 @@ import { Secrets } from './security/secrets.ts';
 import { Sessions } from './security/sessions.ts';
 import { LoginThrottle } from './security/throttle.ts';
 import { TokenAuthority } from './security/tokens.ts';
+import { serverFacts } from './server-facts.ts';
 import { apiDocsServiceRecord, apiDocsServiceType, createApiDocsService } from './services/api-docs/index.ts';
 import { Services } from './services/directory.ts';
 import {
   emailServiceTypes,
-import { serverFacts } from './server-facts.ts';
   identityServiceTypes,
   Overlays,
   scriptServiceTypes,
@@ -51,7 +55,13 @@ import {
   type ScriptDesk,
   systemServiceType,
 } from './services/system/index.ts';
-import { createUserService, userServiceRecord, userServiceType } from './services/user/index.ts';
+import {
+  createUserService,
+  userMailTemplates,
+  userServiceRecord,
+  userServiceType,
+} from './services/user/index.ts';
+import { createLimitCounters } from './store/limits/index.ts';
 import { createSqliteStore } from './store/sqlite.ts';
 import { version } from './version.ts';
 
@@ -157,7 +167,10 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
   const outgoing = new Egress({ allow: config.egressAllow, observe });
   const compiler = new Compiler({ runners });
   const history = runHistory(config, store, observe);
-  const scripts = new EventScripts({ compiler, runners, observe, runTokens, outgoing, history });
+  const audit = new AuditLog({ store, secrets });
+  const elevations = new Elevations({ authority, audit, observe });
+  const running = { runTokens, outgoing, history, elevations };
+  const scripts = new EventScripts({ compiler, runners, observe, ...running });
   const overlays = new Overlays({ store });
   const types = [
     ...serviceTypes({ overlays }),
@@ -182,22 +195,26 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
     authority: { load },
     secrets,
     facts,
+    limitCounts,
     accounts: { publicUrl: config.publicUrl, hasForeverSessions: config.foreverSessions },
     audit,
     act,
   };
-  const parts = { store, services, ...desks, observe };
+  const parts = { store, services, schemas: overlays, outgoing, ...desks, observe };
   services.install(systemServiceType(createSystemService(parts)));
-  services.install(userServiceType(createUserService(parts)));
+  services.install(userServiceType(createUserService(parts), store));
   services.install(apiDocsServiceType(createApiDocsService({ store, services })));
   const { adminEmail: email, adminPassword: password } = config;
   const made = await createFirstAdministrator({ store, passwords, email, password });
   if (made !== undefined) (options.announce ?? announceOnce)(made);
-  for (const record of [userServiceRecord, apiDocsServiceRecord]) await createRecord(store, record);
+  for (const record of [userServiceRecord, apiDocsServiceRecord]) await createRecord(store.services, record);
+  for (const record of userMailTemplates) await createRecord(store.emailTemplates, record);
   await createInitialServices(options.services ?? [], { store, services });
-  const watch = new ConfigurationWatch({ store, services, overlays, scripts, authority, observe });
+  const watch = new ConfigurationWatch({
+    ...{ store, services, overlays, scripts, authority, limitCounts, observe },
+  });
   await watch.start();
-  const dispatcher = new Dispatcher({ services, access: byRole, scripts, observe });
+  const dispatcher = new Dispatcher({ services, access: byRole, callLimits, scripts, observe });
   const basicLogins = new BasicLogins({ store, passwords, throttle, authority });
   const { sessionTokenInQuery } = config;
   return {
@@ -205,7 +222,7 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
       dispatcher,
       authentication: new Authentication({ sessions, basicLogins, authority, sessionTokenInQuery }),
       listServices: (operation: Parameters<typeof listServices>[1]) =>
-        listServices({ store, services }, operation),
+        listServices({ store, services, callLimits }, operation),
       corsRules: () => watch.corsRules,
     },
     isHealthy: () => watch.isHealthy,
@@ -214,8 +231,10 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
       packages.stop();
       await stopRunners(runners);
       await history.close();
+      await elevations.flush();
       await outgoing.close();
       await services.close();
+      await counters.close();
     },
   };
 }
@@ -236,6 +255,7 @@ interface WatchParts {
   readonly overlays: Overlays;
   readonly scripts: EventScripts;
   readonly authority: Authority;
+  readonly limitCounts: RateLimits;
   readonly observe: Observe;
 }
 
@@ -277,13 +297,14 @@ class ConfigurationWatch {
   }
 
   async #look(): Promise<void> {
-    const { store, services, overlays, scripts, authority } = this.#parts;
+    const { store, services, overlays, scripts, authority, limitCounts } = this.#parts;
     const generation = await store.generation();
     if (generation !== this.#generation) {
       await overlays.load();
       services.reload(await store.services.list());
       this.corsRules = await store.cors.list();
       await authority.load();
+      await limitCounts.load();
       scripts.load(await store.eventScripts.list(), authority.lookupNames());
       void scripts.warm();
       this.#generation = generation;
@@ -332,11 +353,14 @@ export function announceOnce({ email, password }: { email: string; password: str
 }
 
 // Another process that starts at the same time may make it first; then it is there, and that is all we want.
-async function createRecord(store: Store, record: New<ServiceRecord>): Promise<void> {
-  const isThere = (await store.services.list()).some(({ name }) => name === record.name);
+async function createRecord<Entry extends Stamps & { readonly name: string }>(
+  records: Repository<Entry, number>,
+  record: New<Entry> & { readonly name: string },
+): Promise<void> {
+  const isThere = (await records.list()).some(({ name }) => name === record.name);
   if (isThere) return;
   try {
-    await store.services.create(record, null);
+    await records.create(record, null);
   } catch (error) {
     if (!(error instanceof PlatformError) || error.kind !== 'config.conflict') throw error;
   }

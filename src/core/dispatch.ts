@@ -5,9 +5,10 @@
 import type { AccessPolicy } from './access.ts';
 import { Body } from './body.ts';
 import { asPlatformError, envelope, PlatformError } from './errors.ts';
+import { type LimitPolicy, type Taken, within } from './limiter.ts';
 import { limits } from './limits.ts';
 import type { Observe } from './observe.ts';
-import type { InnerCall, Operation, Result, RunMark } from './operation.ts';
+import type { Acting, InnerCall, Operation, Result, RunMark } from './operation.ts';
 import type { StreamForm } from './record-stream.ts';
 import type { Exchange, ScriptDirectory, ScriptPlan } from './script.ts';
 import type { CallContext, Location, Service, ServiceDirectory } from './service.ts';
@@ -16,6 +17,8 @@ import type { CallContext, Location, Service, ServiceDirectory } from './service
 export interface DispatcherParts {
   readonly services: ServiceDirectory;
   readonly access: AccessPolicy;
+  /** Absent: nobody is limited. */
+  readonly callLimits?: LimitPolicy;
   readonly scripts: ScriptDirectory;
   readonly observe: Observe;
 }
@@ -23,7 +26,7 @@ export interface DispatcherParts {
 /** The result that an error is at request scope. */
 export function errorResult(thrown: unknown): Result {
   const error = asPlatformError(thrown);
-  return { status: error.status, headers: {}, body: Body.ofValue({ error: envelope(error) }) };
+  return { status: error.status, headers: error.headers, body: Body.ofValue({ error: envelope(error) }) };
 }
 
 /** Takes operations from all doors along the one path. */
@@ -50,22 +53,39 @@ export class Dispatcher {
       const location = service.locate(operation.path, operation.action);
       if (location === undefined) throw notFound(service, operation);
       this.#parts.access.check(operation, location);
-      const plan = this.#plan(location);
-      if (plan === 'none')
-        return await service.handle(operation, location, this.#context(service, operation, streams));
-      return await this.#withScripts({ operation, service, location, plan, streams });
+      const step = { operation, service, location, plan: this.#plan(location), streams };
+      const taking = this.#parts.callLimits?.take(operation, location);
+      if (taking !== undefined) return await this.#within(taking, step);
+      return await this.#perform(step);
     } catch (thrown) {
       return this.#failed(operation, thrown);
     }
   }
 
-  async #withScripts({ operation, service, location, plan, streams }: Step): Promise<Result> {
+  #perform(step: Step): Promise<Result> | Result {
+    const { operation, service, location, plan, streams } = step;
+    if (plan !== 'none') return this.#withScripts(step, plan);
+    return service.handle(operation, location, this.#context(service, operation, streams));
+  }
+
+  async #within(taking: Taken | Promise<Taken>, step: Step): Promise<Result> {
+    return within(await taking, async () => {
+      try {
+        return await this.#perform(step);
+      } catch (thrown) {
+        return this.#failed(step.operation, thrown);
+      }
+    });
+  }
+
+  async #withScripts(step: Step, plan: ScriptPlan): Promise<Result> {
+    const { operation, service, location, streams } = step;
     const exchange: Exchange = {
       operation,
       request: operation.request,
       result: undefined,
       headersText: undefined,
-      call: (call, run) => this.dispatch(innerOperation(operation, call, { requestor: 'script', run })),
+      call: (call, run) => this.dispatch(innerOperation(operation, call, { requestor: 'script', run, acting: run?.acting })),
     };
     try {
       if (plan.hasBefore) await plan.before(exchange);
@@ -92,8 +112,9 @@ export class Dispatcher {
     const { requestor: own, run: outer } = operation;
     return {
       streams,
-      call: (call, requestor = own, run = outer) =>
-        this.dispatch(innerOperation(operation, call, { requestor, run })),
+      // Only what a run asks for itself is asked on its authority, not what becomes of that.
+      call: (call, requestor = own, run = undefined) =>
+        this.dispatch(innerOperation(operation, call, { requestor, run: run ?? outer, acting: run?.acting })),
       check: (path, action) => {
         const part: Operation = { ...operation, path, action };
         const location = service.locate(path, action);
@@ -136,7 +157,7 @@ interface Step {
   readonly operation: Operation;
   readonly service: Service;
   readonly location: Location;
-  readonly plan: ScriptPlan;
+  readonly plan: ScriptPlan | 'none';
   readonly streams: StreamForm | undefined;
 }
 
@@ -144,25 +165,29 @@ interface Step {
 interface Asking {
   readonly requestor: Operation['requestor'];
   readonly run: RunMark | undefined;
+  readonly acting: Acting | undefined;
 }
 
-/** The operation that an inner call is: same principal, one level deeper. */
+/** The operation that an inner call is: one level deeper, and of the same principal unless another acts. */
 function innerOperation(outer: Operation, call: InnerCall, asking: Asking): Operation {
-  const { requestor, run } = asking;
+  const { requestor, run, acting } = asking;
+  const { remoteAddress } = outer;
   return {
     service: call.service,
     path: call.path,
     action: call.action,
     origin: requestor === 'script' ? 'script' : outer.origin,
     requestor,
-    principal: outer.principal,
+    principal: acting?.principal ?? outer.principal,
     depth: outer.depth + 1,
+    ...(remoteAddress === undefined ? undefined : { remoteAddress }),
     ...(outer.hops === undefined ? undefined : { hops: outer.hops }),
     request: call.request,
     uri: call.uri,
     apiVersion: outer.apiVersion,
     run,
     transaction: call.transaction ?? outer.transaction,
+    elevation: acting?.elevation ?? outer.elevation,
   };
 }
 

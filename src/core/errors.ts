@@ -43,9 +43,13 @@ export const catalog = {
   'access.expired_token': 401,
   'access.terminated_session': 403,
   'access.bad_credentials': 401,
+  'access.second_factor': 401,
   'access.unauthenticated': 401,
   'access.forbidden': 403,
+  'access.inapplicable_filter': 403,
   'access.too_many_attempts': 429,
+  'limit.exceeded': 429,
+  'limit.concurrency': 429,
   'service.not_found': 404,
   'service.inactive': 403,
   'service.unavailable': 503,
@@ -67,11 +71,11 @@ export const catalog = {
   'egress.refused': 403,
   'egress.failed': 500,
   'egress.timeout': 504,
+  'mail.refused': 502,
   'config.invalid': 400,
   'config.conflict': 409,
 } as const satisfies Record<string, number>;
 
-  'mail.refused': 502,
 /** A code of the catalogue. */
 export type ErrorCode = keyof typeof catalog;
 
@@ -83,6 +87,8 @@ export interface ErrorDetails {
   readonly code?: number | string;
   /** Put into `error.context`: JSON that the caller may see. */
   readonly context?: unknown;
+  /** What the answer says beside it, for machines: when to try again. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** For the log only. */
   readonly cause?: unknown;
 }
@@ -93,6 +99,7 @@ export class PlatformError extends Error {
   readonly status: number;
   readonly code: number | string;
   readonly context: unknown;
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(kind: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, { cause: details.cause });
@@ -100,6 +107,7 @@ export class PlatformError extends Error {
     this.status = details.status ?? catalog[kind];
     this.code = details.code ?? this.status;
     this.context = details.context ?? null;
+    this.headers = details.headers ?? {};
   }
 }
 

@@ -56,6 +56,8 @@ export type Observation =
   /** An outgoing call; `by` is the script that made it. */
   | ({ kind: 'egress.finished'; status: number } & OutgoingFacts)
   | ({ kind: 'egress.failed'; error: PlatformError } & OutgoingFacts)
+  /** Limits are counted together with other servers again, or by this one alone, and why. */
+  | { kind: 'limits.counting'; isShared: boolean; reason: string | null }
   | { kind: 'config.changed'; record: string; by: number | null }
   /** Something was done with more authority than that of whoever caused it. */
   | { kind: 'elevated'; by: string; to: string; service: string; path: string; action: Action }

@@ -139,10 +139,18 @@ export const anonymous: Principal = {
   sessionId: null,
 };
 
+/** Who acts in place of whoever caused it. */
+export interface Acting {
+  readonly principal: Principal;
+  readonly elevation: Elevation;
+}
+
 /** A run of a script, as those that it causes know it. */
 export interface RunMark {
   /** Its id in the log of runs; made when somebody asks for it, and kept by the log from then on. */
   readonly id: string;
+  /** On whose authority the calls are made that it makes itself; absent: on that of whoever set it off. */
+  readonly acting?: Acting | undefined;
 }
 
 /** One thing asked of the platform. */

@@ -35,6 +35,10 @@ export interface RoleFacts {
   readonly name: string;
   readonly isActive: boolean;
   readonly grants: readonly Grant[];
+  /** Most operations of its callers at the same time; absent or null: no bound of its own. */
+  readonly maxConcurrency?: number | null;
+  /** Largest body of their requests; absent or null: that of the server. */
+  readonly maxBodyBytes?: number | null;
 }
 
 /** What is granted at a location. The same object as long as the role is in force. */
@@ -53,13 +57,17 @@ export class Role implements RoleFacts {
   readonly name: string;
   readonly isActive: boolean;
   readonly grants: readonly Grant[];
+  readonly maxConcurrency: number | null;
+  readonly maxBodyBytes: number | null;
   readonly #known = new WeakMap<Location, Allowances>();
 
-  constructor({ id, name, isActive, grants }: RoleFacts) {
+  constructor({ id, name, isActive, grants, maxConcurrency, maxBodyBytes }: RoleFacts) {
     this.id = id;
     this.name = name;
     this.isActive = isActive;
     this.grants = grants;
+    this.maxConcurrency = maxConcurrency ?? null;
+    this.maxBodyBytes = maxBodyBytes ?? null;
   }
 
   /** What the role grants where an operation leads, to whoever asks for it. */
@@ -123,6 +131,12 @@ function allowanceOf(level: readonly Grant[]): Allowance {
 // Clients write a component with or without the slash at its end, in any case.
 function plain(component: string): string {
   return component.toLowerCase().replace(/\/+$/, '');
+}
+
+/** Whether a component as people write it, with `/*` or `{…}` where they mean more than one, is or covers one. */
+export function coversComponent(written: string, component: string): boolean {
+  const [pattern, asked] = [plain(written), plain(component)];
+  return pattern === asked || pattern === '*' || covers(pattern, asked);
 }
 
 // `_table/*` covers `_table` and all below it; `{…}` stands for any one segment.

@@ -42,9 +42,22 @@ export const errorMeanings: Readonly<Record<ErrorCode, readonly [meaning: string
   'access.expired_token': ['The session token has expired.', 'Refresh it (PUT), or log in again.'],
   'access.terminated_session': ['The session was closed.', 'Log in again.'],
   'access.bad_credentials': ['Email or password is wrong.', 'Try again; too many tries are refused.'],
+  'access.second_factor': ['The account has a second factor.', 'Send its code as `totp` as well.'],
   'access.unauthenticated': ['This needs somebody who is logged in.', 'Log in.'],
   'access.forbidden': ['The principal has no right to this.', 'Ask an administrator for it.'],
+  'access.inapplicable_filter': [
+    'A filter of the caller\'s role does not fit the table.',
+    'An administrator corrects the role.',
+  ],
   'access.too_many_attempts': ['Too many failed log-ins.', 'Wait a quarter of an hour.'],
+  'limit.exceeded': [
+    'As many calls as a limit allows were made; `context` names it.',
+    'Wait for as many seconds as the header `Retry-After` says.',
+  ],
+  'limit.concurrency': [
+    'As many requests of the role are under way as it allows at the same time.',
+    'Send fewer at once; try again after a moment.',
+  ],
   'service.not_found': ['There is no service of that name.', 'See `GET /api/v2/system/service`.'],
   'service.inactive': ['The service is switched off.', 'Set its `is_active`.'],
   'service.unavailable': ['The source behind the service is down.', 'Check it and its configuration.'],
@@ -71,11 +84,11 @@ export const errorMeanings: Readonly<Record<ErrorCode, readonly [meaning: string
   ],
   'egress.refused': ['A script may not call this place.', 'Allow it with `TENON_EGRESS_ALLOW`.'],
   'egress.failed': ['A call to another host failed.', 'The message says why.'],
-  'egress.timeout': ['Another host did not answer in time.', 'Look at it, or call it less.'],
-  'config.invalid': ['A setting is not usable.', 'The message names its variable.'],
-  'config.conflict': ['A unique name is taken.', 'Take another.'],
-};
   'mail.refused': [
     'The mail server does not take a mail.',
     'Look at the addresses, and whether the server lets this service send from them.',
   ],
+  'egress.timeout': ['Another host did not answer in time.', 'Look at it, or call it less.'],
+  'config.invalid': ['A setting is not usable.', 'The message names its variable.'],
+  'config.conflict': ['A unique name is taken.', 'Take another.'],
+};

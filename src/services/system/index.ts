@@ -1,18 +1,23 @@
 // The service `system`: the platform's own records and sessions as resources.
 import type { Service, ServiceType } from '../../core/service.ts';
-import { adminCollection } from './admin.ts';
+import { adminResource } from './admin.ts';
 import { AppResource } from './app.ts';
+import { AuditResource } from './audit.ts';
 import { cacheResource } from './cache.ts';
 import { CollectionResource } from './collection.ts';
 import { configCollection } from './config.ts';
 import { constantResource } from './constant.ts';
 import { corsCollection } from './cors.ts';
-import { environment } from './environment.ts';
-import { emailTemplateCollection } from './email-template.ts';
 import { adminCustom, systemCustom } from './custom.ts';
+import { emailTemplateCollection } from './email-template.ts';
+import { environment } from './environment.ts';
 import { eventResource } from './event.ts';
 import { eventScriptCollection } from './event-script.ts';
+import { adminFactor } from './factor.ts';
+import { limitCollection } from './limit.ts';
+import { limitCacheResource } from './limit-cache.ts';
 import { lookupCollection } from './lookup.ts';
+import { PackageResource } from './package/index.ts';
 import type { SystemParts } from './parts.ts';
 import { adminPassword } from './password.ts';
 import { adminProfile } from './profile.ts';
@@ -24,7 +29,7 @@ import { scriptTypeCollection } from './script-type.ts';
 import { ServiceResource } from './service.ts';
 import { serviceTypeCollection } from './service-type.ts';
 import { adminSession } from './session.ts';
-import { userCollection } from './user.ts';
+import { userResource } from './user.ts';
 
 export type { ScriptDesk, SystemParts } from './parts.ts';
 export type { ServiceListParts } from './service-list.ts';
@@ -35,28 +40,35 @@ export function createSystemService(parts: SystemParts): Service {
   const { store, audit } = parts;
   const kept = { store, audit };
   return new ResourceService('system', [
-    new CollectionResource({ collection: adminCollection(parts), ...kept }),
+    adminResource(parts),
+    adminCustom(parts),
+    adminFactor(parts),
     adminPassword(parts),
     adminProfile(parts),
     adminSession(parts),
     new AppResource(parts),
+    new AuditResource(parts),
     cacheResource(parts),
     new CollectionResource({ collection: configCollection(parts), ...kept }),
     constantResource(),
     new CollectionResource({ collection: corsCollection(parts), ...kept }),
+    systemCustom(parts),
+    new CollectionResource({ collection: emailTemplateCollection(parts), ...kept }),
     environment(parts),
     eventResource(parts),
     new CollectionResource({ collection: eventScriptCollection(parts), ...kept }),
+    new CollectionResource({ collection: limitCollection(parts), ...kept }),
+    limitCacheResource(parts),
     new CollectionResource({ collection: lookupCollection(parts), ...kept }),
+    new PackageResource(parts),
+    new PackageResource(parts, 'config_package'),
     new CollectionResource({ collection: roleCollection(parts), ...kept }),
     new RunResource(parts),
     scriptRunResource(parts),
-    systemCustom(parts),
-    new CollectionResource({ collection: emailTemplateCollection(parts), ...kept }),
     new CollectionResource({ collection: scriptTypeCollection(parts), ...kept }),
     new ServiceResource(parts),
     new CollectionResource({ collection: serviceTypeCollection(parts), ...kept }),
-    new CollectionResource({ collection: userCollection(parts), ...kept }),
+    userResource(parts),
   ]);
 }
 

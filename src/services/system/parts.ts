@@ -1,10 +1,12 @@
 // What the service `system` needs of the rest of the house; the composition root hands it over.
 // Invariant: the system service reaches sessions, scripts and other services only through these.
+import type { LimitCounter } from '../../core/limiter.ts';
 import type { Observe } from '../../core/observe.ts';
 import type { Principal } from '../../core/operation.ts';
 import type { Trial, TrialEnd } from '../../core/run.ts';
 import type { Service, ServiceType } from '../../core/service.ts';
 import type { EventScriptRecord, New, ServiceRecord, Store, UserRecord } from '../../core/store.ts';
+import type { OutgoingAnswer, OutgoingCall } from '../../egress/outgoing.ts';
 import type { Act } from '../../security/actor.ts';
 import type { AuditCheck, AuditNote } from '../../security/audit.ts';
 
@@ -28,6 +30,8 @@ export interface ServiceCatalog {
   ): Readonly<Record<string, unknown>>;
   /** The configuration of a record as callers may see it. */
   show(record: ServiceRecord): Readonly<Record<string, unknown>>;
+  /** The configuration of a record with its secrets in clear, for exports under a passphrase. */
+  reveal(record: ServiceRecord): Readonly<Record<string, unknown>>;
   /** What whoever stores a record should know although it is stored. */
   flaw(record: ServiceRecord): Promise<string | undefined>;
   /** Throws the reason when the service cannot be used. */
@@ -90,6 +94,10 @@ interface Throttle {
   check(key: string): void;
   fail(key: string): void;
   succeed(key: string): void;
+  /** Ends an attempt that was neither right nor wrong. */
+  release(key: string): void;
+  /** Counts what is limited whether or not it succeeds. Throws `access.too_many_attempts`. */
+  count(key: string): void;
 }
 
 /** Roles, apps and lookups in force. */
@@ -126,8 +134,39 @@ export interface ServerFacts {
   }[];
 }
 
+/** What the operator says of accounts. */
+interface AccountRules {
+  /** Where people reach the server, for links in mails. */
+  readonly publicUrl: string;
+  readonly hasForeverSessions: boolean;
+}
+
+/** The limits in force, and their counters: of one limit, or of all. */
+interface LimitDesk {
+  /** Takes over what is stored. */
+  load(): Promise<void>;
+  counters(limitId?: number): Promise<readonly LimitCounter[]>;
+  /** Lets them begin anew. */
+  reset(limitId?: number): Promise<void>;
+}
+
+/** What is said of tables beside their databases. */
+export interface SchemaDesk {
+  /** Takes over what is stored. */
+  load(): Promise<void>;
+  /** Throws `request.invalid_schema` for what can not be said of a field. */
+  check(field: string, settings: Readonly<Record<string, unknown>>): void;
+}
+
+/** Calls other hosts. */
+interface OutgoingDesk {
+  call(call: OutgoingCall): Promise<OutgoingAnswer>;
+}
+
 /** What the service `system` is made with. */
 export interface SystemParts {
+  readonly schemas: SchemaDesk;
+  readonly outgoing: OutgoingDesk;
   readonly store: Store;
   readonly services: ServiceCatalog;
   readonly scripts: ScriptDesk;
@@ -137,6 +176,8 @@ export interface SystemParts {
   readonly authority: AuthorityDesk;
   readonly secrets: SecretDesk;
   readonly facts: ServerFacts;
+  readonly accounts: AccountRules;
+  readonly limitCounts: LimitDesk;
   readonly audit: AuditDesk;
   readonly act: Act;
   readonly observe: Observe;

@@ -14,6 +14,9 @@ import { Egress } from '../../egress/egress.ts';
 import { actor } from '../../security/actor.ts';
 import { AuditLog } from '../../security/audit.ts';
 import { Authority } from '../../security/authority.ts';
+import { CallLimits } from '../../security/limits/call-limits.ts';
+import { RateLimits } from '../../security/limits/rate-limits.ts';
+import { RoleConcurrency } from '../../security/limits/role-concurrency.ts';
 import { MasterKey } from '../../security/master-key.ts';
 import { Passwords } from '../../security/passwords.ts';
 import { userPrincipal } from '../../security/principal.ts';
@@ -21,6 +24,7 @@ import { Secrets } from '../../security/secrets.ts';
 import { Sessions } from '../../security/sessions.ts';
 import { LoginThrottle } from '../../security/throttle.ts';
 import { TokenAuthority } from '../../security/tokens.ts';
+import { createLimitCounters } from '../../store/limits/index.ts';
 import { createSqliteStore } from '../../store/sqlite.ts';
 import { Services } from '../directory.ts';
 import { emailServiceTypes, Overlays, serviceTypes } from '../index.ts';
@@ -34,6 +38,8 @@ export const adminPassword = 'correct horse';
 export interface Ask {
   readonly parameters?: Parameters;
   readonly body?: unknown;
+  /** In place of `body`: content that is no JSON. */
+  readonly content?: Body;
   readonly principal?: Principal;
   readonly headers?: Readonly<Record<string, string>>;
   readonly remoteAddress?: string;
@@ -71,36 +77,39 @@ export async function openHouse(): Promise<House> {
   const observe = (observation: Observation) => void observations.push(observation);
   const key = new MasterKey(randomBytes(32));
   const secrets = new Secrets({ key });
+  const schemas = new Overlays({ store });
+  const outgoing = new Egress({ allow: [], observe });
+  const authority = new Authority({ store, secrets, observe });
   const services = new Services({
     types: [
       echoType,
       ...serviceTypes({ overlays: schemas }),
       ...emailServiceTypes({ templates: store.emailTemplates, outgoing }),
     ],
-  const schemas = new Overlays({ store });
-  const outgoing = new Egress({ allow: [], observe });
-  const authority = new Authority({ store, secrets, observe });
     secrets,
     observe,
+    lookups: authority.forServices,
   });
   const sessions = new Sessions({ store, tokens: new TokenAuthority({ key }), authority });
   const throttle = new LoginThrottle();
   const audit = new AuditLog({ store, secrets });
   const act = actor({ audit, observe, authority, dispatch: (operation) => dispatcher.dispatch(operation) });
-    lookups: authority.forServices,
   const facts = { version: '1.2.3', settings: [] };
   const accounts = { publicUrl: 'https://tenon.example.com', hasForeverSessions: false };
-  const own = { accounts, authority, secrets, facts, audit, act };
+  const counters = createLimitCounters({ file: ':memory:', redisUrl: undefined, observe });
+  const limitCounts = new RateLimits({ store, counters });
+  const callLimits = new CallLimits({ rates: limitCounts, concurrency: new RoleConcurrency() });
+  const own = { limitCounts, accounts, authority, secrets, facts, audit, act };
   const desks = { sessions, passwords, throttle, scripts: scriptDesk(scripts), ...own };
-  const parts = { store, services, observe, ...desks };
+  const parts = { store, services, schemas, outgoing, observe, ...desks };
   const system = createSystemService(parts);
   services.install(systemServiceType(system));
-  services.install(userServiceType(createUserService(parts)));
+  services.install(userServiceType(createUserService(parts), store));
   const user = await store.users.create({ ...ada, passwordHash: await adminHash }, null);
   services.reload(await store.services.list());
   const access = byRole;
   const noScripts = { generation: 1, plan: () => undefined };
-  const dispatcher = new Dispatcher({ services, access, scripts: noScripts, observe });
+  const dispatcher = new Dispatcher({ services, access, callLimits, scripts: noScripts, observe });
   const admin = principalOf(user);
   const as = (service: string): Pick<House, 'ask' | 'reply'> => {
     const reply = (action: Action, path: string, given: Ask = {}) =>
@@ -124,7 +133,8 @@ function operation(action: Action, path: string, ask: Ask & { principal: Princip
   const [place = '', query = ''] = path.split('?');
   const segments = place === '' ? [] : place.split('/').map(decodeURIComponent);
   const parameters = { ...Object.fromEntries(new URLSearchParams(query)), ...ask.parameters };
-  const body = ask.body === undefined ? undefined : Body.ofText(JSON.stringify(ask.body), 'application/json');
+  const json = ask.body === undefined ? undefined : Body.ofText(JSON.stringify(ask.body), 'application/json');
+  const body = ask.content ?? json;
   return {
     service: 'system',
     path: segments,

@@ -1,7 +1,8 @@
 // The list of services at the root of the API (`GET /api/v2`, spec §5.1).
 import { refuse } from '../../core/access.ts';
+import { type LimitPolicy, within } from '../../core/limiter.ts';
 import type { Operation, Result } from '../../core/operation.ts';
-import type { ServiceType } from '../../core/service.ts';
+import type { Location, ServiceType } from '../../core/service.ts';
 import type { ServiceRecord, Store } from '../../core/store.ts';
 import type { ServiceCatalog } from './parts.ts';
 import { listOption } from './request.ts';
@@ -13,7 +14,12 @@ import { inGroups } from './service-type.ts';
 export interface ServiceListParts {
   readonly store: Store;
   readonly services: Pick<ServiceCatalog, 'types'>;
+  /** The list is asked for beside the dispatcher, and counts as every other call. */
+  readonly callLimits?: LimitPolicy;
 }
+
+// One object, because who knows what limits count knows it by the location.
+const root: Location = { component: '', events: [] };
 
 /**
  * `{services: […], service_types: […]}`: active services and all types, narrowed by `group`, `type` and
@@ -23,8 +29,14 @@ export interface ServiceListParts {
 export async function listServices(parts: ServiceListParts, operation: Operation): Promise<Result> {
   const { isAdmin, role, app } = operation.principal;
   if (!isAdmin && (role?.isActive !== true || app?.isActive === false)) {
-    refuse(operation, { component: '', events: [] });
+    refuse(operation, root);
   }
+  const taken = await parts.callLimits?.take(operation, root);
+  return taken === undefined ? list(parts, operation) : within(taken, () => list(parts, operation));
+}
+
+async function list(parts: ServiceListParts, operation: Operation): Promise<Result> {
+  const { isAdmin, role } = operation.principal;
   const { parameters } = operation.request;
   const names = listOption(parameters, 'type');
   const types = inGroups(parts.services.types, parameters).filter((type) => isAsked(type.name, names));
