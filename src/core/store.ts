@@ -3,7 +3,7 @@
 // Invariant: dates are ISO 8601 in UTC; secrets arrive here encrypted.
 
 import type { Elevation, Origin } from './operation.ts';
-import type { Where } from './query.ts';
+import type { Order, Where } from './query.ts';
 import type { RunRepository } from './run.ts';
 import type { ServiceDocument } from './service.ts';
 
@@ -61,6 +61,8 @@ export interface UserRecord extends Stamps {
   readonly defaultAppId: number | null;
   /** Whether the address was confirmed; whoever was invited or registered may have to do so first. */
   readonly isConfirmed: boolean;
+  /** Whether nobody but the user himself says that the address is his: no mail, no administrator; absent: no. */
+  readonly isAddressClaimed?: boolean;
   readonly securityQuestion: string | null;
   /** Hashed like a password. */
   readonly securityAnswerHash: string | null;
@@ -291,10 +293,11 @@ export interface AuditSeal extends Omit<AuditHead, 'entries'> {
   readonly keyNumber: number;
 }
 
-/** Which entries of the audit log are wanted, from the newest to the oldest. */
+/** Which entries of the audit log are wanted; the newest first, unless an order is given. */
 export interface AuditQuery {
   /** May name `id`, `date`, `action`, `record` and `userId`. */
   readonly where?: Where | undefined;
+  readonly order?: readonly Order[];
   /** Only entries with a lower id. */
   readonly before?: number | undefined;
   readonly limit: number;

@@ -20,7 +20,7 @@ export interface Kind<Value> {
 }
 
 /** The fields of an entry and their kinds. */
-export type Kinds<Entry> = { readonly [Field in keyof Entry]: Kind<Entry[Field]> };
+export type Kinds<Entry> = { readonly [Field in keyof Entry]-?: Kind<Exclude<Entry[Field], undefined>> };
 
 /** Text that is always there. */
 export const text: Kind<string> = { read: (cell) => String(cell), write: (value) => value };
@@ -82,7 +82,8 @@ export function writeRow<Entry extends object>(kinds: Kinds<Entry>, entry: Parti
   const row: TableRow = {};
   for (const name of Object.keys(kinds) as (keyof Entry & string)[]) {
     const value = entry[name];
-    if (value !== undefined) row[columnOf(name)] = kinds[name].write(value as Entry[typeof name]);
+    if (value !== undefined)
+      row[columnOf(name)] = kinds[name].write(value as Exclude<Entry[typeof name], undefined>);
   }
   return row;
 }

@@ -23,6 +23,7 @@ const userKind: RecordKind<UserRecord> = {
     phone: optionalText,
     defaultAppId: optionalInteger,
     isConfirmed: flag,
+    isAddressClaimed: flag,
     securityQuestion: optionalText,
     securityAnswerHash: optionalText,
     ...stampKinds,

@@ -41,22 +41,31 @@ export function environment(parts: SystemParts): Resource {
   };
 }
 
-async function authentication({ store }: SystemParts) {
+async function authentication({ store, services, accounts }: SystemParts) {
   const records = await store.services.list();
   const config = records.find(({ name }) => name === 'user')?.config ?? {};
   return {
     admin: login('system/admin/session'),
     user: login('user/session'),
-    oauth: [],
+    oauth: providersOf(services),
     adldap: [],
     saml: [],
     allow_open_registration: config.allow_open_registration === true,
     ...(config.open_reg_email_service_id === undefined
       ? {}
       : { open_reg_email_service_id: config.open_reg_email_service_id }),
-    allow_forever_sessions: false,
+    allow_forever_sessions: accounts.hasForeverSessions,
     login_attribute: 'email',
   };
+}
+
+// Where people can log in with an account that they have elsewhere.
+function providersOf(services: SystemParts['services']) {
+  return services.list().flatMap(({ name, type, identity }) => {
+    if (identity === undefined) return [];
+    const { label, iconClass: icon_class } = identity;
+    return [{ path: `user/session?service=${name}`, name, label, verb: ['GET', 'POST'], type, icon_class }];
+  });
 }
 
 // Administrators may start all of them, others those that give them a role.
