@@ -13,6 +13,7 @@ export class Body {
   #hasValue: boolean;
   #numbersAsText = false;
   #read: ((text: string) => unknown) | undefined;
+  #bytes: Uint8Array | undefined;
 
   private constructor(text: string | undefined, value: unknown, mediaType: string | undefined) {
     this.#text = text;
@@ -45,6 +46,23 @@ export class Body {
     const body = new Body(text, undefined, mediaType);
     body.#read = read;
     return body;
+  }
+
+  /** From bytes that are no text: a file. Their text has a character for each byte. */
+  static ofBytes(bytes: Uint8Array, mediaType: string): Body {
+    const body = new Body(Buffer.from(bytes).toString('latin1'), undefined, mediaType);
+    body.#bytes = bytes;
+    return body;
+  }
+
+  /** Whether it was made from bytes that are no text. */
+  get isBinary(): boolean {
+    return this.#bytes !== undefined;
+  }
+
+  /** The bytes as they came, or those of the text in UTF-8. */
+  get bytes(): Uint8Array {
+    return this.#bytes ?? Buffer.from(this.text, 'utf8');
   }
 
   /** Whether the text is JSON (or, for a value, will be). */

@@ -90,11 +90,13 @@ export class ApiDoor {
     return { ...rendered, headers: [...rendered.headers, 'Allow', methods] };
   }
 
-  #send(request: IncomingMessage, response: ServerResponse, { status, headers, payload }: Rendered): void {
+  #send(request: IncomingMessage, response: ServerResponse, rendered: Rendered): void {
+    const { status, headers, payload, bytes } = rendered;
     const lines = this.#headers(request, headers);
-    if (status !== 204 && status !== 304) lines.push('Content-Length', String(Buffer.byteLength(payload)));
+    const length = bytes?.length ?? Buffer.byteLength(payload);
+    if (status !== 204 && status !== 304) lines.push('Content-Length', String(length));
     response.writeHead(status, lines);
-    response.end(request.method === 'HEAD' ? undefined : payload);
+    response.end(request.method === 'HEAD' ? undefined : (bytes ?? payload));
   }
 
   async #stream(request: IncomingMessage, response: ServerResponse, rendered: Streamed): Promise<void> {

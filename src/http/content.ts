@@ -1,4 +1,4 @@
-// The body of a request: bytes within the limit, as UTF-8 text, with the media type it is to be read as (spec
+// The body of a request: bytes within the limit, as UTF-8 text or as a file, with the media type it is to be read as (spec
 // §5.3).
 // Invariant: a request without content has no Body; nothing is parsed here but forms, whose values no text
 // can stand for. CSV and XML are read when somebody looks at their values.
@@ -11,17 +11,28 @@ import { parseParameters } from '../query/parameters.ts';
 
 const form = 'application/x-www-form-urlencoded';
 
+/** Types of content that need not be text. Whoever gets it takes it as bytes, or refuses it. */
+const files: ReadonlySet<string> = new Set([
+  ...['application/octet-stream', 'application/zip', 'application/x-zip-compressed', 'multipart/form-data'],
+]);
+
 /** Whether a request comes with content. */
 export function hasContent({ headers }: { readonly headers: IncomingHttpHeaders }): boolean {
   const length = headers['content-length'];
   return (length !== undefined && length !== '0') || headers['transfer-encoding'] !== undefined;
 }
 
-/**
- * Reads the content of a request. Throws `request.too_large` as soon as it is known to exceed `bodyBytes`.
- */
-export function readContent(request: IncomingMessage, bodyBytes: number): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > bodyBytes) return Promise.reject(tooLarge(bodyBytes));
+/** How large a body may be, and the role that says so; undefined: the server does. */
+export interface BodyBound {
+  readonly bytes: number;
+  readonly role: string | undefined;
+}
+
+/** Reads the content of a request. Throws `request.too_large` as soon as it is known to exceed its bound. */
+export function readContent(request: IncomingMessage, bound: BodyBound): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > bound.bytes) return Promise.reject(tooLarge(bound));
+  // Its end was told before anybody listened, and would not be told again.
+  if (request.destroyed) return Promise.reject(aborted());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -29,9 +40,9 @@ export function readContent(request: IncomingMessage, bodyBytes: number): Promis
       size += chunk.length;
       // What follows is read and thrown away until the request ends or its time is over, so that the client,
       // which is still writing, sees the answer instead of a broken connection.
-      if (size > bodyBytes) reject(tooLarge(bodyBytes));
+      if (size > bound.bytes) reject(tooLarge(bound));
       else chunks.push(chunk);
-      if (size > bodyBytes) chunks.length = 0;
+      if (size > bound.bytes) chunks.length = 0;
     });
     request.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
     request.on('error', () => reject(aborted()));
@@ -53,6 +64,7 @@ export function readBody(content: Buffer, headers: IncomingHttpHeaders): Body | 
   }
   const declared = readType(headers['content-type']);
   if (!isUtf8(content)) {
+    if (files.has(declared)) return Body.ofBytes(content, declared);
     throw new PlatformError('request.malformed_text', 'The body is not valid UTF-8 text.');
   }
   const text = content.toString('utf8');
@@ -108,12 +120,12 @@ function unsupported(message: string): PlatformError {
   return new PlatformError('request.unsupported_media_type', message);
 }
 
-function tooLarge(bodyBytes: number): PlatformError {
-  return new PlatformError(
-    'request.too_large',
-    `The body is larger than ${bodyBytes} bytes. Send fewer records at a time, or have the limit raised ` +
-      '(TENON_BODY_BYTES).',
-  );
+/** The refusal of a body beyond its bound, which it names. */
+export function tooLarge({ bytes, role }: BodyBound): PlatformError {
+  const whose = role === undefined ? '' : `, the most that the role '${role}' allows`;
+  const where = role === undefined ? 'TENON_BODY_BYTES' : '`max_body_bytes` of the role';
+  const advice = `Send fewer records at a time, or have the limit raised (${where}).`;
+  return new PlatformError('request.too_large', `The body is larger than ${bytes} bytes${whose}. ${advice}`);
 }
 
 function aborted(): PlatformError {

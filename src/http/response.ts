@@ -16,6 +16,8 @@ export interface Rendered {
   readonly status: number;
   readonly headers: readonly string[];
   readonly payload: string;
+  /** In place of the payload, where the answer is no text. */
+  readonly bytes?: Uint8Array;
   /** What is sent after the payload, as it comes; its length is not known. */
   readonly portions?: AsyncIterable<string>;
 }
@@ -23,6 +25,7 @@ export interface Rendered {
 interface Content {
   readonly type: string;
   readonly payload: string;
+  readonly bytes?: Uint8Array;
 }
 
 const jsonType = 'application/json';
@@ -115,6 +118,7 @@ function rendered(result: Result, wanted: Wanted, content: Content | undefined):
     status,
     headers: extra.length === 0 ? headers : [...headers, ...extra],
     payload: content?.payload ?? '',
+    ...(content?.bytes === undefined ? undefined : { bytes: content.bytes }),
   };
 }
 
@@ -151,7 +155,9 @@ interface Typed {
 
 // Text of a type that a script chose. HTML is sent as such even to who asks for JSON: it is a page for
 // people, and a JSON string of it would help nobody.
+// Bytes have no other form either.
 function typedContent({ result, wanted, body, type, acceptance }: Typed): Content | Promise<Content> {
+  if (body.isBinary) return { type, payload: '', bytes: body.bytes };
   const text = textOf(body, type);
   if (text === undefined) {
     return negotiate({ status: result.status, headers: result.headers, body }, wanted);

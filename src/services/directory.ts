@@ -125,6 +125,12 @@ export class Services implements ServiceDirectory {
     return type?.flaw?.(this.#settings(type, record));
   }
 
+  /** The configuration of a record with its secrets in clear; defaults are filled in. */
+  reveal(record: ServiceRecord): Config {
+    const type = this.#types.get(record.type);
+    return type === undefined ? {} : { ...showConfig(type, {}), ...this.#opened(type, record) };
+  }
+
   /** The configuration of a record as callers may see it. */
   show(record: ServiceRecord): Config {
     const type = this.#types.get(record.type);

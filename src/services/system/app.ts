@@ -148,6 +148,21 @@ async function checkRole(store: Store, id: number | null | undefined): Promise<v
   throw invalidField('role_id', `is ${id}, and there is no such role`);
 }
 
+/** Gives an app the key that it has elsewhere. */
+export async function keepKey({ store, id, value, by }: KeptKey): Promise<void> {
+  if (typeof value !== 'string' || !/^[0-9a-f]{64}$/.test(value)) {
+    throw invalidField('api_key', 'must be 64 hexadecimal digits in lower case');
+  }
+  await store.apps.update(id, { apiKey: value }, by);
+}
+
+interface KeptKey {
+  readonly store: Store;
+  readonly id: number;
+  readonly value: unknown;
+  readonly by: number | null;
+}
+
 function newKey(): string {
   return randomBytes(32).toString('hex');
 }

@@ -3,6 +3,7 @@
 // together once.
 import { randomUUID } from 'node:crypto';
 import type { SchemaOverlayRecord, Store } from '../../../core/store.ts';
+import { readField } from './definition-request.ts';
 import {
   type FieldSaid,
   noOverlay,
@@ -69,6 +70,13 @@ export class Overlays implements OverlayDesk {
 
   of(serviceId: number): ServiceOverlay {
     return this.#known.get(serviceId)?.overlay ?? this.#nothing;
+  }
+
+  /** Refuses what can not be said of a field. */
+  check(field: string, settings: Readonly<Record<string, unknown>>): void {
+    // The type of a virtual field is none that a column is made of.
+    const { type: _type, ...said } = settings;
+    readField({ ...said, is_virtual: false }, field);
   }
 
   async mentions(serviceId: number, table: string): Promise<readonly string[]> {
