@@ -16,6 +16,7 @@ export interface AccessPolicy {
 export function refuse(operation: Operation, location: Location): never {
   const { principal } = operation;
   if (principal.failure !== undefined) throw principal.failure;
+  if (operation.elevation !== undefined) throw beyondRole(operation, location);
   if (principal.kind === 'anonymous' && principal.apiKey === null) {
     throw new PlatformError(
       'access.no_credentials',
@@ -98,6 +99,14 @@ export function restrictionAt(asking: Asking, location: Location): Restriction |
 // What was switched off refuses; a role that is merely missing is said so elsewhere.
 function isInForce({ role, app, failure }: Principal): boolean {
   return failure === undefined && role?.isActive === true && app?.isActive !== false;
+}
+
+function beyondRole({ action, service, elevation }: Operation, { component }: Location): PlatformError {
+  return new PlatformError(
+    'access.forbidden',
+    `Access Forbidden. ${action} access to component '${component}' of service '${service}' is not allowed ` +
+      `by the ${elevation?.to}, as which the ${elevation?.by} runs, or by its app.`,
+  );
 }
 
 function noToken(): PlatformError {

@@ -85,7 +85,8 @@ export class Dispatcher {
       request: operation.request,
       result: undefined,
       headersText: undefined,
-      call: (call, run) => this.dispatch(innerOperation(operation, call, { requestor: 'script', run, acting: run?.acting })),
+      call: (call, run) =>
+        this.dispatch(innerOperation(operation, call, { requestor: 'script', run, acting: run?.acting })),
     };
     try {
       if (plan.hasBefore) await plan.before(exchange);

@@ -16,6 +16,8 @@ export interface Script {
   readonly timeoutMs: number;
   /** Names of lookups that `{name}` in its string literals may stand for (rulings 4). */
   readonly lookups: readonly string[];
+  /** The role in whose name its own calls are made; null or absent: that of whoever sets it off. */
+  readonly runAsRoleId?: number | null;
 }
 
 /** One request on its way: what the scripts of its slots see and may change. */
@@ -27,7 +29,7 @@ export interface Exchange {
   result: Result | undefined;
   /** JSON of `request.headers`, once somebody wrote it; belongs to whoever makes sections. */
   headersText: { readonly of: Headers; readonly text: string } | undefined;
-  /** Calls the platform for a running script: same principal, requestor script, one level deeper. */
+  /** Calls the platform for a running script: requestor script, one level deeper, on the run's authority. */
   call(call: InnerCall, run?: RunMark): Promise<Result>;
 }
 
@@ -56,6 +58,7 @@ export interface HandlerSource {
   readonly content: string;
   /** Options of the script: `timeout_ms`, `lookups`. */
   readonly config: Readonly<Record<string, unknown>>;
+  readonly runAsRoleId?: number | null;
 }
 
 /** Makes handlers of scripts: what a service that is a script needs of the rest of the house. */

@@ -1,12 +1,13 @@
 // Calls of a running script: to the platform as inner calls of its exchange, to other hosts through the
-// egress. Invariant: nothing in a call changes on whose authority it is made; every problem comes back as a
-// result, as the API itself would answer it.
+// egress. Invariant: nothing in a call changes on whose authority it is made, which configuration alone says;
+// every problem comes back as a result, as the API itself would answer it.
 import { Body, writeJson } from '../core/body.ts';
 import { errorResult } from '../core/dispatch.ts';
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { LogLine } from '../core/observe.ts';
 import {
+  type Acting,
   type Action,
   actions,
   type Headers,
@@ -35,6 +36,9 @@ export interface Abroad {
   readonly hops: number;
 }
 
+/** Says on whose authority the calls of a run are made. Throws when nobody may act so. */
+export type Elevate = (call: InnerCall) => Acting | Promise<Acting>;
+
 /** What the calls of a run are made in. */
 export type CallingExchange = Pick<Exchange, 'call'> & Partial<Pick<Exchange, 'operation'>>;
 
@@ -44,6 +48,8 @@ export class CallBridge implements Bridge, RunMark {
   readonly notes: LogLine[] = [];
   readonly #exchange: CallingExchange;
   readonly #abroad: Abroad | undefined;
+  readonly #elevate: Elevate | undefined;
+  #acting: Acting | undefined;
   #abort: AbortController | undefined;
   #transactions: RunTransactions | undefined;
   #id: string | undefined;
@@ -51,10 +57,11 @@ export class CallBridge implements Bridge, RunMark {
   #running = 0;
   #waiting: (() => void)[] | undefined;
 
-  /** Without `abroad`, calls to other hosts are refused. */
-  constructor(exchange: CallingExchange, abroad?: Abroad) {
+  /** Without `abroad`, calls to other hosts are refused; without `elevate`, all are the caller's own. */
+  constructor(exchange: CallingExchange, abroad?: Abroad, elevate?: Elevate) {
     this.#exchange = exchange;
     this.#abroad = abroad;
+    this.#elevate = elevate;
   }
 
   /**
@@ -73,7 +80,9 @@ export class CallBridge implements Bridge, RunMark {
     if (this.#running >= limits.innerCallsAtOnce) await this.#turn();
     else this.#running++;
     try {
-      return await (isForeign(call.path) ? this.#callAbroad(call) : this.#callHere(call));
+      if (isForeign(call.path)) return await this.#callAbroad(call);
+      if (this.#elevate !== undefined) return await this.#callElevated(call, this.#elevate);
+      return await this.#callHere(call);
     } catch (error) {
       return errorResult(error);
     } finally {
@@ -87,6 +96,11 @@ export class CallBridge implements Bridge, RunMark {
   get id(): string {
     this.#id ??= newRunId();
     return this.#id;
+  }
+
+  /** On whose authority its calls are made, once there is one of them. */
+  get acting(): Acting | undefined {
+    return this.#acting;
   }
 
   /** Whether somebody asked for the id, so that the log must know the run. */
@@ -108,6 +122,12 @@ export class CallBridge implements Bridge, RunMark {
   end(): Promise<void> | undefined {
     this.#abort?.abort();
     return this.#transactions?.end();
+  }
+
+  // Asked for each call: a role may be taken away while a run goes on.
+  async #callElevated(call: BridgeCall, elevate: Elevate): Promise<Result> {
+    this.#acting = await elevate(innerCall(call));
+    return this.#callHere(call);
   }
 
   #callHere(call: BridgeCall): Promise<Result> {

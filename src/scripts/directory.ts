@@ -6,6 +6,7 @@ import type { Trial, TrialEnd } from '../core/run.ts';
 import type { Runner } from '../core/runner.ts';
 import type { Script, ScriptDirectory, ScriptHandlers, ScriptPlan } from '../core/script.ts';
 import type { EventScriptRecord } from '../core/store.ts';
+import type { Elevations } from '../security/elevations.ts';
 import type { RunTokens } from '../security/run-tokens.ts';
 import type { Compiler } from './compiler.ts';
 import type { Outgoing } from './foreign-call.ts';
@@ -31,6 +32,8 @@ export interface EventScriptsParts {
   readonly runTokens?: RunTokens;
   /** Keeps what becomes of runs; without, nothing of them is kept. */
   readonly history?: RunHistory;
+  /** Gives scripts the roles that they are to run as. */
+  readonly elevations?: Pick<Elevations, 'act'>;
 }
 
 /** The event scripts of the platform, and what makes the scripts of services its handlers. */
@@ -124,5 +127,6 @@ function toScript(record: EventScriptRecord, lookups: readonly string[]): Script
     allowModification: record.allowEventModification,
     timeoutMs: timeoutOf(record.config),
     lookups: record.config.lookups === false ? [] : lookups,
+    runAsRoleId: record.runAsRoleId,
   };
 }

@@ -6,7 +6,8 @@ import type { LogLine, Observe } from '../core/observe.ts';
 import type { RunRecord } from '../core/run.ts';
 import type { Changes, Outcome, Runner, Sections } from '../core/runner.ts';
 import type { Exchange, Script } from '../core/script.ts';
-import { CallBridge } from './bridge.ts';
+import type { Elevations } from '../security/elevations.ts';
+import { CallBridge, type Elevate } from './bridge.ts';
 import type { Compiler } from './compiler.ts';
 import {
   type Failure,
@@ -32,6 +33,8 @@ export interface ScriptRunsParts {
   readonly outgoing?: Outgoing;
   /** Keeps runs; without, none is kept. */
   readonly history?: RunHistory;
+  /** Gives scripts the roles that they are to run as; without, calls of those that have one are refused. */
+  readonly elevations?: Pick<Elevations, 'act'>;
 }
 
 /** One run asked for. */
@@ -124,13 +127,27 @@ export class ScriptRuns {
   }
 
   // The calls of the run, made in the way of its language.
-  #bridge(exchange: Exchange, { name, language }: Script): CallBridge {
+  #bridge(exchange: Exchange, script: Script): CallBridge {
     const { outgoing } = this.#parts;
+    const { name, language } = script;
     // Scripts of v8js were run by PHP.
     const style: ForeignStyle = language === 'php' || language === 'v8js' ? 'curl' : 'plain';
     const { depth, hops = 0 } = exchange.operation;
     const abroad = outgoing && { outgoing, by: name, style, hops: hops + depth + 1 };
-    return new CallBridge(exchange, abroad);
+    return new CallBridge(exchange, abroad, this.#elevate(exchange, script));
+  }
+
+  // One entry of the audit log may stand for many runs, so whoever counts them is asked once per run.
+  #elevate({ operation }: Exchange, { name: script, runAsRoleId }: Script): Elevate | undefined {
+    if (runAsRoleId === null || runAsRoleId === undefined) return undefined;
+    const { elevations } = this.#parts;
+    let isCounted = false;
+    return (call) => {
+      if (elevations === undefined) throw new Error(`nobody gives '${script}' a role to run as`);
+      const run = { script, roleId: runAsRoleId, operation, call, isCounted };
+      isCounted = true;
+      return elevations.act(run);
+    };
   }
 
   #finished(about: Running, outcome: Ending, log: readonly LogLine[]): Finished {

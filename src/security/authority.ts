@@ -64,6 +64,7 @@ export class Authority {
   readonly #strangers = new LRUCache<string, Principal>({ max: limits.sessionCache });
   #fingerprint = '';
   #generation = 0;
+  #hasBodyBounds = false;
   #loading: Promise<void> = Promise.resolve();
 
   constructor(parts: AuthorityParts) {
@@ -73,6 +74,11 @@ export class Authority {
   /** Grows with every change: rights given out before are no longer good. */
   get generation(): number {
     return this.#generation;
+  }
+
+  /** Whether a role bounds the bodies of its callers' requests. */
+  get hasBodyBounds(): boolean {
+    return this.#hasBodyBounds;
   }
 
   /** Names of all lookups, whoever they belong to; the same list as long as they stay the same. */
@@ -122,6 +128,7 @@ export class Authority {
     if (fingerprint === this.#fingerprint) return;
     this.#fingerprint = fingerprint;
     this.#facts = facts;
+    this.#hasBodyBounds = roles.some(({ maxBodyBytes }) => maxBodyBytes !== null);
     this.#roles = new Map(roles.map((role) => [role.id, roleOf(role, access, services)]));
     this.#lookups = this.#valuesOf(lookups);
     const found = [...new Set(lookups.map(({ name }) => name))].sort();

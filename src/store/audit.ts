@@ -44,11 +44,13 @@ export class Audit implements AuditRepository {
     });
   }
 
-  async list({ where, before, limit, skip = 0 }: AuditQuery): Promise<AuditRecord[]> {
-    let query = this.#handle.selectFrom(table).selectAll().orderBy('id', 'desc').limit(limit).offset(skip);
+  async list({ where, order = [], before, limit, skip = 0 }: AuditQuery): Promise<AuditRecord[]> {
+    let query = this.#handle.selectFrom(table).selectAll();
     if (before !== undefined) query = query.where('id', '<', before);
     if (where !== undefined) query = query.where((build) => whereExpression(build, where));
-    return (await query.execute()).map(readEntry);
+    for (const { field, descending } of order) query = query.orderBy(field, descending ? 'desc' : 'asc');
+    // The last word, so that pages neither overlap nor leave any out.
+    return (await query.orderBy('id', 'desc').limit(limit).offset(skip).execute()).map(readEntry);
   }
 
   async get(id: number): Promise<AuditRecord | undefined> {

@@ -1,5 +1,6 @@
 // Scripts that are whole services: the `handler` slot of an operation. Invariant: the script runs with the
-// authority of whoever called the service; its own calls are one level deeper and have the requestor script.
+// authority of whoever called the service, or of the role that its configuration names; its own calls are one
+// level deeper and have the requestor script.
 import type { Operation, ParameterValue, Result } from '../../core/operation.ts';
 import type { Exchange, HandlerSource, ScriptHandler, ScriptHandlers } from '../../core/script.ts';
 import type { Compiler } from '../compiler.ts';
@@ -88,10 +89,11 @@ class ServiceScript implements ScriptHandler {
   }
 
   #load(): LoadedScript {
-    const { name, language, content, config } = this.#source;
+    const { name, language, content, config, runAsRoleId = null } = this.#source;
     const lookups = config.lookups === false ? [] : this.#lookups;
     const timeoutMs = timeoutOf(config);
-    const script = { name, language, content, active: true, allowModification: true, timeoutMs, lookups };
+    const options = { active: true, allowModification: true, timeoutMs, lookups, runAsRoleId };
+    const script = { name, language, content, ...options };
     return new LoadedScript({ script, compiler: this.#parts.compiler });
   }
 }

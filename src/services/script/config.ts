@@ -86,12 +86,13 @@ export function prepareConfig(handlers: ScriptHandlers, language: string, draft:
 
 /** The script of a service. */
 export function sourceOf(service: string, language: string, config: Config): HandlerSource {
+  const { run_as_role_id: roleId } = config;
   return {
     name: `service.${service}`,
     language,
     content: textOf(config.content),
     config: optionsOf(config),
-    runAsRoleId: typeof config.run_as_role_id === 'number' ? config.run_as_role_id : null,
+    ...(typeof roleId === 'number' ? { runAsRoleId: roleId } : {}),
   };
 }
 

@@ -90,6 +90,7 @@ describe('the types', () => {
     expect(types[0]?.config.map((field) => field.name)).toEqual([
       'content',
       'config',
+      'run_as_role_id',
       'queued',
       'implements_access_list',
       'cache_enabled',

@@ -82,6 +82,11 @@ function plain(value: unknown, name: string): unknown {
 function plainText(text: string, name: string): string {
   if (text === '' || text.startsWith(mask)) return text;
   if (secretName.test(name)) return digestOf(text);
+  return cutText(text);
+}
+
+/** A text as the audit log keeps it: the beginning and the digest of one that is long. */
+export function cutText(text: string): string {
   if (text.length <= limits.auditText) return text;
   return `${text.slice(0, limits.auditText)}… (${text.length} characters, ${digestOf(text)})`;
 }

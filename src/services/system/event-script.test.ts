@@ -33,7 +33,14 @@ describe('by name', () => {
     const { body } = await house.ask('GET', `event_script/${name}`);
     expect(Object.keys(body as object)).toEqual([
       ...['name', 'type', 'is_active', 'content', 'config', 'allow_event_modification', 'storage_service_id'],
-      ...['storage_path', 'scm_repository', 'scm_reference', 'created_date', 'last_modified_date'],
+      ...[
+        'storage_path',
+        'scm_repository',
+        'scm_reference',
+        'run_as_role_id',
+        'created_date',
+        'last_modified_date',
+      ],
       ...['created_by_id', 'last_modified_by_id'],
     ]);
     expect(body).toMatchObject({

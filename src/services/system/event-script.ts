@@ -18,6 +18,7 @@ import {
 import type { SystemParts } from './parts.ts';
 import type { Written } from './request.ts';
 import { recordNotFound } from './resource.ts';
+import { checkRunAs, permitRunAs } from './run-as.ts';
 import type { Field, Row } from './selection.ts';
 
 const fields: readonly Field[] = [
@@ -31,6 +32,7 @@ const fields: readonly Field[] = [
   { name: 'storage_path', type: 'string' },
   { name: 'scm_repository', type: 'string' },
   { name: 'scm_reference', type: 'string' },
+  { name: 'run_as_role_id', type: 'integer' },
   { name: 'created_date', type: 'datetime' },
   { name: 'last_modified_date', type: 'datetime' },
   { name: 'created_by_id', type: 'integer' },
@@ -60,6 +62,7 @@ export function eventScriptCollection(parts: SystemParts): Collection {
     identifier: 'name',
     fields,
     upserts: true,
+    permit: (attempt) => permitRunAs(attempt, (record) => record.run_as_role_id),
     rows: async (source) => (await source.eventScripts.list()).map(rowOf),
     create: (change) => create(parts, change),
     update: (row, change) => update(parts, String(row.name), change),
@@ -95,6 +98,7 @@ async function create({ scripts }: SystemParts, { store, written, by }: Change):
     type: required(readText(written, 'type', rule), 'type'),
   };
   await check(scripts, script);
+  await checkRunAs(store, script.runAsRoleId);
   return rowOf(await store.eventScripts.create(script, by));
 }
 
@@ -103,6 +107,7 @@ async function update({ scripts }: SystemParts, name: string, { store, written, 
   if (stored === undefined) throw recordNotFound(name);
   const changes = readScript(written);
   await check(scripts, { ...stored, ...changes });
+  await checkRunAs(store, changes.runAsRoleId);
   const script = await store.eventScripts.update(name, changes, by);
   if (script === undefined) throw recordNotFound(name);
   return rowOf(script);
@@ -144,6 +149,7 @@ function readScript(written: Written): Partial<New<EventScriptRecord>> {
     storagePath: readOptionalText(written, 'storage_path', rule),
     scmRepository: readOptionalText(written, 'scm_repository', rule),
     scmReference: readOptionalText(written, 'scm_reference', rule),
+    runAsRoleId: readOptionalId(written, 'run_as_role_id'),
   });
 }
 
@@ -170,6 +176,7 @@ function rowOf(script: EventScriptRecord): Row {
     storage_path: script.storagePath,
     scm_repository: script.scmRepository,
     scm_reference: script.scmReference,
+    run_as_role_id: script.runAsRoleId,
     created_date: script.createdDate,
     last_modified_date: script.lastModifiedDate,
     created_by_id: script.createdById,

@@ -6,6 +6,8 @@ import type { Parameters, Result } from '../../core/operation.ts';
 import type { Order, Where } from '../../core/query.ts';
 import type { KeptRun, RunRecord, RunRepository } from '../../core/run.ts';
 import type { Endpoint } from '../../core/service.ts';
+import type { Store } from '../../core/store.ts';
+import { actionNote } from './audit-note.ts';
 import { type Batch, runBatch } from './batch.ts';
 import { withUser } from './collection.ts';
 import { describedRecords } from './describe-collection.ts';
@@ -61,7 +63,7 @@ const fields: readonly Field[] = [
 const long: readonly string[] = ['output', 'error_stack'];
 const set: RowSet = { name: 'run', identifier: 'id', fields, rows: [] };
 
-type Parts = Pick<SystemParts, 'store' | 'scripts' | 'observe'>;
+type Parts = Pick<SystemParts, 'store' | 'scripts' | 'observe' | 'audit'>;
 
 /** The resource `run`. */
 export class RunResource implements Resource {
@@ -104,7 +106,7 @@ export class RunResource implements Resource {
     const names = namesOf(options);
     // As with all records: reading tells of every identifier, whether or not `continue` is asked for.
     const reading = { items: ids, done: 'retrieved', options: { continue: true } };
-    const resource = await this.#each(reading, async (runs, id) =>
+    const resource = await this.#each(reading, async ({ runs }, id) =>
       project(rowOf(await get(runs, id)), names),
     );
     return answer({ resource });
@@ -135,7 +137,8 @@ export class RunResource implements Resource {
       throw new PlatformError('request.no_records', 'No filter or records given for delete request.');
     }
     const dropped = await this.#dropWhere(where);
-    if (dropped.length > 0) this.#tell('run', call);
+    if (dropped.length > 0)
+      await this.#tell({ record: 'run', call, dropped: dropped.length }, this.#parts.store);
     return where === undefined ? success() : answer({ resource: dropped.map((id) => ({ id })) });
   }
 
@@ -152,26 +155,33 @@ export class RunResource implements Resource {
 
   #drop(ids: readonly string[], options: Parameters, call: Call): Promise<unknown[]> {
     const names = readProjection(set, options, 'identifier');
-    return this.#each({ items: ids, done: 'deleted', options }, async (runs, id) => {
-      const row = project(rowOf(await get(runs, id)), names);
-      await runs.delete([id]);
-      this.#tell(`run/${id}`, call);
+    return this.#each({ items: ids, done: 'deleted', options }, async (store, id) => {
+      const row = project(rowOf(await get(store.runs, id)), names);
+      await store.runs.delete([id]);
+      await this.#tell({ record: `run/${id}`, call, dropped: 1 }, store);
       return row;
     });
   }
 
   #each(
     batch: Pick<Batch<string>, 'items' | 'done' | 'options'>,
-    work: (runs: RunRepository, id: string) => Promise<Row>,
+    work: (store: Store, id: string) => Promise<Row>,
   ): Promise<unknown[]> {
-    const { store } = this.#parts;
-    return runBatch({ ...batch, store, work: (inside, id) => work(inside.runs, id) });
+    return runBatch({ ...batch, store: this.#parts.store, work });
   }
 
   // Who drops traces of what happened leaves a trace of that.
-  #tell(record: string, { by }: Call): void {
-    this.#parts.observe({ kind: 'config.changed', record, by });
+  async #tell({ record, call, dropped }: Dropped, store: Store): Promise<void> {
+    const note = actionNote(call.operation, { action: 'delete', record, before: { runs: dropped } });
+    await this.#parts.audit.add(note, store);
+    this.#parts.observe({ kind: 'config.changed', record, by: call.by });
   }
+}
+
+interface Dropped {
+  readonly record: string;
+  readonly call: Call;
+  readonly dropped: number;
 }
 
 async function get(runs: RunRepository, id: string): Promise<KeptRun> {

@@ -14,6 +14,7 @@ import {
   type Result,
 } from '../../core/operation.ts';
 import type { Trial, TrialEnd } from '../../core/run.ts';
+import { actionNote, cutText } from './audit-note.ts';
 import { described, trialDetails } from './describe-resource.ts';
 import { invalidField, readMap, readText, required } from './fields.ts';
 import type { SystemParts } from './parts.ts';
@@ -21,7 +22,7 @@ import { readObject, type Written } from './request.ts';
 import { answer, type Call, type Resource, recordNotFound } from './resource.ts';
 import { runView } from './run.ts';
 
-type Parts = Pick<SystemParts, 'store' | 'scripts' | 'services'>;
+type Parts = Pick<SystemParts, 'store' | 'scripts' | 'services' | 'audit'>;
 
 const rule = { max: limits.uriBytes };
 
@@ -42,9 +43,16 @@ export function scriptRunResource(parts: Parts): Resource {
       }
       const written = readObject(call.operation);
       const script = await readScript(parts, written);
+      await parts.audit.add(trialNote(call, script));
       return answer(report(await parts.scripts.try(trialOf(parts, { call, written, script }))));
     },
   };
+}
+
+// Before it runs: its calls are real, and it may be the last thing that the server does.
+function trialNote({ operation }: Call, { name, type, content }: Trial['script']) {
+  const after = { type, content: cutText(content) };
+  return actionNote(operation, { action: 'run', record: `script_run/${name}`, after });
 }
 
 /** What is run: text of the request, or a stored event script. */
