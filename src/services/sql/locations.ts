@@ -67,7 +67,12 @@ export class Locations {
     let location = this.#roots.get(key);
     if (location === undefined) {
       const segments = root === '' ? [] : [root];
-      location = { component: root, events: [{ name: this.#name(segments, action), drop: segments.length }] };
+      location = {
+        component: root,
+        events: [{ name: this.#name(segments, action), drop: segments.length }],
+        // Names of tables are no records; routines may show any.
+        isRestrictable: !isRoutines,
+      };
       this.#roots.set(key, location);
     }
     return location;
@@ -107,6 +112,8 @@ export class Locations {
         { name: this.#name(['_schema', '{table_name}', ...pattern], action), drop: 1 },
         { name: this.#name(['_schema', table, ...concrete], action), drop: Math.max(1, path.length - 1) },
       ],
+      // Looking shows no records; a change of the schema can concern all of them.
+      isRestrictable: action === 'GET',
     };
     this.#schemas.set(key, location);
     return location;
@@ -123,6 +130,7 @@ export class Locations {
           { name: this.#name([...generic, ...segments], action), drop: 1 },
           { name: this.#name(['_table', table, ...segments], action), drop },
         ] satisfies EventName[],
+        isRestrictable: true,
       },
     ];
     return {

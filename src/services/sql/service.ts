@@ -1,7 +1,7 @@
 // A SQL database as a service: paths to tables and their schema, operations to reading, writing and
 // describing. Invariant: a refusal of the database never reaches a caller in the driver's words.
 
-import { isAllowed } from '../../core/access.ts';
+import { isAllowed, restrictionAt } from '../../core/access.ts';
 import type { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { type Action, actions, type Operation, type Result } from '../../core/operation.ts';
@@ -12,10 +12,12 @@ import { describeEndpoints } from './description/describe.ts';
 import type { Engine } from './dialect.ts';
 import { Locations } from './locations.ts';
 import { readRecords } from './reading/read.ts';
+import { restrictFields } from './restriction/restricted-fields.ts';
+import { Restrictions } from './restriction/restricted-source.ts';
 import { describeRoutines } from './routines/describe-routines.ts';
 import { RoutineDesk, routineKind } from './routines/routine-desk.ts';
 import { routineName } from './routines/routine-request.ts';
-import { describeTable, listRoot, listTables, type RoutineNames, wantsRefresh } from './schema/listing.ts';
+import { describeTable, listRoot, listTables, type RootResource, wantsRefresh } from './schema/listing.ts';
 import type { OverlayDesk } from './schema/overlays.ts';
 import { SchemaWriter } from './schema/schema-writer.ts';
 import type { Table } from './schema.ts';
@@ -39,6 +41,7 @@ export class SqlService implements Service {
   readonly #transactions: SqlTransactions;
   readonly #schema: SchemaWriter;
   readonly #locations: Locations;
+  readonly #restrictions: Restrictions;
   #located: unknown;
   readonly #routines: RoutineDesk;
   #described: { readonly tables: readonly Table[]; readonly endpoints: readonly Endpoint[] } | undefined;
@@ -56,6 +59,12 @@ export class SqlService implements Service {
       service: this.name,
       tableName: (name, isOwn) => this.#spelling(name, isOwn),
       routines: this.#routines,
+    });
+    this.#restrictions = new Restrictions({
+      service: this.name,
+      dialect: engine.dialect,
+      find: (table) => this.#source.findTable(table),
+      locate: (table, action) => this.#locations.find(['_table', table], action),
     });
   }
 
@@ -149,14 +158,16 @@ export class SqlService implements Service {
     const { path, action } = operation;
     const [root, name, id] = path;
     if (root === '_table' && name !== undefined) {
-      const source = inside?.source ?? this.#source;
-      const table = source.table(name);
+      const source = this.#restrictions.of(inside?.source ?? this.#source, operation);
+      const table = source.table(name, action);
       if (action === 'GET') return readRecords(source, operation, { table, id, context });
-      const write = (joined: Inside) =>
-        this.#writer.inside(joined.source).write(operation, { table, id, context: joined.context });
+      const write = (joined: Inside) => {
+        const seen = this.#restrictions.of(joined.source, operation);
+        return this.#writer.inside(seen).write(operation, { table, id, context: joined.context });
+      };
       if (inside !== undefined) return write(inside);
       if (mayWriteElsewhere(operation, table)) return this.#transactions.alone(context, write);
-      return this.#writer.write(operation, { table, id, context });
+      return this.#writer.of(source).write(operation, { table, id, context });
     }
     const kind = routineKind(root);
     if (kind !== undefined && name !== undefined)
@@ -172,21 +183,41 @@ export class SqlService implements Service {
   #list(operation: Operation): Body {
     const { path, request } = operation;
     const [root, name, ...rest] = path;
-    if (root === undefined) return listRoot(this.#source, request, this.#routineNames());
+    if (root === undefined) {
+      const may = (at: readonly string[], action: Action) => this.#may(at, action, operation);
+      return listRoot(request, { resources: this.#resources(), may });
+    }
     const accessOf = (table: Table) => this.#accessTo(table, operation);
-    if (name === undefined) return listTables(this.#source, request, { root, accessOf });
-    return describeTable(this.#source, request, { table: this.#source.ownTable(name), rest, accessOf });
+    const source = this.#restrictions.of(this.#source, operation);
+    const seen = (table: Table) => withinGrant(table, operation, this.#locations.find(path, 'GET'));
+    if (name === undefined) return listTables(source, request, { root, accessOf, seen });
+    const table = source.table(this.#source.ownTable(name).name);
+    return describeTable(source, request, { table: seen(table), rest, accessOf });
+  }
+
+  #resources(): readonly RootResource[] {
+    const names = this.#source.tables().map(({ name }) => name);
+    const routines: readonly RootResource[] = this.#routines.isOffered
+      ? [
+          { root: '_func', actions: ['GET'], names: this.#routines.names('function') },
+          { root: '_proc', actions: ['GET'], names: this.#routines.names('procedure') },
+        ]
+      : [];
+    return [...routines, { root: '_schema', actions, names }, { root: '_table', actions: ['GET'], names }];
+  }
+
+  #may(path: readonly string[], action: Action, { principal, requestor }: Operation): boolean {
+    const location = this.#locations.find(path, action);
+    const asking = { principal, requestor, service: this.name, action };
+    return location !== undefined && isAllowed(asking, location);
   }
 
   // The view of a database can only be read, whatever is granted.
   #accessTo(table: Table, operation: Operation): readonly Action[] {
-    const { principal, requestor, path } = operation;
-    const [root = ''] = path;
+    const [root = ''] = operation.path;
     return actions.filter((action) => {
       if (table.isView && action !== 'GET') return false;
-      const location = this.#locations.find([root, table.name], action);
-      const asking = { principal, requestor, service: this.name, action };
-      return location !== undefined && isAllowed(asking, location);
+      return this.#may([root, table.name], action, operation);
     });
   }
 
@@ -197,11 +228,6 @@ export class SqlService implements Service {
       this.#routines.ready('function', undefined),
       this.#routines.ready('procedure', undefined),
     ]).then(() => undefined);
-  }
-
-  #routineNames(): RoutineNames | undefined {
-    if (!this.#routines.isOffered) return undefined;
-    return { functions: this.#routines.names('function'), procedures: this.#routines.names('procedure') };
   }
 
   // While the database cannot be used a table has the spelling it is asked for by: `handle` says what is
@@ -245,6 +271,12 @@ export class SqlService implements Service {
       `${action} requests ${what} are not currently supported by the '${this.name}' service.`,
     );
   }
+}
+
+// What a role hides below `_schema` it hides there, whatever it grants of the records.
+function withinGrant(table: Table, asking: Operation, at: Location | undefined): Table {
+  const restriction = at && restrictionAt(asking, at);
+  return restriction === undefined ? table : restrictFields(table, restriction.fields);
 }
 
 // Related records of other services are written by calls, whose scripts may call back.

@@ -3,6 +3,7 @@
 // for in a changed schema.
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
+import type { Action } from '../../core/operation.ts';
 import { type Database, DatabaseError, type MaybePromise, whenDone } from '../../database/connection.ts';
 import type { Dialect, Engine } from './dialect.ts';
 import { ReadPlans } from './reading/plan.ts';
@@ -36,8 +37,11 @@ export interface SqlSource {
   readonly plans: ReadPlans;
   /** Opens on first use; throws `service.unavailable`. */
   database(): Database;
-  /** The table of that name in any case; throws 404 `Table "x" does not exist in the database.` */
-  table(name: string): Table;
+  /**
+   * The table of that name in any case, as the caller may do something to it; to read it unless said
+   * otherwise. Throws 404 `Table "x" does not exist in the database.`
+   */
+  table(name: string, action?: Action): Table;
   /** In alphabetical order. */
   tables(): readonly Table[];
 }

@@ -35,7 +35,7 @@ export function fetchRecords(
 ): MaybePromise<(SqlRecord | undefined)[]> {
   const { table, keys } = request;
   const keyFields = request.keyFields.map((name) => fieldNamed(table, name));
-  const fields = request.fields.map((name) => fieldNamed(table, name));
+  const fields = request.fields.map((name) => table.shown(name) ?? fieldNamed(table, name));
   const search: Search = {
     source,
     table,
@@ -149,8 +149,8 @@ function rowsOf(search: Search, keys: readonly (readonly Bindable[])[]): MaybePr
   while (count < keys.length) count *= 2;
   const last = keys.at(-1) ?? [];
   const values = [...keys, ...new Array<readonly Bindable[]>(count - keys.length).fill(last)].flat();
-  const plan = source.plans.keyed({ table, fields, keys: keyFields, count });
-  return session.rows(plan.rows, values);
+  const { plan, values: conditions } = source.plans.keyed({ table, fields, keys: keyFields, count });
+  return session.rows(plan.rows, [...values, ...conditions]);
 }
 
 function isText(value: Bindable): boolean {

@@ -146,7 +146,8 @@ class Members {
   }
 }
 
-function groupsOf(table: Table, fields: readonly Field[]): Table {
+// The filter of the caller's role is a matter of the records that are grouped.
+function groupsOf({ rows: _rows, ...table }: Table, fields: readonly Field[]): Table {
   return defineTable({
     ...table,
     isView: true,

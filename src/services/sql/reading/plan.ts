@@ -14,7 +14,7 @@ import type { Field, Table } from '../schema.ts';
 import type { Grouping } from './grouping.ts';
 import { groupingShape, groupingSql } from './grouping-sql.ts';
 import type { ReadRequest } from './parameters.ts';
-import { bindWhere, whereSql } from './where.ts';
+import { bindConditions, conditionsSql, plannedAs } from './where.ts';
 
 /** A list of records: what it selects, in which order. Its limit and skip are bound last. */
 export interface ListShape {
@@ -53,10 +53,10 @@ export interface KeyPlan {
 export interface PreparedRead {
   readonly request: ReadRequest;
   list: Bound<ListPlan> | undefined;
-  one: KeyPlan | undefined;
+  one: Bound<KeyPlan> | undefined;
 }
 
-/** A plan with the values of its condition. */
+/** A plan with the values of its conditions. */
 export interface Bound<Plan> {
   readonly plan: Plan;
   readonly values: readonly Bindable[];
@@ -109,25 +109,33 @@ export class ReadPlans {
     return { plan, values: bound.values };
   }
 
-  /** Records whose key fields have one of `count` keys; binds the values of each key in turn. */
-  keyed(shape: KeyShape): KeyPlan {
+  /**
+   * Records whose key fields have one of `count` keys; binds the values of each key in turn, then those of
+   * the plan.
+   */
+  keyed(shape: KeyShape): Bound<KeyPlan> {
     const { table, fields, keys, count } = shape;
-    const key = `${this.#number(table)}k${namesOf(fields)}|${namesOf(keys)}|${count}`;
-    return kept(this.#keyed, key, () => {
+    const bound = bindConditions(table, undefined, this.#dialect);
+    const key = `${this.#number(table)}k${namesOf(fields)}|${namesOf(keys)}|${count}|${bound.shape}`;
+    const plan = kept(this.#keyed, key, () => {
       const record = this.#dialect.jsonRecord(fields);
-      const isWanted = isOneOf(this.#dialect.grammar, { keys, count });
-      const matching = sql`FROM ${readable(table)} WHERE ${isWanted}`;
+      const { grammar } = this.#dialect;
+      const isWanted = isOneOf(grammar, { keys, count });
+      const granted = conditionsSql(table, undefined, grammar);
+      const condition = granted === undefined ? isWanted : sql`(${isWanted}) AND (${granted})`;
+      const matching = sql`FROM ${readable(table)} WHERE ${condition}`;
       return {
         json: record && this.#compile(sql`SELECT ${record} ${matching}`),
-        rows: this.#compile(sql`SELECT ${selected(fields, this.#dialect.grammar)} ${matching}`),
+        rows: this.#compile(sql`SELECT ${selected(fields, grammar)} ${matching}`),
       };
     });
+    return { plan, values: bound.values };
   }
 
   #bind({ table, where, grouping }: Pick<ListShape, 'table' | 'where' | 'grouping'>) {
-    const own = where === undefined ? { shape: '', values: [] } : bindWhere(where, table, this.#dialect);
-    if (grouping?.where === undefined) return own;
-    const inner = bindWhere(grouping.where, grouping.table, this.#dialect);
+    const own = bindConditions(table, where, this.#dialect);
+    if (grouping === undefined) return own;
+    const inner = bindConditions(grouping.table, grouping.where, this.#dialect);
     return { shape: `${inner.shape}|${own.shape}`, values: [...inner.values, ...own.values] };
   }
 
@@ -184,8 +192,8 @@ export class ReadPlans {
   }
 
   #condition({ table, where }: Pick<ListShape, 'table' | 'where'>): RawBuilder<unknown> {
-    if (where === undefined) return sql``;
-    return sql` WHERE ${whereSql(where, { table, grammar: this.#dialect.grammar })}`;
+    const conditions = conditionsSql(table, where, this.#dialect.grammar);
+    return conditions === undefined ? sql`` : sql` WHERE ${conditions}`;
   }
 
   #compile(query: RawBuilder<unknown>): Statement {
@@ -194,10 +202,11 @@ export class ReadPlans {
 
   // Tables of an earlier schema are other objects, so their plans are not found again.
   #number(table: Table): number {
-    let number = this.#numbers.get(table);
+    const planned = plannedAs(table);
+    let number = this.#numbers.get(planned);
     if (number === undefined) {
       number = ++this.#tables;
-      this.#numbers.set(table, number);
+      this.#numbers.set(planned, number);
     }
     return number;
   }

@@ -20,8 +20,10 @@ export function readOne(read: Read, id: string): MaybePromise<Result> {
   if (key === undefined) throw notFound(id);
   const fields = selectedFields(read);
   prepared.one ??= source.plans.keyed({ table, fields, keys, count: 1 });
-  if (request.relations.length === 0) return whenDone(oneBody(read, prepared.one, key), orNotFound(id));
-  return whenDone(source.database().rows(prepared.one.rows, key), ([row]) => {
+  const { plan, values } = prepared.one;
+  const bind = values.length === 0 ? key : [...key, ...values];
+  if (request.relations.length === 0) return whenDone(oneBody(read, plan, bind), orNotFound(id));
+  return whenDone(source.database().rows(plan.rows, bind), ([row]) => {
     if (row === undefined) throw notFound(id);
     const record = decodeRow(source.dialect, fields, row);
     return whenDone(attached(read, [record]), ([whole]) => answer(Body.ofValue(whole)));

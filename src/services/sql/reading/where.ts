@@ -52,6 +52,34 @@ export function bindWhere(where: Where, table: Table, dialect: Dialect): BoundWh
   return { shape: shape(where), values };
 }
 
+const noCondition: BoundWhere = { shape: '', values: [] };
+
+/** What tells the statements of tables apart: a role's condition does so by its shape alone. */
+export function plannedAs(table: Table): Table {
+  return table.rows?.plans ?? table;
+}
+
+/** What a statement about a table binds for its conditions: that of the caller's role first. */
+export function bindConditions(table: Table, where: Where | undefined, dialect: Dialect): BoundWhere {
+  const asked = where === undefined ? noCondition : bindWhere(where, table, dialect);
+  const { rows } = table;
+  if (rows === undefined) return asked;
+  return { shape: `${rows.shape}&${asked.shape}`, values: [...rows.values, ...asked.values] };
+}
+
+/** The SQL of all conditions of a statement about a table; undefined when there are none. */
+export function conditionsSql(
+  table: Table,
+  where: Where | undefined,
+  grammar: Grammar,
+): RawBuilder<unknown> | undefined {
+  const asked = where === undefined ? undefined : whereSql(where, { table, grammar });
+  if (table.rows === undefined) return asked;
+  const { of, where: granted } = table.rows;
+  const own = whereSql(granted, { table: of, grammar });
+  return asked === undefined ? own : sql`(${own}) AND (${asked})`;
+}
+
 /** What a condition is about, and how its engine spells it. */
 export interface WhereContext {
   readonly table: Table;
@@ -59,7 +87,7 @@ export interface WhereContext {
 }
 
 /** The SQL of a condition, with a mark for each value. */
-export function whereSql(where: Where, context: WhereContext): RawBuilder<unknown> {
+function whereSql(where: Where, context: WhereContext): RawBuilder<unknown> {
   const { table, grammar } = context;
   const inner = (term: Where) => sql`(${whereSql(term, context)})`;
   if ('field' in where) return comparison(where, fieldOf(table, where.field), grammar);

@@ -63,33 +63,29 @@ export class JunctionRows {
   /** Links a far record unless it is linked; `values` are the link's own. */
   async link(session: Session, far: Values, values: Values): Promise<void> {
     const ends = { ...this.#near, ...far };
-    if (!(await this.#rows.has(session, { table: this.table, values: ends }))) {
+    const made = this.#rows.as(this.table, 'POST');
+    if (!(await this.#rows.has(session, { table: made, values: ends }))) {
       this.#allow(this.table, 'POST');
-      await this.#rows.steps(this.table).create(session, { ...values, ...ends });
+      await this.#rows.steps(made).create(session, { ...values, ...ends });
       return;
     }
     if (Object.keys(values).length === 0) return;
     this.#allow(this.table, 'PATCH');
-    const steps = this.#rows.stepsBy(this.table, Object.keys(ends));
-    await this.#rows.change(session, {
-      steps,
-      key: steps.keyOf(ends),
-      own: { ...values, ...ends },
-      upsert: false,
-    });
+    await this.#rows.changeBy(session, { table: this.#rows.as(this.table, 'PATCH'), by: ends, values });
   }
 
   /** Takes the link to a far record away. */
   async cut(session: Session, far: Values): Promise<void> {
     this.#allow(this.table, 'DELETE');
     const ends = { ...this.#near, ...far };
-    if (!(await this.#rows.has(session, { table: this.table, values: ends }))) {
+    const table = this.#rows.as(this.table, 'DELETE');
+    if (!(await this.#rows.has(session, { table, values: ends }))) {
       throw new PlatformError(
         'request.not_found',
         'The record is not linked, so its link can not be taken away.',
       );
     }
-    const steps = this.#rows.stepsBy(this.table, Object.keys(ends));
+    const steps = this.#rows.stepsBy(table, Object.keys(ends));
     await steps.remove(session, steps.keyOf(ends));
   }
 }

@@ -33,6 +33,11 @@ export class NestedRows {
     this.#userId = userId;
   }
 
+  /** A table as the caller may do something to it. */
+  as({ name }: Table, action: Action): Table {
+    return this.#source.table(name, action);
+  }
+
   /** The steps of a table by its primary key. */
   steps(table: Table): RowSteps {
     let steps = this.#steps.get(table);
@@ -57,7 +62,7 @@ export class NestedRows {
   /** Whether values say more than which record is meant. */
   isChange({ table, keys }: RowSteps, own: Values): boolean {
     return Object.keys(own).some((name) => {
-      const field = table.field(name);
+      const field = table.shown(name);
       return field !== undefined && !keys.includes(field);
     });
   }
@@ -87,9 +92,8 @@ export class NestedRows {
    * The key of the record that nested values name, undefined when it is to be created: keys that the database
    * makes must be there already, others may be new, as may those that a record has by its place (`fixed`).
    */
-  target(session: Session, { table, own, fixed, present }: Sought): MaybePromise<KeyValues | undefined> {
-    const steps = this.steps(table);
-    const { keys } = steps;
+  target(session: Session, { steps, own, fixed, present }: Sought): MaybePromise<KeyValues | undefined> {
+    const { table, keys } = steps;
     if (keys.length === 0 || keys.some(({ name }) => (own[name] ?? null) === null)) return present;
     const key = steps.keyOf(own);
     if (keys.some(({ autoIncrement, name }) => autoIncrement && !Object.hasOwn(fixed, name))) return key;
@@ -116,10 +120,12 @@ export class NestedRows {
   /** JSON values of fields of a written record: from its key, from what was written, or read back. */
   values(session: Session, of: Written): MaybePromise<Values> {
     const { steps, key, own, fields: names } = of;
-    const { table, keys } = steps;
+    const { keys } = steps;
     const { dialect } = this.#source;
+    // It was just written, or seen: whether the caller may see it again is no matter of what refers to it.
+    const table = steps.table.rows?.of ?? steps.table;
     const fields = fieldsNamed(table, names);
-    if (fields.every((field) => keys.includes(field))) {
+    if (fields.every(({ name }) => keys.some((key) => key.name === name))) {
       const row: Row = Object.fromEntries(keys.map((field, index) => [field.name, key[index]]));
       return decodeRow(dialect, fields, row);
     }
@@ -142,20 +148,26 @@ export class NestedRows {
       return Object.fromEntries(fields.map((name) => [name, own[name]]));
     }
     const steps = this.steps(table);
-    return this.values(session, { steps, key: steps.keyOf(own), own, fields });
+    const key = steps.keyOf(own);
+    const seen = this.change(session, { steps, key, own: {}, upsert: false });
+    return whenDone(seen, () => this.values(session, { steps, key, own, fields }));
   }
 
   /** How a child leaves its parent: its foreign key becomes null, or it is deleted where that can not be. */
   leave(session: Session, leaving: Leaving): { action: Action; write: () => Promise<void> } {
-    const { table, own, fixed, allowsDelete } = leaving;
+    const { own, fixed, allowsDelete } = leaving;
+    const isKept = fieldsNamed(leaving.table, Object.keys(fixed)).every(
+      (field) => field.allowNull && !field.isPrimaryKey,
+    );
+    const action = isKept ? 'PATCH' : 'DELETE';
+    const table = this.as(leaving.table, action);
     const foreign = fieldsNamed(table, Object.keys(fixed));
     const identity = { ...own, ...fixed };
-    const steps = this.stepsBy(table, [...new Set([...table.primaryKey, ...Object.keys(fixed)])]);
-    const isKept = foreign.every((field) => field.allowNull && !field.isPrimaryKey);
     if (table.primaryKey.length === 0)
       throw invalid(`Table '${table.name}' has no primary key: write to it directly.`);
     if (!isKept && !allowsDelete) throw mustStay(foreign);
     const write = async (): Promise<void> => {
+      const steps = this.stepsBy(table, [...new Set([...table.primaryKey, ...Object.keys(fixed)])]);
       const key = steps.keyOf(identity);
       await (isKept
         ? steps.set(
@@ -165,7 +177,27 @@ export class NestedRows {
           )
         : steps.remove(session, key));
     };
-    return { action: isKept ? 'PATCH' : 'DELETE', write };
+    return { action, write };
+  }
+
+  /** Changes all records that have the values `by`, which may be several. */
+  async changeBy(session: Session, change: ChangeBy): Promise<void> {
+    const { table, by, values } = change;
+    const steps = this.stepsBy(table, Object.keys(by));
+    const key = steps.keyOf(by);
+    const { keys: primary } = this.steps(table);
+    if (table.rows === undefined || primary.length === 0) {
+      await this.change(session, { steps, key, own: { ...values, ...by }, upsert: false });
+      return;
+    }
+    // Each by itself, so that none of them can become one that the caller's role may not make.
+    const rows = await this.#rowsBy(session, { table, keys: steps.keys, key, fields: primary });
+    if (rows.length === 0) throw steps.notFound(key);
+    for (const row of rows) {
+      const own = this.#bound(primary, decodeRow(this.#source.dialect, primary, row));
+      if (own === undefined) throw steps.notFound(key);
+      await this.change(session, { steps: this.steps(table), key: own, own: values, upsert: false });
+    }
   }
 
   /** Whether some record has the values. */
@@ -192,7 +224,8 @@ export class NestedRows {
 
   #rowsBy(session: Session, by: By): MaybePromise<Row[]> {
     const { table, keys, key, fields } = by;
-    return session.rows(this.#source.plans.keyed({ table, fields, keys, count: 1 }).rows, key);
+    const { plan, values } = this.#source.plans.keyed({ table, fields, keys, count: 1 });
+    return session.rows(plan.rows, values.length === 0 ? key : [...key, ...values]);
   }
 }
 
@@ -206,10 +239,16 @@ interface Written {
 
 /** A record that is there or not. */
 interface Sought {
-  readonly table: Table;
+  readonly steps: RowSteps;
   readonly own: Values;
   readonly fixed: Values;
   readonly present: KeyValues | undefined;
+}
+
+interface ChangeBy {
+  readonly table: Table;
+  readonly by: Values;
+  readonly values: Values;
 }
 
 interface Leaving {

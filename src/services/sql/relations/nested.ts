@@ -36,13 +36,14 @@ interface Place {
   readonly depth: number;
 }
 
-/** A record at its place, with the steps of its table. */
-interface Whole extends Place {
+/** A record that was written, and by which steps. */
+interface WrittenRow {
   readonly steps: RowSteps;
+  readonly key: KeyValues;
 }
 
-/** Writes a record's own fields; answers its key. */
-type WriteOwn = (own: Readonly<Record<string, unknown>>) => KeyValues | Promise<KeyValues>;
+/** Writes a record's own fields. */
+type WriteOwn = (own: Readonly<Record<string, unknown>>) => Promise<WrittenRow>;
 
 /** JSON values of fields, by name. */
 type Values = Readonly<Record<string, unknown>>;
@@ -64,26 +65,28 @@ export class NestedWriter {
   }
 
   /** Creates a record of the request with what it brings. */
-  create(session: Session, record: unknown, steps: RowSteps): Promise<KeyValues> {
+  async create(session: Session, record: unknown, steps: RowSteps): Promise<KeyValues> {
     const place: Place = { table: steps.table, record: record as Values, place: '', depth: 0 };
-    return this.#whole(session, { ...place, steps }, (own) => steps.create(session, own));
+    const write: WriteOwn = async (own) => ({ steps, key: await steps.create(session, own) });
+    return (await this.#whole(session, place, write)).key;
   }
 
   /** Changes a record of the request, with what it brings; `key` finds it. */
-  change(
+  async change(
     session: Session,
     record: unknown,
     change: { readonly steps: RowSteps; readonly key: KeyValues; readonly upsert: boolean },
   ): Promise<KeyValues> {
     const { steps, key, upsert } = change;
     const place: Place = { table: steps.table, record: record as Values, place: '', depth: 0 };
-    return this.#whole(session, { ...place, steps }, (own) =>
-      this.#rows.change(session, { steps, key, own, upsert }),
-    );
+    const write: WriteOwn = async (own) => ({
+      steps,
+      key: await this.#rows.change(session, { steps, key, own, upsert }),
+    });
+    return (await this.#whole(session, place, write)).key;
   }
 
-  async #whole(session: Session, at: Whole, write: WriteOwn): Promise<KeyValues> {
-    const { steps } = at;
+  async #whole(session: Session, at: Place, write: WriteOwn): Promise<WrittenRow> {
     const { own, parts } = takeApart(at.table, at.record, at.place);
     const given: Record<string, unknown> = { ...own };
     for (const part of parts) {
@@ -94,7 +97,7 @@ export class NestedWriter {
         Object.assign(given, values);
       }
     }
-    const key = await write(given);
+    const { steps, key } = await write(given);
     for (const part of parts) {
       if (part.relation.type === 'belongs_to') continue;
       const values = await this.#rows.values(session, {
@@ -105,7 +108,7 @@ export class NestedWriter {
       });
       for (const member of part.records) await this.#child(session, at, { part, member, values });
     }
-    return key;
+    return { steps, key };
   }
 
   // The record that this one belongs to; answers the values that refer to it.
@@ -120,8 +123,7 @@ export class NestedWriter {
     }
     const table = this.#related(relation);
     return this.#errors.at(member.place, table, async () => {
-      const { key, own } = await this.#put(session, at, { table, member, fixed: {} });
-      const steps = this.#rows.steps(table);
+      const { steps, key, own } = await this.#put(session, at, { table, member, fixed: {} });
       const values = await this.#rows.values(session, { steps, key, own, fields: relation.refFields });
       return renamed(relation.refFields, relation.fields, values);
     });
@@ -154,7 +156,9 @@ export class NestedWriter {
       return write();
     }
     const present =
-      relation.type === 'has_one' ? await this.#rows.keyBy(session, { table, values: fixed }) : undefined;
+      relation.type === 'has_one'
+        ? await this.#rows.keyBy(session, { table: this.#rows.as(table, 'PATCH'), values: fixed })
+        : undefined;
     await this.#put(session, at, { table, member, fixed, present });
   }
 
@@ -175,31 +179,34 @@ export class NestedWriter {
       const known = await this.#rows.known(session, { table, own, fields: refFields });
       return rows.cut(session, renamed(refFields, junction.refFields, known));
     }
-    const { key, own } = await this.#put(session, at, { table, member: { ...member, record }, fixed: {} });
-    const steps = this.#rows.steps(table);
+    const linked: Put = { table, member: { ...member, record }, fixed: {} };
+    const { steps, key, own } = await this.#put(session, at, linked);
     const far = await this.#rows.values(session, { steps, key, own, fields: refFields });
     await rows.link(session, renamed(refFields, junction.refFields, far), link.values);
   }
 
   // Creates a record, or changes the one that it names. `fixed`: values it has by its place.
-  async #put(session: Session, at: Place, put: Put): Promise<{ key: KeyValues; own: Values }> {
+  async #put(session: Session, at: Place, put: Put): Promise<WrittenRow & { readonly own: Values }> {
     const { table, member, fixed, present } = put;
-    const steps = this.#rows.steps(table);
     const { record, place } = member;
-    const within = { table, record, place, depth: at.depth + 1, steps };
+    const within = { table, record, place, depth: at.depth + 1 };
     let own: Values = {};
-    const key = await this.#whole(session, within, async (given) => {
+    const written = await this.#whole(session, within, async (given) => {
       own = { ...given, ...fixed };
-      const target = await this.#rows.target(session, { table, own, fixed, present });
+      // A record that is only named, to be linked, is looked at.
+      const changing = this.#rows.steps(this.#rows.as(table, 'PATCH'));
+      const action = this.#rows.isChange(changing, own) ? 'PATCH' : 'GET';
+      const steps = action === 'PATCH' ? changing : this.#rows.steps(table);
+      const target = await this.#rows.target(session, { steps, own, fixed, present });
       if (target === undefined) {
         this.#allow(table, 'POST');
-        return steps.create(session, own);
+        const making = this.#rows.steps(this.#rows.as(table, 'POST'));
+        return { steps: making, key: await making.create(session, own) };
       }
-      // A record that is only named, to be linked, is looked at.
-      this.#allow(table, this.#rows.isChange(steps, own) ? 'PATCH' : 'GET');
-      return this.#rows.change(session, { steps, key: target, own, upsert: false });
+      this.#allow(table, action);
+      return { steps, key: await this.#rows.change(session, { steps, key: target, own, upsert: false }) };
     });
-    return { key, own };
+    return { ...written, own };
   }
 
   #enter(at: Place, { place }: NestedMember): void {

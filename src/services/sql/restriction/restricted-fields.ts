@@ -1,6 +1,6 @@
-// A table as a role sees it (spec §5.13 and beyond): hidden fields are not there, masked ones answer their
-// mask, read-only ones are not written. Invariant: what is hidden leaves nothing behind that names it or needs
-// it, so that nobody can tell it from what never was.
+// A table as a role sees it (beyond spec §5.13): hidden fields are not there, masked ones answer their mask,
+// read-only ones are not written. Invariant: what is hidden leaves nothing behind that names it or needs it,
+// so that nobody can tell it from what never was.
 import type { FieldRule } from '../../../core/restriction.ts';
 import { labelOf } from '../naming.ts';
 import { virtualField } from '../schema/virtual-field.ts';
@@ -29,7 +29,8 @@ export function restrictFields(table: Table, rules: FieldRules, others: OtherTab
   const isSame = fields.every((field) => table.fields.get(field.name) === field);
   if (isSame && fields.length === table.fields.size && relations.length === table.relations.size)
     return table;
-  const concealed = [...table.fields.values()].filter(({ name }) => !isKept(name));
+  const kept = [...table.fields.values()].filter(({ name }) => !isKept(name));
+  const concealed = [...(table.concealed ?? []), ...kept];
   return defineTable({
     ...table,
     nameField: table.nameField !== null && isKept(table.nameField) ? table.nameField : null,
@@ -59,7 +60,8 @@ function stronger(one: FieldRule | undefined, other: FieldRule | undefined): Fie
   return strength[one.access] >= strength[other.access] ? one : other;
 }
 
-const strength = { read_only: 1, masked: 2, hidden: 3 } as const;
+/** How much a rule takes away. */
+export const strength = { read_only: 1, masked: 2, hidden: 3 } as const;
 
 function isUsable(ruled: RuledTable, name: string): boolean {
   const field = ruled.table.shown(name);

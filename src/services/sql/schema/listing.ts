@@ -2,43 +2,52 @@
 // Invariant: a list answers names alone unless `fields` asks for more, as recorded.
 import { Body } from '../../../core/body.ts';
 import { PlatformError } from '../../../core/errors.ts';
-import type { Action, Message } from '../../../core/operation.ts';
+import { type Action, actions, type Message } from '../../../core/operation.ts';
 import { parseNames } from '../../../query/fields.ts';
 import { ReadParameters } from '../reading/parameters.ts';
 import type { Table } from '../schema.ts';
 import type { SqlSource } from '../source.ts';
 import { fieldAnswer, relationAnswer, tableAnswer, type View } from './schema-view.ts';
 
+/** A resource at the root of the service, what can be asked of it, and what is below it. */
+export interface RootResource {
+  readonly root: string;
+  readonly actions: readonly Action[];
+  readonly names: readonly string[];
+}
+
+/** The root, for a caller. */
+export interface RootList {
+  readonly resources: readonly RootResource[];
+  /** Whether the caller may do something at a path. */
+  may(path: readonly string[], action: Action): boolean;
+}
+
 /**
- * The root: the resources of the service, or with `as_access_list` everything that access can be granted on.
+ * The root: the resources of which the caller may use anything, or with `as_access_list` everything that
+ * access can be granted on, as far as he has it.
  */
-export function listRoot(source: SqlSource, message: Message, routines?: RoutineNames): Body {
+export function listRoot(message: Message, { resources, may }: RootList): Body {
   const parameters = new ReadParameters(message);
-  const roots = [...(routines === undefined ? [] : ['_func', '_proc']), '_schema', '_table'];
+  const isReached = (root: string) => (name: string) => actions.some((action) => may([root, name], action));
+  const seen = resources
+    .map(({ root, actions: offered, names }) => ({
+      ...{ root, names },
+      access: offered.filter((action) => may([root], action)),
+    }))
+    .filter(({ root, names, access }) => access.length > 0 || names.some(isReached(root)));
   if (parameters.flag('as_access_list')) {
-    const components = roots.flatMap((root) => [
+    const components = seen.flatMap(({ root, names }) => [
       `${root}/`,
       `${root}/*`,
-      ...namesBelow(root, source, routines).flatMap((name) => [`${root}/${name}/`, `${root}/${name}/*`]),
+      ...names.filter(isReached(root)).flatMap((name) => [`${root}/${name}/`, `${root}/${name}/*`]),
     ]);
     return Body.ofValue({ resource: ['', '*', ...components] });
   }
   return listEntries(
     parameters,
-    roots.map((name) => ({ view: { name }, access: ['GET'] })),
+    seen.map(({ root: name, access }) => ({ view: { name }, access })),
   );
-}
-
-/** Names of the routines of a database that can have any. */
-export interface RoutineNames {
-  readonly functions: readonly string[];
-  readonly procedures: readonly string[];
-}
-
-function namesBelow(root: string, source: SqlSource, routines: RoutineNames | undefined): readonly string[] {
-  if (root === '_func') return routines?.functions ?? [];
-  if (root === '_proc') return routines?.procedures ?? [];
-  return source.tables().map(({ name }) => name);
 }
 
 /** What the caller may do to a table below `_table` or `_schema`. */
@@ -51,7 +60,9 @@ export function listTables(source: SqlSource, message: Message, given: ListedTab
   const entries = source.tables().flatMap((table) => {
     const access = given.accessOf(table);
     const name = given.root === '_table' ? table.name : table.ownName;
-    const view = hasMore(parameters) ? { ...tableAnswer(table, serviceId, access), name } : { name };
+    const view = hasMore(parameters)
+      ? { ...tableAnswer(given.seen(table), serviceId, access), name }
+      : { name };
     return access.length === 0 ? [] : [{ view, access }];
   });
   return listEntries(parameters, entries);
@@ -61,6 +72,8 @@ export function listTables(source: SqlSource, message: Message, given: ListedTab
 export interface ListedTables {
   readonly root: string;
   readonly accessOf: AccessOf;
+  /** A table as it may be described to the caller. */
+  seen(table: Table): Table;
 }
 
 /** A path below `_schema`. */

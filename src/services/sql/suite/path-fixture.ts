@@ -3,7 +3,13 @@ import { byRole } from '../../../core/access.ts';
 import { Body } from '../../../core/body.ts';
 import { Dispatcher } from '../../../core/dispatch.ts';
 import { PlatformError } from '../../../core/errors.ts';
-import { type Action, anonymous, type Operation, type Parameters } from '../../../core/operation.ts';
+import {
+  type Action,
+  anonymous,
+  type Operation,
+  type Parameters,
+  type Principal,
+} from '../../../core/operation.ts';
 import type { Exchange } from '../../../core/script.ts';
 import type { Service } from '../../../core/service.ts';
 import { parseParameters } from '../../../query/parameters.ts';
@@ -13,6 +19,8 @@ export interface CallParts {
   readonly parameters?: Parameters;
   readonly body?: unknown;
   readonly text?: string;
+  /** Who asks; an administrator unless told otherwise. */
+  readonly principal?: Principal;
 }
 
 /** The path over one service; `fired` is told the events, `before` the exchanges. */
@@ -47,8 +55,11 @@ export function dispatcherOf(
   });
 }
 
-/** An operation as the door makes it of a call of an administrator. */
-export function operationOf(action: Action, uri: string, { parameters, body, text }: CallParts): Operation {
+const administrator: Principal = { ...anonymous, kind: 'user', isAdmin: true };
+
+/** An operation as the door makes it of a call. */
+export function operationOf(action: Action, uri: string, parts: CallParts): Operation {
+  const { parameters, body, text, principal = administrator } = parts;
   const json = text ?? (body === undefined ? undefined : JSON.stringify(body));
   const [path = '', query = ''] = uri.split(/\?(.*)/s);
   const [, , , service = '', ...segments] = path.split('/').map(decodeURIComponent);
@@ -58,7 +69,7 @@ export function operationOf(action: Action, uri: string, { parameters, body, tex
     action,
     origin: 'http',
     requestor: 'api',
-    principal: { ...anonymous, kind: 'user', isAdmin: true },
+    principal,
     depth: 0,
     request: {
       parameters: parameters ?? parseParameters(query),

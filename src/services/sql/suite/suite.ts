@@ -10,6 +10,7 @@ import { bulkSuite } from './bulk-suite.ts';
 import { keySuite } from './key-suite.ts';
 import { recorded } from './read-fixture.ts';
 import { relationSuite } from './relation-suite.ts';
+import { restrictionSuite } from './restriction-suite.ts';
 import { type EngineUnderTest, openSuiteHouse, sampleSql, shared } from './suite-fixture.ts';
 import { typeSuite } from './type-suite.ts';
 import { writeSuite } from './write-suite.ts';
@@ -25,6 +26,7 @@ export function sqlEngineSuite(engine: EngineUnderTest): void {
     bulkSuite(engine);
     relationSuite(engine);
     aggregateSuite(engine);
+    restrictionSuite(engine);
     schemaSuite(engine);
     typeSuite(engine);
   });

@@ -39,7 +39,7 @@ export async function insertTogether(
     return await session.savepoint(async () => {
       const keys: KeyValues[] = [];
       for (const run of runs) keys.push(...(await insertRun(run, session, { ...options, severalRows })));
-      return keys;
+      return steps.keepOnly(session, keys);
     });
   } catch (thrown) {
     if (concernsRecord(thrown) || thrown instanceof UnequalRows) return undefined;

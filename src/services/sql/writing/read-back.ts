@@ -9,9 +9,9 @@ import { decodeRow, fetchRecords, type SqlRecord } from '../reading/fetch.ts';
 import { parseFields } from '../reading/parameters.ts';
 import { attachRelated, keyFieldsOf } from '../relations/related.ts';
 import { parseRelated, type RelationRequest } from '../relations/related-request.ts';
-import type { Field } from '../schema.ts';
+import type { Field, Table } from '../schema.ts';
 import type { SqlSource } from '../source.ts';
-import type { KeyValues } from './steps.ts';
+import { identifiesOne, type KeyValues } from './steps.ts';
 import type { WriteRequest } from './write-request.ts';
 
 /** What a write reads. */
@@ -26,13 +26,20 @@ export class ReadBack {
   readonly #request: WriteRequest;
   readonly #fields: readonly Field[] | undefined;
   readonly #relations: readonly RelationRequest[];
+  /** The table as the caller may read it. */
+  readonly #shown: Table;
+  // Records that the caller may write but not read: their keys are all that there is to say.
+  readonly #unseen = new WeakSet<SqlRecord>();
 
   /** Throws `request.invalid_field` and `request.invalid_parameter` for what does not exist. */
   constructor({ source, request }: ReadBackOptions) {
     this.#source = source;
     this.#request = request;
-    this.#fields = answeredFields(request);
-    this.#relations = parseRelated(request.table, request.parameters);
+    const { table, parameters } = request;
+    const isAsked = parameters.get('fields') !== undefined || parameters.get('related') !== undefined;
+    this.#shown = isAsked ? source.table(table.name) : table;
+    this.#fields = answeredFields(request, this.#shown);
+    this.#relations = parseRelated(this.#shown, parameters);
   }
 
   /** Whether more than the keys is to be answered. */
@@ -57,16 +64,29 @@ export class ReadBack {
     session: Session,
     keys: readonly (KeyValues | undefined)[],
   ): MaybePromise<readonly (SqlRecord | undefined)[]> {
-    if (this.#fields === undefined) return keys.map((key) => key && this.keyRecord(key));
-    const { table, keys: keyFields } = this.#request;
+    const table = this.#shown;
+    const { keys: keyFields } = this.#request;
+    const isFound = keyFields.every(({ name }) => table.field(name) !== undefined);
+    if (this.#fields === undefined || !isFound) return keys.map((key) => key && this.#keyAlone(key));
     const fields = new Set([...this.#fields, ...keyFieldsOf(table, this.#relations)]);
-    return fetchRecords(this.#source, {
+    const found = fetchRecords(this.#source, {
       table,
       keys: keys.map((key) => key ?? []),
       keyFields: keyFields.map(({ name }) => name),
       fields: [...fields].map(({ name }) => name),
       session,
     });
+    if (table.rows === undefined) return found;
+    return whenDone(found, (records) =>
+      records.map((record, index) => record ?? this.#keyAlone(keys[index])),
+    );
+  }
+
+  #keyAlone(key: KeyValues | undefined): SqlRecord | undefined {
+    if (key === undefined) return undefined;
+    const record = this.keyRecord(key);
+    this.#unseen.add(record);
+    return record;
   }
 
   /**
@@ -78,8 +98,11 @@ export class ReadBack {
   ): Promise<readonly (SqlRecord | undefined)[]> {
     const fields = this.#fields;
     if (fields === undefined || !this.hasRelations) return records;
-    const { table, context } = this.#request;
-    const known = records.filter((record) => record !== undefined);
+    const { context } = this.#request;
+    const table = this.#shown;
+    const known = records
+      .filter((record) => record !== undefined)
+      .filter((record) => !this.#unseen.has(record));
     const relations = this.#relations;
     const extra = keyFieldsOf(table, relations).filter((field) => !fields.includes(field));
     await attachRelated(known, { source: this.#source, table, relations, context, extra });
@@ -89,9 +112,7 @@ export class ReadBack {
   /** Whether the fields that identify records do so for one each. */
   get isIdentified(): boolean {
     const { table, keys } = this.#request;
-    const names = keys.map(({ name }) => name);
-    const isPrimary = table.primaryKey.length > 0 && table.primaryKey.every((name) => names.includes(name));
-    return isPrimary || keys.some(({ isUnique }) => isUnique);
+    return identifiesOne(table, keys);
   }
 
   /** The condition that a filter states. */
@@ -128,7 +149,7 @@ function tooMany(maxRecords: number): PlatformError {
   );
 }
 
-function answeredFields({ table, parameters, keys }: WriteRequest): readonly Field[] | undefined {
+function answeredFields({ parameters, keys }: WriteRequest, table: Table): readonly Field[] | undefined {
   const fields = parameters.text('fields');
   if (fields === undefined && parameters.get('related') === undefined) return undefined;
   if (keys.length > 0) return fields === undefined ? keys : parseFields(table, fields);

@@ -4,10 +4,10 @@ import { type RawBuilder, sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
 import { limits } from '../../../core/limits.ts';
 import type { Where } from '../../../core/query.ts';
-import type { Statement } from '../../../database/connection.ts';
+import type { Bindable, Statement } from '../../../database/connection.ts';
 import type { Dialect, Grammar } from '../dialect.ts';
 import { columns } from '../pieces.ts';
-import { bindWhere, whereSql } from '../reading/where.ts';
+import { bindConditions, conditionsSql, plannedAs } from '../reading/where.ts';
 import { writtenMark } from '../schema/field-function.ts';
 import type { Field, Table } from '../schema.ts';
 
@@ -15,6 +15,12 @@ import type { Field, Table } from '../schema.ts';
 export interface Which {
   readonly keys: readonly Field[];
   readonly within?: Where | undefined;
+}
+
+/** A statement about rows that meet conditions, whose values are bound last. */
+export interface Conditional {
+  readonly statement: Statement;
+  readonly conditions: readonly Bindable[];
 }
 
 /** Makes and keeps the statements that write records of one source. */
@@ -61,50 +67,53 @@ export class WriteStatements {
     return this.#statement(this.#shape('keys', table, [keys]), keys, () => sql`select ${sql.join(made)}`);
   }
 
-  /** Changes the rows of a key. Binds the fields' values, then the key's, then those of the condition. */
-  update(table: Table, fields: readonly Field[], which: Which): Statement {
-    return this.#statement(
-      this.#shapeOf('update', table, { ...which, fields }),
-      [...fields, ...which.keys],
-      () => {
+  /** Changes the rows of a key. Binds the fields' values, then the key's, then those of the conditions. */
+  update(table: Table, fields: readonly Field[], which: Which): Conditional {
+    return this.#conditional(this.#shape('update', table, [fields, which.keys]), {
+      ...{ table, which },
+      bound: [...fields, ...which.keys],
+      make: (where) => {
         const { grammar } = this.#dialect;
         const changes = sql.join(
           fields.map(
             (field) => sql`${sql.id(field.column)} = ${writtenMark(field, 'UPDATE', grammar.setMark(field))}`,
           ),
         );
-        return sql`update ${sql.id(...table.path)} set ${changes} where ${this.#condition(table, which)}`;
+        return sql`update ${sql.id(...table.path)} set ${changes}${where}`;
       },
-    );
-  }
-
-  /** Deletes the rows of a key. Binds the key's values, then the condition's; without keys every row. */
-  remove(table: Table, which: Which): Statement {
-    return this.#statement(this.#shapeOf('delete', table, which), which.keys, () => {
-      const where = which.keys.length === 0 ? sql`` : sql` where ${this.#condition(table, which)}`;
-      return sql`delete from ${sql.id(...table.path)}${where}`;
     });
   }
 
-  #condition(table: Table, { keys, within }: Which): RawBuilder<unknown> {
-    const { grammar } = this.#dialect;
-    const key = isKey(grammar, keys);
-    return within === undefined ? key : sql`${key} and (${whereSql(within, { table, grammar })})`;
+  /** Deletes the rows of a key, without keys all. Binds the key's values, then those of the conditions. */
+  remove(table: Table, which: Which): Conditional {
+    return this.#conditional(this.#shape('delete', table, [[], which.keys]), {
+      ...{ table, which },
+      bound: which.keys,
+      make: (where) => sql`delete from ${sql.id(...table.path)}${where}`,
+    });
   }
 
-  #shapeOf(verb: string, table: Table, which: Which & { readonly fields?: readonly Field[] }): string {
-    const { fields = [], keys, within } = which;
-    const shape = this.#shape(verb, table, [fields, keys]);
-    return within === undefined ? shape : `${shape}\0${bindWhere(within, table, this.#dialect).shape}`;
+  #conditional(shape: string, { table, which, bound, make }: Conditioned): Conditional {
+    const { within, keys } = which;
+    const { shape: conditions, values } = bindConditions(table, within, this.#dialect);
+    const statement = this.#statement(conditions === '' ? shape : `${shape}\0${conditions}`, bound, () => {
+      const { grammar } = this.#dialect;
+      const condition = conditionsSql(table, within, grammar);
+      const parts = keys.length === 0 ? [] : [isKey(grammar, keys)];
+      if (condition !== undefined) parts.push(sql`(${condition})`);
+      return make(parts.length === 0 ? sql`` : sql` where ${sql.join(parts, sql` and `)}`);
+    });
+    return { statement, conditions: values };
   }
 
   // Tables of an earlier schema are other objects: what a server prepared for one may not do for the other.
   // Names may hold any character but NUL, which therefore separates them.
   #shape(verb: string, table: Table, fieldLists: readonly (readonly Field[])[]): string {
-    let number = this.#numbers.get(table);
+    const planned = plannedAs(table);
+    let number = this.#numbers.get(planned);
     if (number === undefined) {
       number = ++this.#tables;
-      this.#numbers.set(table, number);
+      this.#numbers.set(planned, number);
     }
     let key = `${verb}\0${number}`;
     for (const fields of fieldLists) {
@@ -123,6 +132,14 @@ export class WriteStatements {
     }
     return statement;
   }
+}
+
+interface Conditioned {
+  readonly table: Table;
+  readonly which: Which;
+  readonly bound: readonly Field[];
+  /** The statement that ends with the WHERE. */
+  readonly make: (where: RawBuilder<unknown>) => RawBuilder<unknown>;
 }
 
 function isKey(grammar: Grammar, keys: readonly Field[]): RawBuilder<unknown> {

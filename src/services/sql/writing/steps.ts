@@ -13,11 +13,11 @@ import {
   whenDone,
 } from '../../../database/connection.ts';
 import { bindKey } from '../reading/fetch.ts';
-import { bindWhere } from '../reading/where.ts';
 import type { Field, Table } from '../schema.ts';
 import type { SqlSource } from '../source.ts';
 import { isRecord, textOf } from './records.ts';
-import { type RowValues, readChanges, readKey, readNewRow } from './row.ts';
+import { deniedRecord } from './refusals.ts';
+import { type RowValues, readChanges, readKey, readNewRow, refuseLimited } from './row.ts';
 import type { Which, WriteStatements } from './statements.ts';
 
 /** Values of the key fields of one record, as bound. */
@@ -57,7 +57,6 @@ export class RowSteps {
   readonly keys: readonly Field[];
   readonly #userId: number | undefined;
   readonly #which: Which;
-  readonly #withinValues: readonly Bindable[];
 
   constructor(options: StepsOptions) {
     this.#source = options.source;
@@ -65,10 +64,12 @@ export class RowSteps {
     this.table = options.table;
     this.keys = options.keys;
     this.#userId = options.userId;
-    const { within } = options;
-    this.#which = { keys: options.keys, within };
-    const { table, source } = options;
-    this.#withinValues = within === undefined ? [] : bindWhere(within, table, source.dialect).values;
+    this.#which = { keys: options.keys, within: options.within };
+  }
+
+  /** Whether what is written must be looked at again in the same transaction, which may have to be undone. */
+  get isProbation(): boolean {
+    return this.table.rows !== undefined;
   }
 
   /**
@@ -83,7 +84,7 @@ export class RowSteps {
 
   /** Inserts a record. */
   create(session: Session, record: unknown): MaybePromise<KeyValues> {
-    return this.#insert(session, this.newRow(record));
+    return whenDone(this.#insert(session, this.newRow(record)), (key) => this.#kept(session, key, 1));
   }
 
   /** The row that a new record becomes. */
@@ -96,19 +97,21 @@ export class RowSteps {
    */
   change(session: Session, key: KeyValues, { record, row, upsert }: Change): MaybePromise<KeyValues> {
     this.#refuseOtherKey(record, key);
-    const statement = this.#statements.update(this.table, row.fields, this.#which);
-    const update = () => session.run(statement, [...row.values, ...key, ...this.#withinValues]);
+    this.#refuseUncertain();
+    const { statement, conditions } = this.#statements.update(this.table, row.fields, this.#which);
+    const update = () => session.run(statement, [...row.values, ...key, ...conditions]);
     return whenDone(update(), ({ changes }) => {
-      if (changes > 0) return key;
-      if (upsert) return this.#insertOrAgain(session, this.#keyedRow(record, key), { key, update });
-      throw this.notFound(key);
+      if (changes > 0) return this.#kept(session, key, changes);
+      if (!upsert) throw this.notFound(key);
+      const made = this.#insertOrAgain(session, this.#keyedRow(record, key), { key, update });
+      return whenDone(made, (own) => this.#kept(session, own, 1));
     });
   }
 
   /** Deletes the record of a key. */
   remove(session: Session, key: KeyValues): MaybePromise<KeyValues> {
-    const statement = this.#statements.remove(this.table, this.#which);
-    return whenDone(session.run(statement, [...key, ...this.#withinValues]), ({ changes }) => {
+    const { statement, conditions } = this.#statements.remove(this.table, this.#which);
+    return whenDone(session.run(statement, [...key, ...conditions]), ({ changes }) => {
       if (changes === 0) throw this.notFound(key);
       return key;
     });
@@ -139,11 +142,13 @@ export class RowSteps {
     values: readonly (readonly [Field, Bindable])[],
   ): MaybePromise<KeyValues> {
     const fields = values.map(([field]) => field);
-    const statement = this.#statements.update(this.table, fields, this.#which);
+    refuseLimited(fields);
+    this.#refuseUncertain();
+    const { statement, conditions } = this.#statements.update(this.table, fields, this.#which);
     const bound = values.map(([, value]) => value);
-    return whenDone(session.run(statement, [...bound, ...key, ...this.#withinValues]), ({ changes }) => {
+    return whenDone(session.run(statement, [...bound, ...key, ...conditions]), ({ changes }) => {
       if (changes === 0) throw this.notFound(key);
-      return key;
+      return this.#kept(session, key, changes);
     });
   }
 
@@ -151,6 +156,39 @@ export class RowSteps {
   notFound(key: KeyValues): PlatformError {
     const { dialect } = this.#source;
     return notFound(this.keys.map((field, index) => String(dialect.decode(field, key[index]))).join());
+  }
+
+  /** Refuses, so that all is undone, when a record that was made is none that the caller's role may make. */
+  keepOnly(session: Session, keys: readonly KeyValues[]): MaybePromise<readonly KeyValues[]> {
+    if (!this.isProbation) return keys;
+    const next = (index: number): MaybePromise<readonly KeyValues[]> => {
+      const key = keys[index];
+      return key === undefined ? keys : whenDone(this.#kept(session, key, 1), () => next(index + 1));
+    };
+    return next(0);
+  }
+
+  // Only the database knows what a record has become: by defaults, triggers, and what was not written.
+  #kept(session: Session, key: KeyValues, count: number): MaybePromise<KeyValues> {
+    if (!this.isProbation) return key;
+    const { keys, table } = this;
+    if (keys.length === 0 || key.some((value) => value === null)) throw deniedRecord();
+    const { plan, values } = this.#source.plans.keyed({ table, fields: keys, keys, count: 1 });
+    return whenDone(session.rows(plan.rows, [...key, ...values]), (rows) => {
+      if (rows.length < count) throw deniedRecord();
+      return key;
+    });
+  }
+
+  // Of several records with one key nobody could tell afterwards which were changed.
+  #refuseUncertain(): void {
+    const { rows } = this.table;
+    if (rows === undefined || identifiesOne(rows.of, this.keys)) return;
+    throw new PlatformError(
+      'request.invalid_parameter',
+      `Records of table '${this.table.name}' can be changed only by fields that identify one each, because ` +
+        'the role of the caller is restricted to some of them.',
+    );
   }
 
   // Somebody else may insert the same key between our looking and our inserting: then it is changed.
@@ -232,6 +270,13 @@ export class RowSteps {
   #input(record: unknown) {
     return { source: this.#source, table: this.table, record, userId: this.#userId };
   }
+}
+
+/** Whether fields tell every record of a table from all others. */
+export function identifiesOne(table: Table, keys: readonly Field[]): boolean {
+  const names = keys.map(({ name }) => name);
+  const isPrimary = table.primaryKey.length > 0 && table.primaryKey.every((name) => names.includes(name));
+  return isPrimary || keys.some(({ isUnique }) => isUnique);
 }
 
 function withKeys(row: RowValues, keys: readonly Field[], made: Row): RowValues {

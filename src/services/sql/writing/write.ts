@@ -18,7 +18,7 @@ import type { SqlSource } from '../source.ts';
 import { type BatchOutcome, type BatchRules, batchError, hasFailed, runBatch, type Step } from './batch.ts';
 import { insertTogether } from './bulk.ts';
 import { ReadBack } from './read-back.ts';
-import { refusedWrite } from './refusals.ts';
+import { concernsRecord, refusedWrite } from './refusals.ts';
 import type { RowValues } from './row.ts';
 import { WriteStatements } from './statements.ts';
 import { type KeyValues, RowSteps } from './steps.ts';
@@ -76,6 +76,12 @@ export class RecordWriter {
     this.#statements = statements ?? new WriteStatements(source.dialect);
   }
 
+  /** The same writer for another view of its source. */
+  of(source: SqlSource): RecordWriter {
+    if (source === this.#source) return this;
+    return new RecordWriter({ source, statements: this.#statements, isInside: this.#isInside });
+  }
+
   /** The same writer inside a transaction, whose source is given. */
   inside(source: SqlSource): RecordWriter {
     return new RecordWriter({ source, statements: this.#statements, isInside: true });
@@ -110,6 +116,7 @@ export class RecordWriter {
   #standsAlone({ request, steps, readBack, nested }: Work, selection: Keyed): boolean {
     if (readBack.isWanted || nested !== undefined || sizeOf(selection) !== 1) return false;
     const { action } = request.operation;
+    if (steps.isProbation && action !== 'DELETE') return false;
     if (action === 'POST') return steps.insertsAlone;
     // Each statement by itself holds no lock that another one waits for.
     return action !== 'PUT' || !this.#source.settings.allowUpsert || steps.insertsAlone;
@@ -119,7 +126,7 @@ export class RecordWriter {
     const done = (key: KeyValues) => answer(work.request, [work.readBack.keyRecord(key)]);
     const refused = (thrown: unknown): never => {
       const refusal = work.rules.refuse(thrown);
-      if (!(refusal instanceof PlatformError) || refusal.status >= 500) throw refusal;
+      if (!(refusal instanceof PlatformError) || !concernsRecord(refusal)) throw refusal;
       throw failure(work.request, [refusal]);
     };
     const [step] = this.#steps(work, selection);
@@ -250,7 +257,8 @@ export class RecordWriter {
   // Rows are deleted one statement for all; numbers once given are not given again.
   async #removeAll({ request, rules }: Work): Promise<Result> {
     try {
-      await this.#source.database().run(this.#statements.remove(request.table, { keys: [] }), []);
+      const { statement, conditions } = this.#statements.remove(request.table, { keys: [] });
+      await this.#source.database().run(statement, conditions);
     } catch (thrown) {
       throw rules.refuse(thrown);
     }

@@ -144,7 +144,7 @@ describe('reading', () => {
   test('finds records of several keys', () => {
     const order = tableNamed('sales.order');
     const keys = ['a', 'b'].map((name) => fieldOf('sales.order', name));
-    expect(flat(plans.keyed({ table: order, fields: keys, keys, count: 2 }).rows.sql)).toBe(
+    expect(flat(plans.keyed({ table: order, fields: keys, keys, count: 2 }).plan.rows.sql)).toBe(
       'SELECT "a", "b" FROM "sales"."order" WHERE ("a" = @1 AND "b" = @2) OR ("a" = @3 AND "b" = @4)',
     );
   });
@@ -178,10 +178,10 @@ describe('writing', () => {
     expect(flat(statements.insert(order, [a], [b]).sql)).toBe(
       'insert into "sales"."order" ("a") output inserted."b" values (@1)',
     );
-    expect(flat(statements.update(contact, [name], { keys: [id] }).sql)).toBe(
+    expect(flat(statements.update(contact, [name], { keys: [id] }).statement.sql)).toBe(
       'update "dbo"."contact" set "name" = @1 where "id" = @2',
     );
-    expect(flat(statements.remove(order, { keys: [a, b] }).sql)).toBe(
+    expect(flat(statements.remove(order, { keys: [a, b] }).statement.sql)).toBe(
       'delete from "sales"."order" where "a" = @1 and "b" = @2',
     );
   });
