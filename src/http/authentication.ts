@@ -12,7 +12,7 @@ import type { Sessions } from '../security/sessions.ts';
 export interface AuthenticationParts {
   readonly sessions: Pick<Sessions, 'resolve'>;
   readonly basicLogins: Pick<BasicLogins, 'resolve'>;
-  readonly authority: Pick<Authority, 'withoutSession'>;
+  readonly authority: Pick<Authority, 'withoutSession' | 'hasBodyBounds'>;
   /** Accept `session_token` in query and body too, as old clients send it (rulings 3). */
   readonly sessionTokenInQuery: boolean;
 }
@@ -34,6 +34,11 @@ export class Authentication {
 
   constructor(parts: AuthenticationParts) {
     this.#parts = parts;
+  }
+
+  /** Whether roles bound the bodies of requests, so that it must be known early who asks. */
+  get hasBodyBounds(): boolean {
+    return this.#parts.authority.hasBodyBounds;
   }
 
   /**

@@ -6,8 +6,8 @@ import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Action, Headers, Operation, Parameters, Principal } from '../core/operation.ts';
 import { noParameters, parseParameters } from '../query/parameters.ts';
-import type { Authentication } from './authentication.ts';
-import { hasContent, readBody, readContent } from './content.ts';
+import type { Asking, Authentication } from './authentication.ts';
+import { type BodyBound, hasContent, readBody, readContent, tooLarge } from './content.ts';
 import { readTarget, redactUri } from './target.ts';
 import { actionOf, overriddenAction } from './verb.ts';
 
@@ -36,10 +36,10 @@ export class RequestReader {
     const parameters = this.#readParameters(query);
     const action = readAction(request, parameters);
     const { headers } = request;
-    const body = hasContent(request) ? await this.#readBody(request) : undefined;
     const { remoteAddress } = request.socket;
-    const asking = { headers, parameters, body, action, service, path, remoteAddress };
-    const found = this.#parts.authentication.principal(asking);
+    const asking = { headers, parameters, body: undefined, action, service, path, remoteAddress };
+    const received = hasContent(request) ? await this.#readBody(request, asking) : undefined;
+    const found = received?.principal ?? this.#parts.authentication.principal(asking);
     const principal: Principal = found instanceof Promise ? await found : found;
     return {
       service,
@@ -50,15 +50,26 @@ export class RequestReader {
       principal,
       depth: 0,
       ...(headers[hopsHeader] === undefined ? undefined : { hops: readHops(headers[hopsHeader]) }),
-      request: { parameters, headers: plainHeaders(request), body },
+      request: { parameters, headers: plainHeaders(request), body: received?.body },
       uri: redactUri(url),
       apiVersion,
       ...(remoteAddress === undefined ? undefined : { remoteAddress }),
     };
   }
 
-  async #readBody(request: IncomingMessage): Promise<Body | undefined> {
-    return readBody(await readContent(request, this.#parts.bodyBytes), request.headers);
+  // Credentials may stand in the body, so that it is read first; but where roles bound it, whoever is known
+  // without it is known before it is read.
+  async #readBody(request: IncomingMessage, asking: Asking): Promise<Received> {
+    const { authentication, bodyBytes } = this.#parts;
+    const early = authentication.hasBodyBounds ? await authentication.principal(asking) : undefined;
+    const content = await readContent(request, boundOf(early, bodyBytes));
+    const body = await readBody(content, request.headers);
+    if (early !== undefined && isSettled(early)) return { body, principal: early };
+    const found = authentication.principal({ ...asking, body });
+    const principal = found instanceof Promise ? await found : found;
+    const bound = boundOf(principal, bodyBytes);
+    if (content.length > bound.bytes) throw tooLarge(bound);
+    return { body, principal };
   }
 
   // The same text gives the same object, by which services recognise a request that they planned before.
@@ -72,6 +83,22 @@ export class RequestReader {
     }
     return parameters;
   }
+}
+
+interface Received {
+  readonly body: Body | undefined;
+  readonly principal: Principal;
+}
+
+// A role may allow less than the server, not more.
+function boundOf(principal: Principal | undefined, bytes: number): BodyBound {
+  const own = principal?.role?.maxBodyBytes ?? bytes;
+  return own < bytes ? { bytes: own, role: principal?.role?.name } : { bytes, role: undefined };
+}
+
+// Nothing in a body would make it somebody else.
+function isSettled({ failure, user, apiKey }: Principal): boolean {
+  return failure !== undefined || (user !== undefined && apiKey !== null);
 }
 
 function readAction(request: IncomingMessage, parameters: Parameters): Action {

@@ -40,6 +40,8 @@ describe('places', () => {
     ];
     const more = [
       'event_script',
+      'limit',
+      'limit_cache',
       'lookup',
       'role',
       'run',
