@@ -1,6 +1,6 @@
-// A provider of identities that does whatever a test says: honest by default, and hostile in one place at a time.
-import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+// A provider of identities that does what a test says: honest by default, hostile in one place at a time.
+import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 type Json = Record<string, unknown>;
@@ -23,68 +23,76 @@ export interface Tricks {
   readonly userInfo?: Json;
 }
 
-/** A running provider. */
-export interface HostileProvider {
-  readonly issuer: string;
-  tricks: Tricks;
-  /** Paths that were asked for, and bodies that came to the token endpoint. */
-  readonly asked: string[];
-  readonly bodies: URLSearchParams[];
-  readonly authorizations: (string | undefined)[];
-  /** Where a browser would come back, from an authorization URL. */
-  comeBack(url: string): URLSearchParams;
-  close(): Promise<void>;
-}
-
 const pair = () => generateKeyPairSync('rsa', { modulusLength: 2048 });
 
-/** Starts one. */
-export async function startHostileProvider(): Promise<HostileProvider> {
-  const [own, other] = [pair(), pair()];
-  const jwk = { ...own.publicKey.export({ format: 'jwk' }), kid: 'own', use: 'sig', alg: 'RS256' };
-  // By state: what the browser was sent away with.
-  const nonces = new Map<string, string>();
-  const asked: string[] = [];
-  const bodies: URLSearchParams[] = [];
-  const authorizations: (string | undefined)[] = [];
-  const server = createServer((request, response) => void answer(request, response));
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const hostile: HostileProvider = {
-    ...{ issuer, tricks: {}, asked, bodies, authorizations },
-    comeBack: (url) => {
-      const { searchParams } = new URL(url);
-      const state = searchParams.get('state') ?? '';
-      nonces.set(state, searchParams.get('nonce') ?? '');
-      return new URLSearchParams({ state, code: `code-${state}` });
-    },
-    close: () => {
-      server.closeAllConnections();
-      return new Promise((closed) => server.close(() => closed()));
-    },
-  };
+/** A provider that tests steer. */
+export class HostileProvider {
+  tricks: Tricks = {};
+  /** Paths that were asked for, and what came to the token endpoint. */
+  readonly asked: string[] = [];
+  readonly bodies: URLSearchParams[] = [];
+  readonly authorizations: (string | undefined)[] = [];
+  readonly #own = pair();
+  readonly #other = pair();
+  // By state: what browsers were sent away with.
+  readonly #nonces = new Map<string, string>();
+  readonly #server: Server;
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private constructor(server: Server) {
+    this.#server = server;
+    server.on('request', (request, response) => void this.#answer(request, response));
+  }
+
+  /** Starts one. */
+  static async start(): Promise<HostileProvider> {
+    const server = createServer();
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    return new HostileProvider(server);
+  }
+
+  get issuer(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** What a browser would come back with, of an authorization URL. */
+  comeBack(url: string): URLSearchParams {
+    const { searchParams } = new URL(url);
+    const state = searchParams.get('state') ?? '';
+    this.#nonces.set(state, searchParams.get('nonce') ?? '');
+    return new URLSearchParams({ state, code: `code-${state}` });
+  }
+
+  close(): Promise<void> {
+    this.#server.closeAllConnections();
+    return new Promise((closed) => this.#server.close(() => closed()));
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url?.split('?')[0] ?? '';
-    asked.push(path);
+    this.asked.push(path);
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const trick = hostile.tricks.paths?.[path];
+    const trick = this.tricks.paths?.[path];
     if (trick !== undefined) return trick(request, response);
-    if (path === '/.well-known/openid-configuration') return sendJson(response, discovery());
-    if (path === '/jwks') return sendJson(response, { keys: [jwk] });
-    if (path === '/me') return sendJson(response, hostile.tricks.userInfo ?? {});
+    if (path === '/.well-known/openid-configuration') return sendJson(response, this.#discovery());
+    if (path === '/jwks') return sendJson(response, { keys: [this.#jwk()] });
+    if (path === '/me') return sendJson(response, this.tricks.userInfo ?? {});
     if (path !== '/token') return void response.writeHead(404).end();
     const body = new URLSearchParams(Buffer.concat(chunks).toString());
-    bodies.push(body);
-    authorizations.push(request.headers.authorization);
-    const honest = idToken(nonces.get((body.get('code') ?? '').slice(5)) ?? '');
-    const { idToken: trickToken } = hostile.tricks;
-    const id_token = trickToken === undefined ? honest : trickToken(honest);
+    this.bodies.push(body);
+    this.authorizations.push(request.headers.authorization);
+    const honest = this.#idToken(this.#nonces.get((body.get('code') ?? '').slice(5)) ?? '');
+    const { idToken } = this.tricks;
+    const id_token = idToken === undefined ? honest : idToken(honest);
     sendJson(response, { access_token: 'the access token', token_type: 'Bearer', id_token });
   }
 
-  function discovery(): Json {
+  #jwk(): Json {
+    return { ...this.#own.publicKey.export({ format: 'jwk' }), kid: 'own', use: 'sig', alg: 'RS256' };
+  }
+
+  #discovery(): Json {
+    const { issuer } = this;
     return {
       issuer,
       authorization_endpoint: `${issuer}/auth`,
@@ -92,35 +100,34 @@ export async function startHostileProvider(): Promise<HostileProvider> {
       jwks_uri: `${issuer}/jwks`,
       response_types_supported: ['code'],
       id_token_signing_alg_values_supported: ['RS256', 'HS256', 'none'],
-      ...hostile.tricks.discovery,
+      ...this.tricks.discovery,
     };
   }
 
-  function idToken(nonce: string): string {
+  #idToken(nonce: string): string {
     const now = Math.floor(Date.now() / 1000);
-    const honest = { iss: issuer, aud: 'tenon', sub: 'eve', iat: now, exp: now + 300, nonce };
+    const honest = { iss: this.issuer, aud: 'tenon', sub: 'eve', iat: now, exp: now + 300, nonce };
     const person = { email: 'eve@example.com', email_verified: true };
-    const { claims, header, signature } = hostile.tricks;
+    const { claims, header } = this.tricks;
     const head = { alg: 'RS256', kid: 'own', ...header };
     const input = `${encoded(head)}.${encoded({ ...honest, ...person, ...claims })}`;
-    return `${input}.${signed(input, signature)}`;
+    return `${input}.${this.#signed(input)}`;
   }
 
-  function signed(input: string, how: Tricks['signature']): string {
+  #signed(input: string): string {
+    const how = this.tricks.signature;
     if (how === 'none') return '';
     if (how === 'zeros') return Buffer.alloc(256).toString('base64url');
     if (how === 'hmac with the public key') {
-      const pem = own.publicKey.export({ format: 'pem', type: 'spki' });
+      const pem = this.#own.publicKey.export({ format: 'pem', type: 'spki' });
       return createHmac('sha256', pem).update(input).digest('base64url');
     }
     if (how === 'hmac with the secret') {
       return createHmac('sha256', hostileSecret).update(input).digest('base64url');
     }
-    const key: KeyObject = how === 'another key' ? other.privateKey : own.privateKey;
-    return sign('sha256', Buffer.from(input), key).toString('base64url');
+    const { privateKey } = how === 'another key' ? this.#other : this.#own;
+    return sign('sha256', Buffer.from(input), privateKey).toString('base64url');
   }
-
-  return hostile;
 }
 
 /** The secret that the client `tenon` has there. */

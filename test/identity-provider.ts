@@ -1,4 +1,4 @@
-// A real OpenID Connect provider in this process, with a login page of its own, and a browser to go there with.
+// A real OpenID Connect provider in this process, with a login page, and a browser to go there with.
 // Invariant: it knows nothing of the server under test but the clients it was given.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,6 +12,7 @@ export interface Person {
   readonly given_name?: string;
   readonly family_name?: string;
   readonly groups?: readonly string[];
+  readonly amr?: readonly string[];
 }
 
 /** What a provider is started with. */
@@ -20,8 +21,6 @@ export interface ProviderOptions {
   readonly redirectUri: string;
   /** By login, which is the subject, too. */
   readonly people: Record<string, Person>;
-  /** Claims stand in the ID token; otherwise the UserInfo endpoint has to be asked. */
-  readonly inToken?: boolean;
   readonly port?: number;
 }
 
@@ -42,13 +41,13 @@ export const clientSecret = 'a secret of the client, long enough';
 
 /** Starts one. */
 export async function startProvider(options: ProviderOptions): Promise<IdentityServer> {
-  const { redirectUri, people, inToken = false, port = 0 } = options;
+  const { redirectUri, people, port = 0 } = options;
   const asked: string[] = [];
   const server = createServer();
   await new Promise<void>((listening) => server.listen(port, '127.0.0.1', listening));
   const { port: ownPort } = server.address() as AddressInfo;
   const issuer = `http://127.0.0.1:${ownPort}`;
-  const provider = new Provider(issuer, configurationOf(redirectUri, people, inToken));
+  const provider = new Provider(issuer, configurationOf(redirectUri, people));
   const answer = provider.callback();
   server.on('request', (request, response) => {
     asked.push(request.url?.split('?')[0] ?? '');
@@ -66,11 +65,7 @@ export async function startProvider(options: ProviderOptions): Promise<IdentityS
   };
 }
 
-function configurationOf(
-  redirectUri: string,
-  people: Record<string, Person>,
-  inToken: boolean,
-): Configuration {
+function configurationOf(redirectUri: string, people: Record<string, Person>): Configuration {
   const common = { redirect_uris: [redirectUri], grant_types: ['authorization_code'] };
   return {
     clients: [
@@ -86,9 +81,9 @@ function configurationOf(
       email: ['email', 'email_verified'],
       profile: ['name', 'given_name', 'family_name'],
       groups: ['groups'],
+      strong: ['amr'],
     },
-    scopes: ['openid', 'profile', 'email', 'groups'],
-    conformIdTokenClaims: !inToken,
+    scopes: ['openid', 'profile', 'email', 'groups', 'strong'],
     features: { devInteractions: { enabled: false } },
     pkce: { required: () => true },
     ttl: {
@@ -111,7 +106,7 @@ function configurationOf(
         clientId: client?.clientId ?? '',
         accountId: session?.accountId ?? '',
       });
-      grant.addOIDCScope('openid profile email groups');
+      grant.addOIDCScope('openid profile email groups strong');
       await grant.save();
       return grant;
     },

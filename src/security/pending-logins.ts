@@ -1,4 +1,4 @@
-// Logins that were begun at a provider of identities, until the browser comes back from there. Invariant: each
+// Logins begun at a provider of identities, until the browser comes back from there. Invariant: each
 // is finished once, in time, by the process that began it, and by nobody but whom it was begun for.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';

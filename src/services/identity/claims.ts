@@ -55,10 +55,8 @@ function emailOf(value: unknown): string | undefined {
   const email = textOf(value);
   if (email === undefined || !/^[^\s@]+@[^\s@]+$/.test(email)) return undefined;
   // Some letters become others when accounts compare addresses in lower case: the sign of Kelvin a plain k.
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is meant
-  const isFolded = [...email].some(
-    (letter) => letter > '\u007f' && /[\u0000-\u007f]/.test(letter.toLowerCase()),
-  );
+  const isAscii = (letter: string) => letter <= '\u007f';
+  const isFolded = [...email].some((letter) => !isAscii(letter) && [...letter.toLowerCase()].some(isAscii));
   return isFolded ? undefined : email.toLowerCase();
 }
 

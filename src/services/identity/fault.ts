@@ -3,8 +3,8 @@
 import { type ErrorCode, PlatformError } from '../../core/errors.ts';
 
 /**
- * Makes an error of the catalogue of whatever a login at a provider threw. `usual` is what it means when nothing
- * else is known: that the provider cannot be used, or that its word for somebody is not good.
+ * Makes an error of the catalogue of whatever a login at a provider threw. `usual` is what it means when
+ * nothing else is known: that the provider cannot be used, or that its word for somebody is not good.
  */
 export function providerFault(service: string, thrown: unknown, usual: ErrorCode): PlatformError {
   if (thrown instanceof PlatformError && !thrown.kind.startsWith('egress.')) return thrown;

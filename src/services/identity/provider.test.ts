@@ -3,13 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  type HostileProvider,
-  hostileSecret,
-  sendJson,
-  startHostileProvider,
-  type Tricks,
-} from '../../../test/hostile-provider.ts';
+import { HostileProvider, hostileSecret, sendJson, type Tricks } from '../../../test/hostile-provider.ts';
 import type { PlatformError } from '../../core/errors.ts';
 import type { Observation } from '../../core/observe.ts';
 import type { Service } from '../../core/service.ts';
@@ -20,7 +14,7 @@ let service: Service;
 let observations: Observation[];
 
 beforeEach(async () => {
-  hostile = await startHostileProvider();
+  hostile = await HostileProvider.start();
   service = open();
 });
 
@@ -311,7 +305,7 @@ describe('a provider that is not what it should be', () => {
   }
 
   test('cannot lead calls to private addresses', async () => {
-    const inside = await startHostileProvider();
+    const inside = await HostileProvider.start();
     try {
       for (const name of ['token_endpoint', 'jwks_uri']) {
         await service.close?.();
@@ -331,7 +325,7 @@ describe('a provider that is not what it should be', () => {
   });
 
   test('cannot send the token call elsewhere', async () => {
-    const inside = await startHostileProvider();
+    const inside = await HostileProvider.start();
     try {
       for (const code of [302, 307, 308]) {
         hostile.tricks = {

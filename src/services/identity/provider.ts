@@ -177,6 +177,6 @@ function unbelievable(
   part: string,
   kind: ErrorCode = 'access.bad_credentials',
 ): PlatformError {
-  const message = `The identity provider of service '${service}' says something else than it should (${part}).`;
+  const message = `The identity provider of service '${service}' does not say what it should (${part}).`;
   return new PlatformError(kind, message);
 }

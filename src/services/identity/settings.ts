@@ -1,5 +1,5 @@
 // The settings of an OpenID Connect service: what can be said, and what is refused when it is stored.
-// Invariant: the browser is only ever sent to the provider, and the provider only ever back to `redirect_url`.
+// Invariant: browsers are only ever sent to the provider, and from there only back to `redirect_url`.
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { ConfigField, IdentityRules } from '../../core/service.ts';
@@ -42,9 +42,12 @@ const needed = (field: ConfigField): ConfigField => ({ ...field, required: true 
 
 /** The fields of the configuration. */
 export const oidcFields: readonly ConfigField[] = [
-  needed(
-    text('discovery_document_endpoint', 'Provider', 'Its issuer, or the URL of its discovery document.'),
-  ),
+  {
+    ...needed(
+      text('discovery_document_endpoint', 'Provider', 'Its issuer, or the URL of its discovery document.'),
+    ),
+    binds: true,
+  },
   needed(text('client_id', 'Client ID', 'As the provider knows this server.')),
   {
     ...{ name: 'client_secret', label: 'Client secret', description: 'As the provider gave it.' },
@@ -63,12 +66,12 @@ export const oidcFields: readonly ConfigField[] = [
     ...{ required: false, default: 'client_secret_basic', values: proofs },
   },
   {
-    ...{ name: 'default_role', label: 'Default role', type: 'integer', ...plain },
+    ...{ name: 'default_role', label: 'Default role', type: 'integer', refersTo: 'role', ...plain },
     description: 'Id of the role that new users get in every app.',
   },
   text('role_claim', 'Claim of groups', 'Names the groups of a user; with it, roles are set at each login.'),
   {
-    ...{ name: 'role_map', label: 'Roles of groups', type: 'object', ...plain },
+    ...{ name: 'role_map', label: 'Roles of groups', type: 'object', refersTo: 'role', ...plain },
     description: 'Role ids by group: {"editors": 3}. The first group here that a user has counts.',
   },
   {

@@ -34,8 +34,8 @@ interface Found {
 }
 
 /**
- * The account of whoever arrives: found, joined or made. Throws `access.forbidden` with the reason why he gets
- * none.
+ * The account of whoever arrives: found, joined or made. Throws `access.forbidden` with the reason why he
+ * gets none.
  */
 export async function accountOf(parts: Parts, arrival: Arrival): Promise<UserRecord> {
   checkDomain(arrival);
@@ -88,7 +88,8 @@ async function joined(parts: Parts, arrival: Arrival): Promise<Found | undefined
   if (user.isSysAdmin) throw refused('Administrators log in with their password.');
   if (!arrival.provider.rules.linksByEmail) {
     throw refused(
-      'There is an account of this address. Log in with its password and add this login with POST user/identity.',
+      'There is an account of this address. Log in with its password, and add this login with ' +
+        'POST user/identity.',
     );
   }
   if (!user.isActive) throw refused('This account is not active.');

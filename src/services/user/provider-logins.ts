@@ -89,7 +89,7 @@ export class ProviderLogins implements ProviderDoor {
     return { ...result, headers: { 'Cache-Control': 'no-store' } };
   }
 
-  // A provider answers for its logins, also for how many factors they have, unless the service is to be asked.
+  // A provider answers for its logins, also for their factors, unless the service is told to ask here.
   async #checkFactor(user: UserRecord, { provider, identity }: Arrival, { totp }: Given): Promise<void> {
     if (!provider.rules.requiresSecondFactor) return;
     if (identity.methods.some((method) => strong.has(method))) return;
@@ -175,6 +175,7 @@ function isByScript({ request }: Operation): boolean {
 function over(): PlatformError {
   return new PlatformError(
     'access.bad_credentials',
-    'This login is not under way: it was finished already, took too long, or was begun elsewhere. Begin again.',
+    'This login is not under way: it was finished already, took too long, or was begun elsewhere. ' +
+      'Begin again.',
   );
 }
