@@ -151,7 +151,14 @@ export interface ConfigField {
   readonly secret?: boolean;
   /** Names in braces stay as they are: the service itself knows what they stand for. */
   readonly isVerbatim?: boolean;
+  /** Says where secrets are sent to: who changes it has to give them anew. */
+  readonly binds?: boolean;
+  /** What its ids are of, also those in an object: for names that do not end in `role_id` and the like. */
+  readonly refersTo?: ConfigReference;
 }
+
+/** Kinds of records that a configuration may refer to. */
+export type ConfigReference = 'app' | 'role' | 'service' | 'template' | 'user';
 
 /** The OpenAPI document that somebody wrote for a service: JSON (0) or YAML (1). */
 export interface ServiceDocument {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { PlatformError } from '../core/errors.ts';
 import type { ConfigField, ServiceType } from '../core/service.ts';
 import {
+  checkBindings,
   checkConfig,
   completeConfig,
   mask,
@@ -123,5 +124,57 @@ describe('secrets', () => {
     const shown = showConfig(type, sealConfig(type, config, keep));
     expect(shown).toMatchObject({ database: 'x', max_records: 1000, password: mask, keys: mask });
     expect(withoutMasks(checkConfig(type, shown))).not.toHaveProperty('password');
+  });
+});
+
+describe('checkBindings', () => {
+  const bound: ServiceType = {
+    ...type,
+    config: [
+      field('host', 'string', { binds: true }),
+      field('port', 'integer', { binds: true, default: 5432 }),
+      field('url', 'password', { binds: true, secret: true }),
+      field('password', 'password', { secret: true }),
+      field('database', 'string'),
+    ],
+  };
+  const stored = { host: 'db.example.com', password: 'sealed' };
+
+  it.each([
+    ['nothing', {}],
+    ['something else', { database: 'b' }],
+    ['the same host', { host: 'db.example.com' }],
+    ['the same host in another case', { host: 'DB.example.com ' }],
+    ['the default port', { port: 5432 }],
+    ['no port', { port: null }],
+    ['another host with a new password', { host: 'other', password: 'new' }],
+    ['another host and no password any more', { host: 'other', password: null }],
+    ['no URL', { url: null }],
+  ])('lets %s pass', (_what, changes) => {
+    expect(() => checkBindings(bound, stored, changes)).not.toThrow();
+  });
+
+  it.each([
+    ['another host', { host: 'evil.example.com' }, 'host'],
+    ['no host', { host: null }, 'host'],
+    ['another port', { port: 5433 }, 'port'],
+    ['a URL beside a kept password', { url: 'postgres://evil.example.com' }, 'url'],
+  ])('refuses %s', (_what, changes, name) => {
+    const message = `'config.${name}' leads elsewhere than before: give 'config.password' again`;
+    expect(() => checkBindings(bound, stored, changes)).toThrow(message);
+  });
+
+  it('names every secret that is kept', () => {
+    const both = { ...stored, url: 'sealed' };
+    expect(() => checkBindings(bound, both, { host: 'x', password: 'new' })).toThrow(
+      "give 'config.url' again",
+    );
+    expect(() => checkBindings(bound, both, { host: 'x' })).toThrow(
+      "give 'config.url' and 'config.password'",
+    );
+  });
+
+  it('lets everything pass where there is no secret', () => {
+    expect(() => checkBindings(bound, { host: 'a', password: '' }, { host: 'b' })).not.toThrow();
   });
 });

@@ -73,6 +73,38 @@ export function namesInConfig(type: ServiceType, config: Config): string[] {
   return [...names];
 }
 
+/**
+ * Refuses changes that would send what is stored to another place than the one that it was given for: whoever
+ * may change a host must not learn the password that way.
+ */
+export function checkBindings(type: ServiceType, stored: Config, changes: Config): void {
+  const isKept = ({ name, secret }: ConfigField) =>
+    secret === true && isSet(stored[name]) && !Object.hasOwn(changes, name);
+  const kept = type.config.filter(isKept).map(({ name }) => `'config.${name}'`);
+  if (kept.length === 0) return;
+  const moved = type.config.find((field) => field.binds === true && isMoved(field, stored, changes));
+  if (moved === undefined) return;
+  throw invalid(
+    `config.${moved.name}`,
+    `leads elsewhere than before: give ${kept.join(' and ')} again, because what is stored is for the host ` +
+      'that it was given for',
+  );
+}
+
+// A secret that says where to (a URL) is not compared: given, it is another one.
+function isMoved({ name, secret, default: fallback }: ConfigField, stored: Config, changes: Config): boolean {
+  if (!Object.hasOwn(changes, name)) return false;
+  const plain = (value: unknown) =>
+    String(value ?? fallback ?? '')
+      .trim()
+      .toLowerCase();
+  return secret === true ? isSet(changes[name]) : plain(changes[name]) !== plain(stored[name]);
+}
+
+function isSet(value: unknown): boolean {
+  return value !== null && value !== undefined && value !== '';
+}
+
 /** The configuration with each secret that is set sealed for the service's name. */
 export function sealConfig(type: ServiceType, config: Config, keep: Keep): Config {
   return mapSecrets(type, config, (value, field) => {
@@ -111,8 +143,7 @@ function mapSecrets(
 ): Config {
   const secret = new Set(type.config.filter((field) => field.secret === true).map((field) => field.name));
   const entries = Object.entries(config).map(([name, value]) => {
-    const isSet = value !== null && value !== undefined && value !== '';
-    return [name, isSet && secret.has(name) ? change(value, name) : value];
+    return [name, isSet(value) && secret.has(name) ? change(value, name) : value];
   });
   return Object.fromEntries(entries);
 }

@@ -8,6 +8,7 @@ import type { ServiceRecord } from '../core/store.ts';
 import {
   type Config,
   type ConfigLookups,
+  checkBindings,
   checkConfig,
   completeConfig,
   meantConfig,
@@ -115,6 +116,7 @@ export class Services implements ServiceDirectory {
   prepare(draft: ServiceDraft, stored: ServiceRecord | undefined): Config {
     const type = this.#type(draft.type);
     const changes = withoutMasks(checkConfig(type, draft.config));
+    if (stored?.type === draft.type) checkBindings(type, stored.config, changes);
     const config = { ...this.#kept(draft, stored), ...sealConfig(type, changes, this.#keep(draft.name)) };
     return type.prepare?.({ name: draft.name, isActive: draft.isActive, config }) ?? config;
   }

@@ -40,6 +40,7 @@ export const smtpConfig: readonly ConfigField[] = [
     label: 'Host',
     type: 'string',
     description: 'Name or address of the mail server.',
+    binds: true,
     required: true,
     default: null,
   },
@@ -48,6 +49,7 @@ export const smtpConfig: readonly ConfigField[] = [
     label: 'Port',
     type: 'integer',
     description: '587 unless it is set; 465 with ssl.',
+    binds: true,
     ...optional,
   },
   {

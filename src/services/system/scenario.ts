@@ -209,6 +209,7 @@ const echoType: ServiceType = {
   singleton: false,
   config: [
     { ...common, name: 'database', label: 'Database', type: 'string', required: true },
+    { ...common, name: 'host', label: 'Host', type: 'string', binds: true },
     { ...common, name: 'max_records', label: 'Page', type: 'integer', default: 1000 },
     { ...common, name: 'mode', label: 'Mode', type: 'picklist', values: ['fast', 'slow'] },
     { ...common, name: 'password', label: 'Password', type: 'password', secret: true },

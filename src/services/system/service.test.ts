@@ -237,3 +237,42 @@ describe('service types', () => {
     expect(body).toEqual({ resource: names.map((name) => ({ name })) });
   });
 });
+
+describe('secrets of a service', () => {
+  const sales = { name: 'sales', type: 'echo', config: { database: 'a', host: 'one', password: 'hunter2' } };
+  let id: number;
+
+  beforeEach(async () => {
+    const { body } = await house.ask('POST', 'service', { body: { resource: [sales] } });
+    id = (body as { resource: [{ id: number }] }).resource[0].id;
+  });
+
+  const sealed = async () => (await house.store.services.get(id))?.config.password;
+
+  it.each([
+    ['left out', {}],
+    ['given as the mask', { password: '********' }],
+  ])('do not go along to another host when they are %s', async (_what, config) => {
+    const before = await sealed();
+    for (const method of ['PATCH', 'PUT'] as const) {
+      const answer = await house.ask(method, `service/${id}`, {
+        body: { config: { host: 'two', ...config } },
+      });
+      expect([method, answer.status, JSON.stringify(answer.body)]).toEqual([
+        ...[method, 400],
+        expect.stringContaining("'config.host' leads elsewhere than before: give 'config.password' again"),
+      ]);
+    }
+    expect(await sealed()).toBe(before);
+    expect((await house.store.services.get(id))?.config.host).toBe('one');
+  });
+
+  it('go along when they are given again, and stay where the host stays', async () => {
+    const again = { host: 'two', password: 'hunter3' };
+    expect((await house.ask('PATCH', `service/${id}`, { body: { config: again } })).status).toBe(200);
+    const before = await sealed();
+    const { body } = await house.ask('GET', `service/${id}`);
+    expect((await house.ask('PATCH', `service/${id}`, { body })).status).toBe(200);
+    expect(await sealed()).toBe(before);
+  });
+});

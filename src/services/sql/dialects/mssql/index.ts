@@ -8,13 +8,28 @@ import { connectionOf, encryptions, schemasOf } from './login.ts';
 const optional = { required: false, default: null } as const;
 
 const config: readonly ConfigField[] = [
-  { name: 'host', label: 'Host', type: 'string', description: 'Name or address of the server.', ...optional },
-  { name: 'port', label: 'Port', type: 'integer', description: '1433 unless it is set.', ...optional },
+  {
+    name: 'host',
+    label: 'Host',
+    type: 'string',
+    description: 'Name or address of the server.',
+    binds: true,
+    ...optional,
+  },
+  {
+    name: 'port',
+    label: 'Port',
+    type: 'integer',
+    description: '1433 unless it is set.',
+    binds: true,
+    ...optional,
+  },
   {
     name: 'instance',
     label: 'Instance',
     type: 'string',
     description: 'Name of an instance, whose port the server is asked for (by UDP 1434) instead.',
+    binds: true,
     ...optional,
   },
   { name: 'database', label: 'Database', type: 'string', description: 'Name of the database.', ...optional },
@@ -32,6 +47,7 @@ const config: readonly ConfigField[] = [
     type: 'password',
     description: 'All of it in one: mssql://user:password@host:1433/database. Settings beside it come first.',
     secret: true,
+    binds: true,
     ...optional,
   },
   {

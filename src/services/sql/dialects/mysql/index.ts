@@ -15,6 +15,7 @@ const config: readonly ConfigField[] = [
     label: 'Host',
     type: 'string',
     description: 'Name or address of the server: localhost unless it is set.',
+    binds: true,
     ...optional,
   },
   {
@@ -22,6 +23,7 @@ const config: readonly ConfigField[] = [
     label: 'Port',
     type: 'integer',
     description: '3306 unless it is set.',
+    binds: true,
     ...optional,
   },
   {
@@ -29,6 +31,7 @@ const config: readonly ConfigField[] = [
     label: 'Socket',
     type: 'string',
     description: "Path of the server's socket on this machine, in place of host and port.",
+    binds: true,
     ...optional,
   },
   {
@@ -54,6 +57,7 @@ const config: readonly ConfigField[] = [
     description:
       'mysql://user:password@host:port/database, in place of the settings above, which go before it.',
     secret: true,
+    binds: true,
     ...optional,
   },
   {

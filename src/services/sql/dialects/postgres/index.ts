@@ -14,10 +14,18 @@ const place: readonly ConfigField[] = [
     label: 'Host',
     type: 'string',
     description: 'Name or address of the server, or the folder of its socket.',
+    binds: true,
     required: false,
     default: null,
   },
-  { name: 'port', label: 'Port', type: 'integer', description: '5432 unless it is set.', ...optional },
+  {
+    name: 'port',
+    label: 'Port',
+    type: 'integer',
+    description: '5432 unless it is set.',
+    binds: true,
+    ...optional,
+  },
   {
     name: 'database',
     label: 'Database',
@@ -34,6 +42,7 @@ const place: readonly ConfigField[] = [
       'All of it in one: postgres://user:password@host:5432/database?sslmode=require. ' +
       'Settings beside it come first.',
     secret: true,
+    binds: true,
     ...optional,
   },
   {
