@@ -1,6 +1,6 @@
-// The rows of access inside a role: which verbs on which components of which service, under which filters, and
-// with which fields. Invariant: what is stored can be applied as it stands; what can not is refused, naming its
-// place in the request.
+// The rows of access inside a role: which verbs on which components of which service, under which filters,
+// and with which fields. Invariant: what is stored can be applied as it stands; what can not is refused,
+// naming its place in the request.
 import { limits } from '../../core/limits.ts';
 import {
   type FieldRule,

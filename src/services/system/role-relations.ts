@@ -1,11 +1,11 @@
-// What depends on a role: apps, users in apps, and the services that it speaks of. Invariant: keys of apps are
-// told by the apps alone, because who may read roles need not be who may use every app.
+// What depends on a role: apps, users in apps, and the services that it speaks of. Invariant: keys of apps
+// are told by the apps alone, because who may read roles need not be who may use every app.
 import type { AppRecord, ServiceRecord, Store, UserRoleRecord } from '../../core/store.ts';
 import { invalidField, readOptionalId, required } from './fields.ts';
 import { type NestedChange, type NestedList, nestedList } from './nested.ts';
 import type { Row } from './selection.ts';
 
-/** The lists inside a role that others make by referring to it; what is written into the first two is not kept. */
+/** The lists inside a role that others make by referring to it; only roles of users can be written there. */
 export function roleDependents(): readonly NestedList[] {
   return [appsOfRole, servicesOfRole, usersOfRole()];
 }

@@ -62,7 +62,7 @@ export function operationOf(action: Action, uri: string, parts: CallParts): Oper
   const { parameters, body, text, principal = administrator } = parts;
   const json = text ?? (body === undefined ? undefined : JSON.stringify(body));
   const [path = '', query = ''] = uri.split(/\?(.*)/s);
-  const [, , , service = '', ...segments] = path.split('/').map(decodeURIComponent);
+  const [, , , service = '', ...segments] = path.replace(/\/$/, '').split('/').map(decodeURIComponent);
   return {
     service,
     path: segments,

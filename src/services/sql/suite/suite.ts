@@ -7,6 +7,7 @@ import { arbitraryFilter } from '../../../query/filter-fixture.ts';
 import { compileWhere } from '../../../query/match.ts';
 import { aggregateSuite } from './aggregate-suite.ts';
 import { bulkSuite } from './bulk-suite.ts';
+import { fieldRuleSuite } from './field-rule-suite.ts';
 import { keySuite } from './key-suite.ts';
 import { recorded } from './read-fixture.ts';
 import { relationSuite } from './relation-suite.ts';
@@ -27,6 +28,7 @@ export function sqlEngineSuite(engine: EngineUnderTest): void {
     relationSuite(engine);
     aggregateSuite(engine);
     restrictionSuite(engine);
+    fieldRuleSuite(engine);
     schemaSuite(engine);
     typeSuite(engine);
   });

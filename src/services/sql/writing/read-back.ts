@@ -118,8 +118,10 @@ export class ReadBack {
   /** The condition that a filter states. */
   where(filter: string): Where {
     const { table, parameters } = this.#request;
+    // What the caller may write but not read is nothing to be found out by conditions.
+    const shown = this.#source.table(table.name);
     return parseFilter(filter, {
-      field: (name) => table.field(name)?.name,
+      field: (name) => shown.field(name) && table.field(name)?.name,
       parameter: (name) => parameters.placeholder(name),
       text: parameters.meant,
     });

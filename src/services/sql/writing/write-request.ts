@@ -55,7 +55,7 @@ export function readWrite(source: SqlSource, operation: Operation, target: Write
   const typed = typedContent(readContent(request, action), request.body, table);
   const content = meantContent(typed, { source, table, principal });
   const parameters = new ReadParameters(besideRecords(request, content), principal);
-  const keys = keyFields(table, operation.action, parameters);
+  const keys = keyFields(source, table, { action: operation.action, parameters });
   const selection = select({ operation, content, parameters, id, keyCount: keys.length });
   refuseOversize(source, selection);
   if (keys.length > 1 && selection.kind === 'ids' && selection.ids.some((one) => typeof one !== 'object')) {
@@ -122,11 +122,18 @@ function oneRecord(content: WriteContent): unknown {
   return record;
 }
 
-function keyFields(table: Table, action: Operation['action'], parameters: ReadParameters): readonly Field[] {
+interface Identified {
+  readonly action: Operation['action'];
+  readonly parameters: ReadParameters;
+}
+
+function keyFields(source: SqlSource, table: Table, { action, parameters }: Identified): readonly Field[] {
   const named = action === 'POST' ? undefined : parameters.list('id_field');
+  // Whether there is a record of a value is nothing to be told of fields that the caller may not read.
+  const shown = named === undefined ? table : source.table(table.name);
   const keys = (named ?? table.primaryKey).map((name) => {
     const field = table.field(textOf(name));
-    if (field !== undefined) return field;
+    if (field !== undefined && shown.field(field.name) !== undefined) return field;
     throw new PlatformError(
       'request.invalid_field',
       `Parameter 'id_field' names '${textOf(name)}', which is no field of table '${table.name}'.`,
