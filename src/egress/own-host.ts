@@ -39,9 +39,9 @@ export async function connectToOwn(
   };
   const { promise, resolve: done, reject } = Promise.withResolvers<Socket>();
   const socket = connect({ host, port, lookup: answering, autoSelectFamily: true, signal, noDelay: true });
-  socket.once('error', reject);
+  // Stays: until whoever takes the connection listens, an error must not end the process.
+  socket.on('error', reject);
   socket.once('connect', () => {
-    socket.off('error', reject);
     if (isAllowed(socket.remoteAddress ?? '')) done(socket);
     else reject(refused());
   });

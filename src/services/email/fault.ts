@@ -69,7 +69,8 @@ function reasonOf(error: NodemailerError): string {
   if (/certificate|self.signed|altname|unable to (get|verify)/i.test(`${code} ${message}`)) {
     return "has a certificate that is not valid for it (see 'verify_certificate' and 'ca')";
   }
-  if (code === 'ETLS' || /SSL|TLS|EPROTO$/.test(code)) return 'offers no TLS that we can use';
+  if (code === 'ETLS' || /SSL|TLS|EPROTO\b|wrong version/.test(`${code} ${message}`))
+    return 'offers no TLS that we can use';
   const inner = error.cause instanceof Error ? (error.cause as NodemailerError).code : undefined;
   const known = [inner, code, name].find((each) => each !== undefined && Object.hasOwn(reasons, each));
   return known === undefined ? 'could not be used' : (reasons[known] ?? 'could not be used');

@@ -2,7 +2,7 @@
 // from the first byte; the certificate is made for the test.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
@@ -30,17 +30,20 @@ export interface MailServer {
   readonly mails: Arrived[];
   /** Connections so far. */
   readonly connections: () => number;
+  /** Ends all connections as a server that restarts does. */
+  hangUp(): void;
   close(): Promise<void>;
 }
 
 /** Starts one. Logs in `mo` with the password `word`, unless the options say otherwise. */
 export async function startMailServer(options: SMTPServerOptions = {}): Promise<MailServer> {
   const mails: Arrived[] = [];
+  const sockets = new Set<Socket>();
   let connections = 0;
   const server = new SMTPServer({
     authOptional: true,
     disableReverseLookup: true,
-    hideSTARTTLS: options.secure !== true && options.key === undefined,
+    disabledCommands: options.key === undefined ? ['STARTTLS'] : [],
     allowInsecureAuth: true,
     closeTimeout: 50,
     onConnect: (_session, done) => {
@@ -72,9 +75,14 @@ export async function startMailServer(options: SMTPServerOptions = {}): Promise<
   });
   server.on('error', () => undefined);
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  server.server.on('connection', (socket: Socket) => sockets.add(socket));
+  const hangUp = () => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+  };
   const { port } = server.server.address() as AddressInfo;
   const close = () => new Promise<void>((done) => server.close(() => done()));
-  return { port, mails, connections: () => connections, close };
+  return { port, mails, connections: () => connections, hangUp, close };
 }
 
 /** A key and a certificate for `name` that nobody else signed. */
