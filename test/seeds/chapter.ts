@@ -3,6 +3,7 @@
 import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { expect } from 'vitest';
 import { type ForeignServer, startForeignServer } from '../golden/foreign-server.ts';
 import { type Answer, startTestServer, type TestServer } from '../server.ts';
@@ -74,13 +75,29 @@ export class Chapter {
   }
 
   /** Makes a script a service. */
-  async serve(name: string, type: string, content: string): Promise<number> {
-    const resource = [{ name, label: name, type, is_active: true, config: { content } }];
+  serve(name: string, type: string, content: string): Promise<number> {
+    return this.add(name, type, { content });
+  }
+
+  /** Makes a service of any type. */
+  async add(name: string, type: string, config: Record<string, unknown>): Promise<number> {
+    const resource = [{ name, label: name, type, is_active: true, config }];
     const answer = await this.server.ask('/api/v2/system/service', { method: 'POST', body: { resource } });
     expect([answer.status, answer.status === 201 ? '' : answer.text]).toEqual([201, '']);
     const { id } = answer.body.resource[0];
     this.#made.push(`/api/v2/system/service/${id}`);
     return id;
+  }
+
+  /** The configuration of a service as it lies in the system database. */
+  stored(name: string): Record<string, unknown> {
+    const database = new Database(join(this.server.home, 'system.sqlite'), { readonly: true });
+    try {
+      const config = database.prepare('SELECT config FROM service WHERE name = ?').pluck().get(name);
+      return JSON.parse(String(config));
+    } finally {
+      database.close();
+    }
   }
 
   /** Asks as the administrator. */

@@ -379,10 +379,7 @@ try {
 });
 
 describe('PHP Dynamic Authorization Headers', () => {
-  test('the configuration of a service is read and written back changed', async () => {
-    // Repair: the id of a service stands where the chapter has <service_id>; the service keeps what it is
-    // configured with in `config`, so that is the key instead of `options`.
-    const example = `// Configuring variables
+  const example = `// Configuring variables
 $url = 'system/service/<service_id>';
 $api = $platform['api'];
 $get = $api->get;
@@ -405,6 +402,10 @@ $patch = $api->patch;
 $result = $patch($url, $payload, $options);
 
 return $result;`;
+
+  test('the configuration of a service is read and written back changed', async () => {
+    // Repair: the id of a service stands where the chapter has <service_id>; the service keeps what it is
+    // configured with in `config`, so that is the key instead of `options`.
     const id = await chapter.serve('target', 'php', 'return 1;');
     const content = example
       .replace('<service_id>', String(id))
@@ -412,5 +413,37 @@ return $result;`;
     await chapter.serve('rotate', 'php', content);
     expect((await chapter.ask('rotate')).body).toMatchObject({ id });
     expect((await chapter.ask('target')).body).toMatch(/^abc\d{13,19}$/);
+  });
+
+  test('what is secret in it stays as it is, and is told to nobody', async () => {
+    // Repair: the options of a database service are a map, not a text.
+    const secret = 'canary-of-the-chapter';
+    const config = { host: 'db.example.com', username: 'app', password: secret };
+    const id = await chapter.add('warehouse', 'pgsql', config);
+    const before = chapter.stored('warehouse');
+    expect(before.password).toMatch(/^tenon:1:/);
+    const content = example
+      .replace('<service_id>', String(id))
+      .replace('"abc".$randomNum', '["Authorization" => "abc".$randomNum]');
+    await chapter.serve('rotate', 'php', content);
+    const answer = await chapter.ask('rotate');
+    expect(answer.body).toMatchObject({ id });
+    const after = chapter.stored('warehouse');
+    expect(after).toMatchObject({ ...before, options: { Authorization: expect.stringMatching(/^abc\d+$/) } });
+    const shown = await chapter.ask(`system/service/${id}`);
+    expect(shown.body.config).toMatchObject({ host: 'db.example.com', password: '********' });
+    expect(answer.text + shown.text).not.toContain(secret);
+  });
+
+  test('nor does it go to another host that a script writes there', async () => {
+    const config = { host: 'db.example.com', password: 'canary-of-the-chapter' };
+    const id = await chapter.add('warehouse', 'pgsql', config);
+    const content = example
+      .replace('<service_id>', String(id))
+      .replace('["options"] = "abc".$randomNum', '["host"] = "evil.example.com"');
+    await chapter.serve('rotate', 'php', content);
+    const answer = await chapter.ask('rotate');
+    expect(answer.text).toContain("give 'config.password' again");
+    expect(chapter.stored('warehouse').host).toBe('db.example.com');
   });
 });
