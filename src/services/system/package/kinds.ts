@@ -17,6 +17,7 @@ import { roleCollection } from '../role.ts';
 import { serviceCollection } from '../service.ts';
 import { userAccounts } from '../user.ts';
 import { Secret } from './document.ts';
+import { type Reference, referencesAmong } from './names.ts';
 import { keepHash } from './password-hash.ts';
 import { keepSchema, readSchemas } from './schema.ts';
 
@@ -42,8 +43,8 @@ export interface ListKind {
   readonly keys: readonly string[];
   /** All of its fields, as documents hold them. */
   readonly fields: readonly string[];
-  /** Its fields that hold ids, by their names in the API. */
-  readonly references: readonly string[];
+  /** Its fields that hold ids. */
+  readonly references: readonly Reference[];
 }
 
 /** A member of documents that is kept beside the records of the API. */
@@ -68,7 +69,7 @@ const access: ListKind = {
   parent: 'role_id',
   keys: ['service', 'component', 'requestor_mask'],
   fields: ['service', 'component', 'verb_mask', 'requestor_mask', 'filters', 'filter_op', 'fields'],
-  references: ['service_id'],
+  references: referencesAmong(['service_id']),
 };
 
 // Of a question only the hash of its answer is kept; what people set up for themselves stays theirs.
@@ -79,7 +80,7 @@ const rolesOfUser: ListKind = {
   parent: 'user_id',
   keys: ['app'],
   fields: ['app', 'role'],
-  references: ['app_id', 'role_id'],
+  references: referencesAmong(['app_id', 'role_id']),
 };
 
 function lookupsOf(parent: 'app' | 'role' | 'user'): ListKind {

@@ -2,90 +2,106 @@
 // nothing is refused; it never becomes "none", which in a row of access means all services.
 import { PlatformError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
+import type { ConfigField, ConfigReference } from '../../../core/service.ts';
 import type { Store } from '../../../core/store.ts';
+import { isObject } from '../request.ts';
 
-type Target = 'app' | 'role' | 'service' | 'user';
+/** A field that holds the id of another record. */
+export interface Reference {
+  /** Its name in the API: `role_id`. */
+  readonly field: string;
+  /** Its name in documents: `role`. */
+  readonly member: string;
+  readonly to: ConfigReference;
+}
 
-const reference = /^(?:\w+_)?(app|role|service|user)_id$/;
+const pattern = /^(?:\w+_)?(app|role|service|template|user)_id$/;
+
+/** Those of the fields that are references, by their names. */
+export function referencesAmong(fields: readonly string[]): readonly Reference[] {
+  return fields.flatMap((field) => {
+    const to = pattern.exec(field)?.[1] as ConfigReference | undefined;
+    return to === undefined ? [] : [{ field, member: field.slice(0, -'_id'.length), to }];
+  });
+}
+
+/** Those of the settings of a service type that are references. */
+export function settingsAmong(fields: readonly ConfigField[]): readonly Reference[] {
+  return fields.flatMap(({ name, refersTo }) => {
+    return refersTo === undefined ? referencesAmong([name]) : [{ field: name, member: name, to: refersTo }];
+  });
+}
+
+type Fields = Readonly<Record<string, unknown>>;
 
 /** The records that others refer to. */
 export class Names {
-  readonly #names: Readonly<Record<Target, ReadonlyMap<number, string>>>;
-  readonly #ids: Readonly<Record<Target, ReadonlyMap<string, number>>>;
+  readonly #names: ReadonlyMap<ConfigReference, ReadonlyMap<number, string>>;
 
-  private constructor(names: Readonly<Record<Target, ReadonlyMap<number, string>>>) {
-    const turned = (map: ReadonlyMap<number, string>) => new Map([...map].map(([id, name]) => [name, id]));
+  private constructor(names: ReadonlyMap<ConfigReference, ReadonlyMap<number, string>>) {
     this.#names = names;
-    this.#ids = {
-      app: turned(names.app),
-      role: turned(names.role),
-      service: turned(names.service),
-      user: turned(names.user),
-    };
   }
 
   /** Of what is in the store now. */
   static async read(store: Store): Promise<Names> {
-    const [apps, roles, services, users] = await Promise.all([
+    const [apps, roles, services, templates, users] = await Promise.all([
       store.apps.list(),
       store.roles.list(),
       store.services.list(),
+      store.emailTemplates.list(),
       store.users.list(),
     ]);
-    return new Names({
-      app: new Map(apps.map(({ id, name }) => [id, name])),
-      role: new Map(roles.map(({ id, name }) => [id, name])),
-      service: new Map(services.map(({ id, name }) => [id, name])),
-      user: new Map(users.map(({ id, email }) => [id, email])),
-    });
+    return new Names(
+      new Map([
+        ['app', new Map(apps.map(({ id, name }) => [id, name]))],
+        ['role', new Map(roles.map(({ id, name }) => [id, name]))],
+        ['service', new Map(services.map(({ id, name }) => [id, name]))],
+        ['template', new Map(templates.map(({ id, name }) => [id, name]))],
+        ['user', new Map(users.map(({ id, email }) => [id, email]))],
+      ]),
+    );
   }
 
   /** Fields with names where they hold ids: `role_id: 3` becomes `role: "readers"`. */
-  withNames(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  withNames(fields: Fields, references: readonly Reference[]): Record<string, unknown> {
     return Object.fromEntries(
       Object.entries(fields).map(([field, value]) => {
-        const target = reference.exec(field)?.[1] as Target | undefined;
-        if (target === undefined) return [field, value];
-        return [field.slice(0, -'_id'.length), this.#nameOf(target, value)];
+        const reference = references.find((each) => each.field === field);
+        if (reference === undefined) return [field, value];
+        return [reference.member, mapped(value, (id) => this.#nameOf(reference.to, id))];
       }),
     );
   }
 
-  /**
-   * Fields with ids where they hold names; `known` are the fields of the record, by their names in the API.
-   * Throws `request.invalid_record` naming the field whose name stands for nothing.
-   */
-  withIds(fields: Readonly<Record<string, unknown>>, known: readonly string[]): Record<string, unknown> {
+  /** Fields with ids where they hold names. Throws `UnknownName` for a name that stands for nothing. */
+  withIds(fields: Fields, references: readonly Reference[]): Record<string, unknown> {
     return Object.fromEntries(
-      Object.entries(fields).map(([field, value]) => {
-        const target = targetOf(field, known);
-        return target === undefined ? [field, value] : [`${field}_id`, this.#idOf(target, { field, value })];
+      Object.entries(fields).map(([member, value]) => {
+        const reference = references.find((each) => each.member === member);
+        if (reference === undefined) return [member, value];
+        return [reference.field, mapped(value, (name) => this.#idOf(reference, name))];
       }),
     );
   }
 
-  #idOf(
-    target: Target,
-    { field, value }: { readonly field: string; readonly value: unknown },
-  ): number | null {
-    if (value === null) return null;
-    const id = typeof value === 'string' ? this.#ids[target].get(value) : undefined;
-    if (id !== undefined) return id;
-    const name = typeof value === 'string' ? `'${value.slice(0, limits.excerpt)}'` : 'no text';
-    throw new UnknownName(field, `names ${name}, and there is no such ${target}`);
+  // What is gone has no name; what stands in its place is refused by whoever imports it.
+  #nameOf(to: ConfigReference, id: unknown): unknown {
+    if (typeof id !== 'number') return id ?? null;
+    return this.#names.get(to)?.get(id) ?? `?${id}`;
   }
 
-  #nameOf(target: Target, value: unknown): unknown {
-    if (typeof value !== 'number') return value ?? null;
-    return this.#names[target].get(value) ?? `?${value}`;
+  #idOf({ member, to }: Reference, name: unknown): number | null {
+    if (name === null || name === '') return null;
+    for (const [id, known] of this.#names.get(to) ?? []) if (known === name) return id;
+    const said = typeof name === 'string' ? `'${name.slice(0, limits.excerpt)}'` : 'no text';
+    throw new UnknownName(member, `names ${said}, and there is no such ${to}`);
   }
 }
 
-/** Which kind of record a field of a document names, if it is a reference of a record with these fields. */
-export function targetOf(field: string, known: readonly string[]): Target | undefined {
-  const id = `${field}_id`;
-  if (known.includes(field) || !known.includes(id)) return undefined;
-  return reference.exec(id)?.[1] as Target | undefined;
+// Settings may hold ids by names of their own: roles by groups.
+function mapped(value: unknown, change: (value: unknown) => unknown): unknown {
+  if (!isObject(value)) return change(value);
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, change(member)]));
 }
 
 /** The refusal of a name that stands for nothing, at least not yet. */

@@ -9,7 +9,7 @@ import { isObject } from '../request.ts';
 import type { Row } from '../selection.ts';
 import { type Item, nameOf, Secret } from './document.ts';
 import { type Kind, type ListKind, lookupSecret } from './kinds.ts';
-import { Names } from './names.ts';
+import { Names, referencesAmong, settingsAmong } from './names.ts';
 
 /** A record of the store, as the API shows it and as documents hold it. */
 export interface Present {
@@ -53,7 +53,9 @@ export class Reader {
     }
     const configs = new Map<number, Row>();
     if (kind.collection.name === 'service') {
-      for (const record of await store.services.list()) configs.set(record.id, this.#config(record));
+      for (const record of await store.services.list()) {
+        configs.set(record.id, this.#config(record, names));
+      }
     }
     const asides = await Promise.all(
       kind.asides.map(async ({ member, read }) => ({ member, values: await read(store) })),
@@ -61,11 +63,12 @@ export class Reader {
     return { names, secrets, configs, asides };
   }
 
-  #config(record: Parameters<SystemParts['services']['show']>[0]): Row {
+  #config(record: Parameters<SystemParts['services']['show']>[0], names: Names): Row {
     const { services } = this.#parts;
-    const { service_id: _id, ...shown } = services.show(record);
-    const type = services.types.find(({ name }) => name === record.type);
-    const secret = (type?.config ?? []).filter((field) => field.secret === true).map(({ name }) => name);
+    const { service_id: _id, ...own } = services.show(record);
+    const fields = services.types.find(({ name }) => name === record.type)?.config ?? [];
+    const shown = names.withNames(own, settingsAmong(fields));
+    const secret = fields.filter((field) => field.secret === true).map(({ name }) => name);
     if (secret.length === 0) return shown;
     const opened = this.#opened(() => services.reveal(record));
     const values = secret.map((name) => {
@@ -99,10 +102,13 @@ function itemOf(kind: Kind, row: Row, view: View): Item {
   const left = new Set([...stamps, ...without]);
   const id = Number(row.id);
   const own = collection.fields.filter(({ name }) => !left.has(name)).map(({ name }) => [name, row[name]]);
-  const plain: Record<string, unknown> = view.names.withNames(Object.fromEntries(own));
+  const plain: Record<string, unknown> = view.names.withNames(
+    Object.fromEntries(own),
+    referencesAmong(collection.fields.map(({ name }) => name)),
+  );
   if (view.secrets.has(id) && collection.name === 'lookup') plain.value = view.secrets.get(id);
   const config = view.configs.get(id);
-  if (config !== undefined) plain.config = view.names.withNames(config);
+  if (config !== undefined) plain.config = config;
   for (const list of lists) {
     const rows = (row[list.field] ?? []) as readonly Row[];
     if (rows.length > 0)
@@ -121,9 +127,8 @@ function itemOf(kind: Kind, row: Row, view: View): Item {
 }
 
 /** A row of a list inside a record, as documents hold it. */
-function rowOf({ parent, fields }: ListKind, row: Row, { names, secrets }: View): Item {
-  const left = new Set([...stamps, parent]);
-  const named = names.withNames(Object.fromEntries(Object.entries(row).filter(([name]) => !left.has(name))));
+function rowOf({ fields, references }: ListKind, row: Row, { names, secrets }: View): Item {
+  const named = names.withNames(row, references);
   const own = Object.fromEntries(fields.filter((name) => name in named).map((name) => [name, named[name]]));
   const secret = own.private === true ? secrets.get(Number(row.id)) : undefined;
   return secret === undefined ? own : { ...own, value: secret };

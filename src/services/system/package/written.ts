@@ -1,5 +1,6 @@
 // From a record of a document to what the API is told to write. Invariant: only what differs from what is
 // stored is written, so that masked and absent values never replace stored ones.
+import type { ConfigField } from '../../../core/service.ts';
 import { documentField } from '../../../openapi/definition.ts';
 import { mask } from '../../configuration.ts';
 import { invalidField } from '../fields.ts';
@@ -9,7 +10,7 @@ import type { Row } from '../selection.ts';
 import { isSame } from './difference.ts';
 import { type Item, Secret } from './document.ts';
 import type { Kind, ListKind } from './kinds.ts';
-import { type Names, targetOf, UnknownName } from './names.ts';
+import { type Names, type Reference, referencesAmong, settingsAmong, UnknownName } from './names.ts';
 import { keyOf, type Present } from './reader.ts';
 
 /** What is to be written of a record of a document. */
@@ -44,23 +45,27 @@ export function writingOf(item: Item, present: Present | undefined, reading: Rea
   });
   const isAside = (name: string) => kind.asides.some(({ member }) => member === name);
   const asides = members.filter(([name]) => isAside(name)).map(([name, value]) => [name, bare(value)]);
-  const own: Record<string, unknown> = {};
   let isPartial = false;
-  for (const [name, value] of members.filter(([member]) => !isAside(member))) {
+  // What names something that is not there yet is left out, and written in a second pass.
+  const attempt = (work: () => Written): Written => {
     try {
-      Object.assign(own, memberOf(name, value, { ...reading, item, present }));
+      return work();
     } catch (thrown) {
       if (!reading.isFirst || !(thrown instanceof UnknownName)) throw thrown;
       isPartial = true;
+      return {};
     }
-  }
-  return { written: own, asides: Object.fromEntries(asides), isPartial };
+  };
+  const own = members
+    .filter(([name]) => !isAside(name))
+    .map(([name, value]) => attempt(() => memberOf(name, value, { ...reading, item, present, attempt })));
+  return { written: Object.assign({}, ...own) as Written, asides: Object.fromEntries(asides), isPartial };
 }
 
 function isKnown({ collection, lists, asides, without }: Kind, name: string): boolean {
   const known = collection.fields.map((field) => field.name);
-  const isOwn = known.includes(name) && !without.includes(name) && !/^id$|_date$|_id$/.test(name);
-  if (isOwn || targetOf(name, known) !== undefined) return true;
+  if (referencesAmong(known).some(({ member }) => member === name)) return true;
+  if (known.includes(name) && !without.includes(name) && !/^id$|_date$|_id$/.test(name)) return true;
   if (name === documentField && collection.name === 'service') return true;
   return lists.some(({ field }) => field === name) || asides.some(({ member }) => member === name);
 }
@@ -68,6 +73,7 @@ function isKnown({ collection, lists, asides, without }: Kind, name: string): bo
 interface Member extends Reading {
   readonly item: Item;
   readonly present: Present | undefined;
+  readonly attempt: (work: () => Written) => Written;
 }
 
 function memberOf(name: string, value: unknown, member: Member): Written {
@@ -75,35 +81,42 @@ function memberOf(name: string, value: unknown, member: Member): Written {
   const list = kind.lists.find(({ field }) => field === name);
   if (list !== undefined) return { [name]: listOf(list, value, { names, row: present?.row }) };
   if (name === 'config' && kind.collection.name === 'service') return { config: configOf(value, member) };
-  const fields = names.withIds(
-    { [name]: bare(value) },
-    kind.collection.fields.map((field) => field.name),
-  );
-  return fields;
+  const references = referencesAmong(kind.collection.fields.map((field) => field.name));
+  return names.withIds({ [name]: bare(value) }, references);
 }
 
 function bare(value: unknown): unknown {
   return value instanceof Secret ? value.value : value;
 }
 
-// Only what differs, because a secret that was read in clear need not be sealed again.
-function configOf(value: unknown, { item, present, names, services }: Member): unknown {
+// Only what differs, and secrets with it: who changes where they are sent to has to give them anew.
+function configOf(value: unknown, { item, present, names, services, attempt }: Member): unknown {
   if (!isObject(value)) return value;
   const type = item.type ?? present?.item.type;
-  const known = services.types.find((each) => each.name === type)?.config.map((field) => field.name) ?? [];
+  const fields = services.types.find((each) => each.name === type)?.config;
+  const references = settingsAmong(fields ?? []);
+  const known = withNamesOf(fields ?? [], references);
   const isSameType = type === present?.item.type;
   const stored = isSameType && isObject(present?.item.config) ? present.item.config : {};
   const changed = Object.entries(value).filter(([name, given]) => {
-    if (type !== undefined && !known.includes(name) && targetOf(name, known) === undefined) {
+    if (fields !== undefined && !known.includes(name)) {
       throw invalidField(
         `config.${name.slice(0, 80)}`,
         `is no setting of services of type '${String(type)}'`,
       );
     }
-    return given !== mask && !(Object.hasOwn(stored, name) && isSame(stored[name], given));
+    const isKept = Object.hasOwn(stored, name) && isSame(stored[name], given);
+    return given !== mask && !(isKept && !(stored[name] instanceof Secret));
   });
-  const plain = Object.fromEntries(changed.map(([name, given]) => [name, bare(given)]));
-  return names.withIds(plain, known);
+  const own = changed.map(([name, given]) => {
+    return attempt(() => names.withIds({ [name]: bare(given) }, references));
+  });
+  return Object.assign({}, ...own);
+}
+
+/** The names that settings have in documents. */
+function withNamesOf(fields: readonly ConfigField[], references: readonly Reference[]): readonly string[] {
+  return fields.map(({ name }) => references.find(({ field }) => field === name)?.member ?? name);
 }
 
 interface ListReading {
@@ -119,7 +132,7 @@ function listOf(list: ListKind, value: unknown, { names, row }: ListReading): un
   if (!Array.isArray(value) || !value.every(isObject))
     throw invalidField(list.field, 'must be a list of objects');
   const stored = ((row?.[list.field] ?? []) as readonly Row[]).map((each) => {
-    return { id: each.id, key: keyOf(list, names.withNames(each)) };
+    return { id: each.id, key: keyOf(list, names.withNames(each, list.references)) };
   });
   const left = [...stored];
   const written = value.map((given: Item) => {
