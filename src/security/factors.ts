@@ -40,7 +40,7 @@ export async function hasFactor(store: Pick<Store, 'userFactors'>, userId: numbe
   return (await findFactor(store, userId))?.isActive === true;
 }
 
-/** Begins a second factor in place of one that was begun before. Throws `request.conflict` for one in force. */
+/** Begins a second factor, also anew. Throws `request.conflict` where there is one in force. */
 export async function startFactor(
   { store, secrets }: FactorParts,
   { id: userId, email }: Pick<UserRecord, 'id' | 'email'>,
@@ -69,7 +69,7 @@ export function activateFactor(
   code: string,
 ): Promise<readonly string[] | undefined> {
   return store.transaction(async (inside) => {
-    const stored = await findFactor(inside, userId);
+    const stored = await lockedFactor(inside, userId);
     if (stored === undefined || stored.isActive) return undefined;
     const lastStep = await stepOf(secrets, stored, code);
     if (lastStep === undefined) return undefined;
@@ -86,9 +86,8 @@ export function acceptFactorCode(
   userId: number,
   code: string,
 ): Promise<boolean> {
-  // In a transaction that holds the lock from its beginning, so that of two at once one finds it used.
   return store.transaction(async (inside) => {
-    const stored = await findFactor(inside, userId);
+    const stored = await lockedFactor(inside, userId);
     if (stored?.isActive !== true) return false;
     const lastStep = await stepOf(secrets, stored, code);
     if (lastStep !== undefined) return inside.userFactors.update(stored.id, { lastStep }, userId);
@@ -103,6 +102,15 @@ export function acceptFactorCode(
 export async function removeFactor(store: Pick<Store, 'userFactors'>, userId: number): Promise<boolean> {
   const stored = await findFactor(store, userId);
   return stored !== undefined && store.userFactors.delete(stored.id);
+}
+
+// Written before it is read, because that is what makes all databases let others wait: of two who come with
+// one code at the same time, the second finds it used.
+async function lockedFactor(store: Store, userId: number): Promise<UserFactorRecord | undefined> {
+  const found = await findFactor(store, userId);
+  if (found === undefined) return undefined;
+  await store.userFactors.update(found.id, { kind: 'totp' }, userId);
+  return findFactor(store, userId);
 }
 
 // The time step of a code that is good now (one step before and after count, clocks differ), if it is later

@@ -8,8 +8,8 @@ import { type AccountKind, accountCollection } from './account.ts';
 import { mailCode } from './account-mail.ts';
 import { CollectionResource } from './collection.ts';
 import type { SystemParts } from './parts.ts';
-import { flagOption } from './request.ts';
-import type { Call, Resource } from './resource.ts';
+import { findRecords, flagOption } from './request.ts';
+import { answer, type Call, type Resource } from './resource.ts';
 import { readUserPolicy, type UserPolicy } from './user-policy.ts';
 
 /** The resource of a kind of accounts. */
@@ -47,11 +47,21 @@ export class AccountResource implements Resource {
         invited.push(...ids.map(Number));
       },
     };
-    const result = await new CollectionResource({ ...this.#parts, collection }).handle(call);
+    const result = isReminder(call)
+      ? await this.#remind(call, invited)
+      : await new CollectionResource({ ...this.#parts, collection }).handle(call);
     const failures = await this.#mail(call.operation, policy, invited);
     if (failures.length === 0) return result;
     const warning = `Stored, but ${failures.join(' ')} Send it again with PATCH and send_invite=true.`;
     return { ...result, headers: { ...result.headers, 'X-Tenon-Warning': sendable(warning) } };
+  }
+
+  // Nothing is changed then: the account is only read, as its own GET would.
+  async #remind(call: Call, invited: number[]): Promise<Result> {
+    const [id] = call.path;
+    await this.#records.handle({ ...call, action: 'GET', parameters: {} });
+    invited.push(Number(id));
+    return answer({ id: Number(id) });
   }
 
   // One after the other: a mail service is no faster for being asked a hundred times at once.
@@ -70,6 +80,10 @@ export class AccountResource implements Resource {
     }
     return failures;
   }
+}
+
+function isReminder({ action, path, operation }: Call): boolean {
+  return action !== 'POST' && path.length > 0 && findRecords(operation).length === 0;
 }
 
 // A header holds visible ASCII only.

@@ -126,7 +126,8 @@ async function update(services: ServiceCatalog, id: number, { store, written, by
   const stored = await store.services.get(id);
   if (stored === undefined) throw recordNotFound(id);
   if (!stored.mutable) throw fixed(stored.name, 'changed');
-  const name = readServiceName(written) ?? stored.name;
+  // Names of the system's own services are reserved, but not for themselves.
+  const name = (written.name === stored.name ? undefined : readServiceName(written)) ?? stored.name;
   // What is there only once keeps its name and type, under which everybody knows it.
   const isOnly = services.types.some(({ name: type, singleton }) => singleton && type === stored.type);
   if (isOnly && name !== stored.name) throw fixed(stored.name, 'renamed');
