@@ -2,6 +2,7 @@
 // body.
 // Invariants: rows hold exactly the fields of their kind; what else a caller writes is ignored, as recorded;
 // and no record changes without an entry in the audit log, which stays only if the change does.
+import type { PartMap } from '../../core/description.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Parameters, Principal, Result } from '../../core/operation.ts';
@@ -56,6 +57,8 @@ export interface Collection {
   readonly relations?: readonly string[];
   /** Whether `rows` narrows its list by the parameter `group` (service types); others refuse it. */
   readonly isGrouped?: boolean;
+  /** What descriptions say of fields and relations beyond their type, by name. */
+  readonly described?: Readonly<Record<string, PartMap>>;
   /** Brings changes into force once they are stored; `ids` are the records concerned. */
   applied?(ids: readonly unknown[], by: number | null): Promise<void>;
   /** What whoever changed these records should know although it was done; told in `X-Tenon-Warning`. */
