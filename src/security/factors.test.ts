@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { generate } from 'otplib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { limits } from '../core/limits.ts';
 import type { Store } from '../core/store.ts';
-import { createSqliteStore } from '../store/sqlite.ts';
+import { type House, openHouse } from '../services/system/scenario.ts';
 import {
   acceptFactorCode,
   activateFactor,
@@ -12,21 +11,15 @@ import {
   removeFactor,
   startFactor,
 } from './factors.ts';
-import { createFirstAdministrator } from './first-administrator.ts';
-import { MasterKey } from './master-key.ts';
-import { Secrets } from './secrets.ts';
 
-const secrets = new Secrets({ key: new MasterKey(randomBytes(32)) });
 const user = { id: 1, email: 'ada@example.com' };
 let store: Store;
-let parts: { store: Store; secrets: Secrets };
+let parts: Pick<House, 'store' | 'secrets'>;
 beforeEach(async () => {
   // In the middle of a step, so that no test is about two.
   vi.useFakeTimers({ now: Math.floor(Date.now() / 30_000) * 30_000 + 15_000, toFake: ['Date'] });
-  store = await createSqliteStore({ file: ':memory:' });
-  parts = { store, secrets };
-  const passwords = { hash: async () => 'hash' };
-  await createFirstAdministrator({ store, passwords, email: user.email, password: 'p' });
+  parts = await openHouse();
+  store = parts.store;
 });
 afterEach(async () => {
   vi.useRealTimers();
@@ -55,7 +48,7 @@ describe('a second factor', () => {
     const stored = await findFactor(store, 1);
     expect(stored).toMatchObject({ isActive: false, secret: expect.stringMatching(/^tenon:1:/) });
     expect(JSON.stringify(stored)).not.toContain(secret);
-    expect(() => secrets.open(stored?.secret ?? '', 'factor|user:2|secret')).toThrow('cannot be read');
+    expect(() => parts.secrets.open(stored?.secret ?? '', 'factor|user:2|secret')).toThrow('cannot be read');
   });
 
   it('counts only once a code of its device came', async () => {

@@ -7,6 +7,7 @@ import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Store, UserFactorRecord, UserRecord } from '../core/store.ts';
 import { digestOf } from './codes.ts';
+import { factorPlace } from './sealed-places.ts';
 import type { Secrets } from './secrets.ts';
 
 const issuer = 'Tenon';
@@ -138,9 +139,4 @@ function newRecoveryCode(): string {
 
 function plain(recoveryCode: string): string {
   return recoveryCode.replace(/[\s-]/g, '').toLowerCase();
-}
-
-// Moved to another user, a secret cannot be opened.
-function factorPlace(userId: number): string {
-  return `factor|user:${userId}|secret`;
 }
