@@ -21,4 +21,6 @@ export interface StoreDialect {
    * as a whole.
    */
   loosely<T>(handle: Handle, work: (handle: Handle) => Promise<T>): Promise<T>;
+  /** What is to be read once the schema is as it should be. */
+  migrated?(handle: Handle): Promise<void>;
 }

@@ -44,6 +44,7 @@ export async function openStore(dialect: StoreDialect): Promise<Store> {
   const handle: Handle = new Kysely<Record<string, TableRow>>({ dialect: dialect.kysely });
   try {
     await migrate(handle, dialect);
+    await dialect.migrated?.(handle);
   } catch (error) {
     await handle.destroy();
     throw error;

@@ -138,7 +138,10 @@ function users(store: () => Store): void {
 
   it('refuses an email or user name that is taken', async () => {
     await store().users.create(ada, null);
-    await expectConflict(() => store().users.create({ ...ada, email: 'ADA@example.com' }, null), 'email');
+    await expectConflict(
+      () => store().users.create({ ...ada, email: 'ADA@example.com', username: 'b' }, null),
+      'email',
+    );
     await expectConflict(() => store().users.create({ ...ada, email: 'b@example.com' }, null), 'username');
     const other = await store().users.create({ ...ada, email: 'c@example.com', username: 'c' }, null);
     await expectConflict(() => store().users.update(other.id, { email: 'Ada@Example.com' }, null), 'email');

@@ -51,7 +51,8 @@ export const json: Kind<Readonly<Record<string, unknown>>> = {
 
 /** A JSON list. */
 export const jsonList: Kind<readonly unknown[]> = {
-  read: (cell) => JSON.parse(String(cell)) as unknown[],
+  // Null is what rows have that are older than their column: MySQL has no default for texts of any length.
+  read: (cell) => (cell === null ? [] : (JSON.parse(String(cell)) as unknown[])),
   write: (value) => JSON.stringify(value),
 };
 

@@ -44,15 +44,17 @@ function compared(build: Builder, { field, op, value }: Compared): Expression<Sq
   const column = columnOf(field);
   const pattern = patternOf(op, value);
   if (pattern === undefined) return build(column, op as '=' | '!=' | '>' | '>=' | '<' | '<=', cell(value));
+  // SQLite takes both cases for the same; the others are told to.
+  const [text, wanted] = [sql`lower(${sql.ref(column)})`, sql`lower(${pattern})`];
   return op === 'like'
-    ? build(column, 'like', pattern)
-    : sql<SqlBool>`${sql.ref(column)} like ${pattern} escape '\\'`;
+    ? sql<SqlBool>`${text} like ${wanted}`
+    : sql<SqlBool>`${text} like ${wanted} escape '!'`;
 }
 
 /** The pattern of LIKE for the comparisons that look into texts; the caller's signs stand for themselves. */
 function patternOf(op: Comparison, value: Literal): string | undefined {
   if (op === 'like') return String(value);
-  const text = String(value).replace(/[\\%_]/g, '\\$&');
+  const text = String(value).replace(/[!%_]/g, '!$&');
   if (op === 'contains') return `%${text}%`;
   if (op === 'starts with') return `${text}%`;
   return op === 'ends with' ? `%${text}` : undefined;

@@ -38,10 +38,7 @@ async function addColumns(db: Schema): Promise<void> {
   await db.schema.alterTable('user').addColumn('security_answer_hash', 'text').execute();
   await db.schema.alterTable('role').addColumn('max_concurrency', 'integer').execute();
   await db.schema.alterTable('role').addColumn('max_body_bytes', 'integer').execute();
-  await db.schema
-    .alterTable('role_service_access')
-    .addColumn('fields', 'varchar(20000)', (column) => column.notNull().defaultTo('[]'))
-    .execute();
+  await db.schema.alterTable('role_service_access').addColumn('fields', 'text').execute();
   await db.schema.alterTable('event_script').addColumn('run_as_role_id', 'integer').execute();
   // The service `user` has a configuration from now on.
   await db.updateTable('service').set({ mutable: 1 }).where('type', '=', 'user').execute();

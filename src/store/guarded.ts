@@ -1,0 +1,87 @@
+// A driver of Kysely whose database is on another machine: what goes wrong on the way there becomes 503.
+// Invariant: the words of the server stay in the cause.
+import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, TransactionSettings } from 'kysely';
+import { PlatformError } from '../core/errors.ts';
+
+/** What a guarded driver is made of. */
+export interface GuardedDriverParts {
+  readonly driver: Driver;
+  /** Whether an error says that the database cannot be used now, rather than that it does not take a statement. */
+  isOutage(error: unknown): boolean;
+  /** Statements that begin a transaction, in place of the driver's own. */
+  readonly begin?: readonly CompiledQuery[];
+}
+
+/** Passes everything on to another driver. */
+export class GuardedDriver implements Driver {
+  readonly #parts: GuardedDriverParts;
+
+  constructor(parts: GuardedDriverParts) {
+    this.#parts = parts;
+  }
+
+  async init(): Promise<void> {
+    await this.#guard(() => this.#parts.driver.init());
+  }
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    const connection = await this.#guard(() => this.#parts.driver.acquireConnection());
+    return new GuardedConnection(connection, (work) => this.#guard(work));
+  }
+
+  async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
+    const { begin, driver } = this.#parts;
+    if (begin === undefined) return driver.beginTransaction(connection, settings);
+    for (const statement of begin) await connection.executeQuery(statement);
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await this.#parts.driver.commitTransaction(connection);
+  }
+
+  // A connection that is gone has undone its transaction; that is no second failure.
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    try {
+      await this.#parts.driver.rollbackTransaction(connection);
+    } catch (error) {
+      if (!(error instanceof PlatformError)) throw error;
+    }
+  }
+
+  async releaseConnection(connection: DatabaseConnection): Promise<void> {
+    const inner = connection instanceof GuardedConnection ? connection.inner : connection;
+    await this.#parts.driver.releaseConnection(inner);
+  }
+
+  async destroy(): Promise<void> {
+    await this.#parts.driver.destroy();
+  }
+
+  async #guard<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (cause instanceof PlatformError || !this.#parts.isOutage(cause)) throw cause;
+      const message = 'The system database is not available. Please try again.';
+      throw new PlatformError('service.unavailable', message, { cause });
+    }
+  }
+}
+
+class GuardedConnection implements DatabaseConnection {
+  readonly inner: DatabaseConnection;
+  readonly #guard: <T>(work: () => Promise<T>) => Promise<T>;
+
+  constructor(inner: DatabaseConnection, guard: <T>(work: () => Promise<T>) => Promise<T>) {
+    this.inner = inner;
+    this.#guard = guard;
+  }
+
+  executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+    return this.#guard(() => this.inner.executeQuery<Row>(query));
+  }
+
+  streamQuery<Row>(query: CompiledQuery, size?: number): AsyncIterableIterator<QueryResult<Row>> {
+    return size === undefined ? this.inner.streamQuery(query) : this.inner.streamQuery(query, size);
+  }
+}

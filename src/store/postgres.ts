@@ -1,0 +1,68 @@
+// The system database on PostgreSQL, which several servers may share.
+import { type Driver, PostgresDialect, type PostgresPool, sql } from 'kysely';
+import { limits } from '../core/limits.ts';
+import type { Store } from '../core/store.ts';
+import type { StoreDialect } from './dialect.ts';
+import { GuardedDriver } from './guarded.ts';
+import { openStore } from './store.ts';
+import type { Handle } from './table.ts';
+
+/** Opens the system database at an address such as `postgres://user:password@host/database`. */
+export async function createPostgresStore({ url }: { readonly url: string }): Promise<Store> {
+  // Loaded when needed: who keeps the system in SQLite pays nothing for it.
+  const { default: pg } = await import('pg');
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: limits.storeConnections,
+    connectionTimeoutMillis: limits.poolConnectMs,
+    statement_timeout: limits.storeBusyMs,
+    application_name: 'tenon',
+    keepAlive: true,
+  });
+  // An event `error` of an idle connection that nobody listens to would end the process.
+  pool.on('error', () => undefined);
+  return openStore(postgresStoreDialect(pool));
+}
+
+function postgresStoreDialect(pool: PostgresPool): StoreDialect {
+  return {
+    kysely: new GuardedPostgres({ pool }),
+    keyType: 'serial',
+    generated: (column) => column.primaryKey(),
+    conflict: postgresConflict,
+    loosely,
+  };
+}
+
+class GuardedPostgres extends PostgresDialect {
+  override createDriver(): Driver {
+    return new GuardedDriver({ driver: super.createDriver(), isOutage });
+  }
+}
+
+function loosely<T>(handle: Handle, work: (handle: Handle) => Promise<T>): Promise<T> {
+  if (handle.isTransaction) return work(handle);
+  return handle.transaction().execute(async (own) => {
+    await sql`set local synchronous_commit = off`.execute(own);
+    return work(own);
+  });
+}
+
+function postgresConflict(error: unknown): string | undefined {
+  if (codeOf(error) !== '23505') return undefined;
+  const { detail = '' } = error as { detail?: string };
+  return /^Key \("?(\w+)"?/.exec(detail)?.[1];
+}
+
+// Connections that are refused, lost or not had in time have no code of five signs; of the server's own, these
+// say that it is stopping, has no room, or took too long.
+function isOutage(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code === undefined || !/^[0-9A-Z]{5}$/.test(code)) return error instanceof Error;
+  return /^(?:08|53|57|58)/.test(code) || code === '55P03' || code === '40P01';
+}
+
+function codeOf(error: unknown): string | undefined {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? code : undefined;
+}
