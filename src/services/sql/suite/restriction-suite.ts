@@ -368,6 +368,13 @@ function nesting(engine: EngineUnderTest): void {
       ]);
     });
 
+    test('a child that fits is let go', async () => {
+      const child = { id: 1, team_id: null };
+      const left = await one('PATCH', '_table/team/1', { body: { note_by_team_id: [child] } });
+      expect(left.status).toBe(200);
+      expect((await allRecords(house)).note?.[0]).toMatchObject({ id: 1, team_id: null });
+    });
+
     test('a child that may not be without its parent stays', async () => {
       const teamed = roleOf([rowOf('team', []), rowOf('note', [filterOf('team_id', 'is not null')])]);
       const caller = asking(house, userOf(1, teamed));

@@ -9,9 +9,10 @@ import { decodeRow, fetchRecords, type SqlRecord } from '../reading/fetch.ts';
 import { parseFields } from '../reading/parameters.ts';
 import { attachRelated, keyFieldsOf } from '../relations/related.ts';
 import { parseRelated, type RelationRequest } from '../relations/related-request.ts';
+import { identifiesOne } from '../restriction/written-rows.ts';
 import type { Field, Table } from '../schema.ts';
 import type { SqlSource } from '../source.ts';
-import { identifiesOne, type KeyValues } from './steps.ts';
+import type { KeyValues } from './steps.ts';
 import type { WriteRequest } from './write-request.ts';
 
 /** What a write reads. */
@@ -38,8 +39,12 @@ export class ReadBack {
     const { table, parameters } = request;
     const isAsked = parameters.get('fields') !== undefined || parameters.get('related') !== undefined;
     this.#shown = isAsked ? source.table(table.name) : table;
-    this.#fields = answeredFields(request, this.#shown);
-    this.#relations = parseRelated(this.#shown, parameters);
+    const fields = answeredFields(request, this.#shown);
+    const relations = parseRelated(this.#shown, parameters);
+    // Whoever may only write a table is told no more of it than which record it was.
+    const isTold = isAsked && mayRead(request);
+    this.#fields = isTold ? fields : undefined;
+    this.#relations = isTold ? relations : [];
   }
 
   /** Whether more than the keys is to be answered. */
@@ -141,6 +146,16 @@ export class ReadBack {
       if (this.isIdentified) return found;
       return [...new Map(found.map((key) => [key.map(String).join('\0'), key])).values()];
     });
+  }
+}
+
+function mayRead({ context, table }: WriteRequest): boolean {
+  try {
+    context.check(['_table', table.name], 'GET');
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof PlatformError) return false;
+    throw thrown;
   }
 }
 

@@ -13,10 +13,10 @@ import {
   whenDone,
 } from '../../../database/connection.ts';
 import { bindKey } from '../reading/fetch.ts';
+import { refuseUncertain, refuseUnfit } from '../restriction/written-rows.ts';
 import type { Field, Table } from '../schema.ts';
 import type { SqlSource } from '../source.ts';
 import { isRecord, textOf } from './records.ts';
-import { deniedRecord } from './refusals.ts';
 import { type RowValues, readChanges, readKey, readNewRow, refuseLimited } from './row.ts';
 import type { Which, WriteStatements } from './statements.ts';
 
@@ -84,7 +84,7 @@ export class RowSteps {
 
   /** Inserts a record. */
   create(session: Session, record: unknown): MaybePromise<KeyValues> {
-    return whenDone(this.#insert(session, this.newRow(record)), (key) => this.#kept(session, key, 1));
+    return whenDone(this.#insert(session, this.newRow(record)), (key) => this.#kept(session, key));
   }
 
   /** The row that a new record becomes. */
@@ -97,14 +97,14 @@ export class RowSteps {
    */
   change(session: Session, key: KeyValues, { record, row, upsert }: Change): MaybePromise<KeyValues> {
     this.#refuseOtherKey(record, key);
-    this.#refuseUncertain();
+    refuseUncertain(this.table, this.keys);
     const { statement, conditions } = this.#statements.update(this.table, row.fields, this.#which);
     const update = () => session.run(statement, [...row.values, ...key, ...conditions]);
     return whenDone(update(), ({ changes }) => {
-      if (changes > 0) return this.#kept(session, key, changes);
+      if (changes > 0) return this.#kept(session, key);
       if (!upsert) throw this.notFound(key);
       const made = this.#insertOrAgain(session, this.#keyedRow(record, key), { key, update });
-      return whenDone(made, (own) => this.#kept(session, own, 1));
+      return whenDone(made, (own) => this.#kept(session, own));
     });
   }
 
@@ -143,12 +143,12 @@ export class RowSteps {
   ): MaybePromise<KeyValues> {
     const fields = values.map(([field]) => field);
     refuseLimited(fields);
-    this.#refuseUncertain();
+    refuseUncertain(this.table, this.keys);
     const { statement, conditions } = this.#statements.update(this.table, fields, this.#which);
     const bound = values.map(([, value]) => value);
     return whenDone(session.run(statement, [...bound, ...key, ...conditions]), ({ changes }) => {
       if (changes === 0) throw this.notFound(key);
-      return this.#kept(session, key, changes);
+      return this.#kept(session, key, fields);
     });
   }
 
@@ -158,37 +158,20 @@ export class RowSteps {
     return notFound(this.keys.map((field, index) => String(dialect.decode(field, key[index]))).join());
   }
 
-  /** Refuses, so that all is undone, when a record that was made is none that the caller's role may make. */
-  keepOnly(session: Session, keys: readonly KeyValues[]): MaybePromise<readonly KeyValues[]> {
-    if (!this.isProbation) return keys;
-    const next = (index: number): MaybePromise<readonly KeyValues[]> => {
-      const key = keys[index];
-      return key === undefined ? keys : whenDone(this.#kept(session, key, 1), () => next(index + 1));
-    };
-    return next(0);
+  /** Refuses records that were made and that the caller's role may not make. */
+  keepOnly(session: Session, rows: readonly KeyValues[]): MaybePromise<readonly KeyValues[]> {
+    const { table, keys } = this;
+    return whenDone(refuseUnfit(session, { source: this.#source, table, keys, rows }), () => rows);
   }
 
-  // Only the database knows what a record has become: by defaults, triggers, and what was not written.
-  #kept(session: Session, key: KeyValues, count: number): MaybePromise<KeyValues> {
-    if (!this.isProbation) return key;
-    const { keys, table } = this;
-    if (keys.length === 0 || key.some((value) => value === null)) throw deniedRecord();
-    const { plan, values } = this.#source.plans.keyed({ table, fields: keys, keys, count: 1 });
-    return whenDone(session.rows(plan.rows, [...key, ...values]), (rows) => {
-      if (rows.length < count) throw deniedRecord();
-      return key;
-    });
-  }
-
-  // Of several records with one key nobody could tell afterwards which were changed.
-  #refuseUncertain(): void {
-    const { rows } = this.table;
-    if (rows === undefined || identifiesOne(rows.of, this.keys)) return;
-    throw new PlatformError(
-      'request.invalid_parameter',
-      `Records of table '${this.table.name}' can be changed only by fields that identify one each, because ` +
-        'the role of the caller is restricted to some of them.',
-    );
+  // A key that was `changed` in part is known by the rest of it.
+  #kept(session: Session, key: KeyValues, changed: readonly Field[] = []): MaybePromise<KeyValues> {
+    const { table } = this;
+    if (table.rows === undefined) return key;
+    const keys = this.keys.filter((field) => !changed.includes(field));
+    if (keys.length < this.keys.length) refuseUncertain(table, keys);
+    const rows = [key.filter((_value, index) => keys.includes(this.keys[index] as Field))];
+    return whenDone(refuseUnfit(session, { source: this.#source, table, keys, rows }), () => key);
   }
 
   // Somebody else may insert the same key between our looking and our inserting: then it is changed.
@@ -270,13 +253,6 @@ export class RowSteps {
   #input(record: unknown) {
     return { source: this.#source, table: this.table, record, userId: this.#userId };
   }
-}
-
-/** Whether fields tell every record of a table from all others. */
-export function identifiesOne(table: Table, keys: readonly Field[]): boolean {
-  const names = keys.map(({ name }) => name);
-  const isPrimary = table.primaryKey.length > 0 && table.primaryKey.every((name) => names.includes(name));
-  return isPrimary || keys.some(({ isUnique }) => isUnique);
 }
 
 function withKeys(row: RowValues, keys: readonly Field[], made: Row): RowValues {
