@@ -47,6 +47,12 @@ export function withValues(text: string, find: ValueOf, written: ValueOf = (valu
   });
 }
 
+/** A value that is `{name}` and nothing else stands for the lookup's; a text that only holds one stays. */
+export function meantValue(value: string, principal: Principal): string {
+  const isLookup = value.startsWith('{') && value.endsWith('}') && !value.includes('{', 1);
+  return isLookup ? withLookups(value, principal) : value;
+}
+
 /** What a name stands for to a caller: a lookup of his that is not private, or a property of his own. */
 export function lookupValue(name: string, principal: Principal): string | undefined {
   const { open, facts } = principal.lookups;

@@ -1,7 +1,7 @@
 // Lookups in written records (spec §5.7): a value that is `{name}` and nothing else stands for the lookup's.
 // Invariant: a text that only holds a lookup stays as it is; records without lookups stay the same objects.
 import type { Principal } from '../../core/operation.ts';
-import { mayNameLookups, withLookups } from '../../query/lookups.ts';
+import { meantValue } from '../../query/lookups.ts';
 import type { Table } from './schema.ts';
 import type { SqlSource } from './source.ts';
 import { isRecord, type WriteContent } from './writing/records.ts';
@@ -24,7 +24,7 @@ function meant(record: unknown, of: MeantRecords): unknown {
   if (!isRecord(record)) return record;
   let changed: Record<string, unknown> | undefined;
   for (const [name, value] of Object.entries(record)) {
-    const own = meantValue(name, value, of);
+    const own = meantMember(name, value, of);
     if (own === value) continue;
     changed ??= { ...record };
     changed[name] = own;
@@ -32,11 +32,8 @@ function meant(record: unknown, of: MeantRecords): unknown {
   return changed ?? record;
 }
 
-function meantValue(name: string, value: unknown, of: MeantRecords): unknown {
-  if (typeof value === 'string') {
-    const isLookup = value.startsWith('{') && value.endsWith('}') && !value.includes('{', 1);
-    return isLookup && mayNameLookups(value) ? withLookups(value, of.principal) : value;
-  }
+function meantMember(name: string, value: unknown, of: MeantRecords): unknown {
+  if (typeof value === 'string') return meantValue(value, of.principal);
   if (typeof value !== 'object' || value === null || of.table.field(name) !== undefined) return value;
   const relation = of.table.relations.get(name);
   if (relation === undefined || relation.refService !== null) return value;

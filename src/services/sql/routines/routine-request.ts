@@ -2,7 +2,8 @@
 // body, the parentheses after its name, or the query; and the shape of the answer.
 // Invariant: a value that no parameter takes is refused when it was meant for the call, never dropped.
 import { PlatformError } from '../../../core/errors.ts';
-import type { Message, Operation, Parameters } from '../../../core/operation.ts';
+import type { Message, Operation, Parameters, Principal } from '../../../core/operation.ts';
+import { meantValue } from '../../../query/lookups.ts';
 import type { Routine, RoutineParameter } from './routine.ts';
 
 /** Values as given: by lower-case name, or in order. */
@@ -29,14 +30,17 @@ export function routineName(segment: string): string {
   return (at < 0 ? segment : segment.slice(0, at)).trim();
 }
 
+/** A call, and who makes it. */
+type Asked = Pick<Operation, 'path' | 'request' | 'principal'>;
+
 /** Reads a call. Throws `request.invalid_parameter` naming what is malformed. */
-export function readRoutineRequest({ path, request }: Pick<Operation, 'path' | 'request'>): RoutineRequest {
+export function readRoutineRequest({ path, request, principal }: Asked): RoutineRequest {
   const [, segment = ''] = path;
   const body = bodyOf(request);
   const option = (name: string) => body[name] ?? request.parameters[name];
   return {
     name: routineName(segment),
-    given: givenBody(body) ?? givenInline(segment) ?? givenQuery(request.parameters),
+    given: meant(givenBody(body) ?? givenInline(segment) ?? givenQuery(request.parameters), principal),
     schema: schemaOf(option('schema')),
     wrapper: textOf('wrapper', option('wrapper')),
     returns: returnsOf(option('returns')),
@@ -149,6 +153,13 @@ function givenValue(params: unknown): GivenValues {
 function named(entries: readonly (readonly [string, unknown])[], isExact: boolean): GivenValues {
   const values = new Map(entries.map(([name, value]) => [name.replace(/^[@:]/, '').toLowerCase(), value]));
   return { kind: 'named', values, isExact };
+}
+
+// Values may be lookups, as in records (spec §5.13).
+function meant(given: GivenValues, principal: Principal): GivenValues {
+  const own = (value: unknown) => (typeof value === 'string' ? meantValue(value, principal) : value);
+  if (given.kind === 'listed') return { ...given, values: given.values.map(own) };
+  return { ...given, values: new Map([...given.values].map(([name, value]) => [name, own(value)])) };
 }
 
 function givenInline(segment: string): GivenValues | undefined {
