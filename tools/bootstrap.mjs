@@ -71,6 +71,7 @@ export const systemTools = [
     package: 'mariadb-server',
     probe: ['sh', '-c', 'command -v mariadb-install-db && /usr/sbin/mariadbd --no-defaults --version'],
   },
+  { tool: 'Redis', package: 'redis-server', probe: ['redis-server', '--version'] },
   { tool: 'OpenSSL', package: 'openssl', probe: ['openssl', 'version'] },
   { tool: 'Chromium', package: 'chromium', probe: ['sh', '-c', 'command -v chromium'] },
 ];

@@ -49,7 +49,7 @@ export interface LimitCounters {
   /** To be told the limits in force before `take` is asked for them; those of before are no longer. */
   prepare(limits: readonly CountedLimit[]): Promise<void>;
   take(limitId: number, who: string): Promise<Count>;
-  /** Counters whose window is open, the most used first, no more than `limits.records`; of one limit or all. */
+  /** Counters whose window is open, the most used first, at most `limits.records`; of one limit or all. */
   list(limitId?: number): Promise<readonly LimitCounter[]>;
   /** Lets the counters of a limit, or all, begin anew. */
   reset(limitId?: number): Promise<void>;

@@ -35,6 +35,11 @@ test('authority', async () => {
   await (await open('authority')).check();
 });
 
+test('limits', async () => {
+  const outputs = (await (await open('limits')).check()).join('');
+  expect(outputs).toMatch(/^X-RateLimit-Limit: 2\s+X-RateLimit-Remaining: 1\s+X-RateLimit-Reset: \d+\s*$/m);
+});
+
 test('databases', async () => {
   const text = readFileSync(join(root, 'docs/how-to/databases.md'), 'utf8');
   const [, schema = ''] = /```sql\n([\s\S]*?)```/.exec(text) ?? [];
@@ -88,6 +93,10 @@ test('outgoing calls', async () => {
   await (await open('outgoing-calls')).check();
 });
 
+test('OpenID Connect', async () => {
+  await (await open('openid-connect')).check();
+});
+
 test('API reference', async () => {
   const outputs = (await (await open('api-reference')).check()).join('');
   expect(outputs).toMatch(/ {2}\/_table\/employees:\n {4}get:\n {6}tags:\n {8}- employees\n/m);
@@ -110,6 +119,7 @@ test('all pages are tried', () => {
     'authority.md',
     'databases.md',
     'formats.md',
+    'openid-connect.md',
     'outgoing-calls.md',
     'packages.md',
     'relations.md',

@@ -5,6 +5,7 @@ import type { LimitCounter } from '../../core/limiter.ts';
 import type { Parameters, Result } from '../../core/operation.ts';
 import type { LimitRecord } from '../../core/store.ts';
 import { counterText, everybody } from '../../security/limits/rule.ts';
+import { actionNote } from './audit-note.ts';
 import { describedRecords } from './describe-collection.ts';
 import type { SystemParts } from './parts.ts';
 import { flagOption, listOption, readOptions } from './request.ts';
@@ -48,7 +49,7 @@ export function limitCacheResource(parts: SystemParts): Resource {
     handle: (call) => {
       const [id] = call.path;
       if (call.action === 'GET') return id === undefined ? list(parts, call) : read(parts, call, id);
-      return id === undefined ? resetMany(parts, call) : reset(parts, [id]);
+      return id === undefined ? resetMany(parts, call) : reset(parts, call, [id]);
     },
   };
 }
@@ -74,10 +75,11 @@ async function read({ store, limitCounts }: SystemParts, call: Call, id: string)
   return answer(project(row ?? {}, readProjection(shape, options, 'all')));
 }
 
-async function resetMany(parts: SystemParts, { operation }: Call): Promise<Result> {
+async function resetMany(parts: SystemParts, call: Call): Promise<Result> {
+  const { operation } = call;
   const options = readOptions(operation);
   const ids = listOption(options, 'ids');
-  if (ids !== undefined) return reset(parts, ids);
+  if (ids !== undefined) return reset(parts, call, ids);
   const { parameters, body } = operation.request;
   const content = body?.value as Parameters | undefined;
   if (!flagOption(parameters, 'allow_delete') && content?.allow_delete !== true) {
@@ -86,14 +88,18 @@ async function resetMany(parts: SystemParts, { operation }: Call): Promise<Resul
       "No limits given whose counters shall begin anew. Name them with 'ids', or all with allow_delete=true.",
     );
   }
+  await parts.audit.add(actionNote(operation, { action: 'reset', record: 'limit_cache' }));
   await parts.limitCounts.reset();
   return success();
 }
 
-async function reset({ store, limitCounts }: SystemParts, ids: readonly string[]): Promise<Result> {
-  const records = await store.limits.list();
+async function reset(parts: SystemParts, { operation }: Call, ids: readonly string[]): Promise<Result> {
+  const records = await parts.store.limits.list();
   const chosen = ids.map((id) => named(records, id));
-  for (const { id } of chosen) await limitCounts.reset(id);
+  for (const { id } of chosen) {
+    await parts.audit.add(actionNote(operation, { action: 'reset', record: `limit_cache/${id}` }));
+    await parts.limitCounts.reset(id);
+  }
   return success();
 }
 
