@@ -18,7 +18,9 @@ export interface RowRule {
 /** What a role may not do with a field that others may. */
 export interface FieldRule {
   readonly field: string;
-  /** Hidden: as if it were not there. Masked: shown as `mask`, and of no other use. Read only: not written. */
+  /**
+   * Hidden: as if it were not there. Masked: shown as `mask`, and of no other use. Read only: not written.
+   */
   readonly access: 'hidden' | 'masked' | 'read_only';
   /** What a masked field shows in place of its value; null: nothing at all. */
   readonly mask: string | null;

@@ -133,7 +133,9 @@ function plain(component: string): string {
   return component.toLowerCase().replace(/\/+$/, '');
 }
 
-/** Whether a component as people write it, with `/*` or `{…}` where they mean more than one, is or covers one. */
+/**
+ * Whether a component as people write it, with `/*` or `{…}` where they mean more than one, is or covers one.
+ */
 export function coversComponent(written: string, component: string): boolean {
   const [pattern, asked] = [plain(written), plain(component)];
   return pattern === asked || pattern === '*' || covers(pattern, asked);

@@ -58,7 +58,9 @@ export interface CallContext {
   check(path: readonly string[], action: Action): void;
 }
 
-/** What was agreed with a provider when a login was begun there; whoever began it keeps it until the answer. */
+/**
+ * What was agreed with a provider when a login was begun there; whoever began it keeps it until the answer.
+ */
 export interface LoginTicket {
   /** Random, and different each time: by it the answer is known. */
   readonly state: string;

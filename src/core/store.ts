@@ -61,7 +61,9 @@ export interface UserRecord extends Stamps {
   readonly defaultAppId: number | null;
   /** Whether the address was confirmed; whoever was invited or registered may have to do so first. */
   readonly isConfirmed: boolean;
-  /** Whether nobody but the user himself says that the address is his: no mail, no administrator; absent: no. */
+  /**
+   * Whether nobody but the user himself says that the address is his: no mail, no administrator; absent: no.
+   */
   readonly isAddressClaimed?: boolean;
   readonly securityQuestion: string | null;
   /** Hashed like a password. */

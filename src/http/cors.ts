@@ -1,6 +1,6 @@
-// Calls from pages of other origins (Fetch standard, CORS): by the rules that administrators made for paths, and
-// elsewhere for the origins of the server's settings. Invariant: a request without an Origin header pays one
-// comparison; credentials are allowed only to origins that a rule names.
+// Calls from pages of other origins (Fetch standard, CORS): by the rules that administrators made for paths,
+// and elsewhere for the origins of the server's settings. Invariant: a request without an Origin header pays
+// one comparison; credentials are allowed only to origins that a rule names.
 import type { IncomingHttpHeaders } from 'node:http';
 import { actions } from '../core/operation.ts';
 import { verbBits } from '../core/role.ts';

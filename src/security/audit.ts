@@ -4,6 +4,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { limits } from '../core/limits.ts';
 import type { AuditEntry, AuditHead, AuditLink, AuditSeal, Store } from '../core/store.ts';
+import { auditPlace } from './sealed-places.ts';
 import type { Secrets } from './secrets.ts';
 
 /** What there is to tell; the date is added. */
@@ -16,9 +17,6 @@ export interface AuditCheck {
   /** Id of the first entry that does not follow from the one before, or is missing at the end; null: none. */
   readonly brokenAt: number | null;
 }
-
-/** Where the keys of the log are sealed for. */
-export const auditPlace = 'audit|keys';
 
 const keyBytes = 32;
 
@@ -38,7 +36,9 @@ export class AuditLog {
     this.#secrets = secrets;
   }
 
-  /** Adds an entry in the transaction of the store that is given, so that it stays only if the change does. */
+  /**
+   * Adds an entry in the transaction of the store that is given, so that it stays only if the change does.
+   */
   add(note: AuditNote, store: Pick<Store, 'audit'> = this.#store): Promise<void> {
     return this.#add(note, store, (head) => this.#ring(head));
   }

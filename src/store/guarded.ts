@@ -6,7 +6,10 @@ import { PlatformError } from '../core/errors.ts';
 /** What a guarded driver is made of. */
 export interface GuardedDriverParts {
   readonly driver: Driver;
-  /** Whether an error says that the database cannot be used now, rather than that it does not take a statement. */
+  /**
+   * Whether an error says that the database cannot be used now, rather than that it does not take a
+   * statement.
+   */
   isOutage(error: unknown): boolean;
   /** Statements that begin a transaction, in place of the driver's own. */
   readonly begin?: readonly CompiledQuery[];

@@ -1,5 +1,5 @@
-// The system database on MySQL or MariaDB, which several servers may share. Invariant: texts are of any length
-// and differ by every sign, as on the other engines.
+// The system database on MySQL or MariaDB, which several servers may share. Invariant: texts are of any
+// length and differ by every sign, as on the other engines.
 import {
   CompiledQuery,
   type DataTypeNode,
@@ -43,7 +43,8 @@ function mysqlStoreDialect(pool: MysqlPool, columns: Map<string, string>): Store
   };
 }
 
-// Transactions see what is committed when they look, as on the other engines, and not what was when they began.
+// Transactions see what is committed when they look, as on the other engines, and not what was when they
+// began.
 const begin = [
   CompiledQuery.raw('set transaction isolation level read committed'),
   CompiledQuery.raw('start transaction'),
@@ -86,8 +87,8 @@ function conflictIn(columns: ReadonlyMap<string, string>, error: unknown): strin
   return index === 'PRIMARY' ? 'name' : (columns.get(index) ?? index);
 }
 
-// What has no number of the server's is about the connection; of the server's own, these say that it is stopping,
-// has no room, or that a lock was not had in time.
+// What has no number of the server's is about the connection; of the server's own, these say that it is
+// stopping, has no room, or that a lock was not had in time.
 const outages: ReadonlySet<number> = new Set([
   ...[1040, 1042, 1043, 1045, 1049, 1053, 1129, 1130, 1152, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226],
   ...[1317, 1927, 1969, 2002, 2003, 2006, 2013, 4031],

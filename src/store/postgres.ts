@@ -54,8 +54,8 @@ function postgresConflict(error: unknown): string | undefined {
   return /^Key \("?(\w+)"?/.exec(detail)?.[1];
 }
 
-// Connections that are refused, lost or not had in time have no code of five signs; of the server's own, these
-// say that it is stopping, has no room, or took too long.
+// Connections that are refused, lost or not had in time have no code of five signs; of the server's own,
+// these say that it is stopping, has no room, or took too long.
 function isOutage(error: unknown): boolean {
   const code = codeOf(error);
   if (code === undefined || !/^[0-9A-Z]{5}$/.test(code)) return error instanceof Error;

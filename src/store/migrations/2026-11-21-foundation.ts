@@ -1,10 +1,8 @@
 // First schema: services, event scripts, users, sessions, and the generation of the configuration.
 // The service `system` is a record like every other, so that lists, events and roles need no special case.
-import type { CreateTableBuilder, Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import type { StoreDialect } from '../dialect.ts';
-
-type Building<Columns extends string> = CreateTableBuilder<string, Columns>;
+import { type Schema, stamped } from './columns.ts';
 
 /** Makes the tables of the first release. */
 export function foundation(dialect: StoreDialect): Migration {
@@ -18,8 +16,6 @@ export function foundation(dialect: StoreDialect): Migration {
     },
   };
 }
-
-type Schema = Kysely<Record<string, Record<string, unknown>>>;
 
 async function createGeneration(db: Schema): Promise<void> {
   const table = 'configuration_generation';
@@ -95,12 +91,4 @@ async function createSessions(db: Schema): Promise<void> {
     .addColumn('closed_date', 'varchar(30)')
     .execute();
   await db.schema.createIndex('session_refresh_until').on('session').column('refresh_until_date').execute();
-}
-
-function stamped<Columns extends string>(table: Building<Columns>) {
-  return table
-    .addColumn('created_date', 'varchar(30)', (column) => column.notNull())
-    .addColumn('last_modified_date', 'varchar(30)', (column) => column.notNull())
-    .addColumn('created_by_id', 'integer')
-    .addColumn('last_modified_by_id', 'integer');
 }

@@ -1,11 +1,8 @@
 // Roles, apps with their keys, which role a user has in which app, and lookups.
 // Whatever belongs to a record goes with it; an app whose role is deleted has none.
-import type { CreateTableBuilder, Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import type { StoreDialect } from '../dialect.ts';
-
-type Schema = Kysely<Record<string, Record<string, unknown>>>;
-type Building<Columns extends string> = CreateTableBuilder<string, Columns>;
+import { type Schema, stamped } from './columns.ts';
 
 /** Makes the tables of authority. */
 export function usersAndRoles(dialect: StoreDialect): Migration {
@@ -96,12 +93,4 @@ async function createLookups(db: Schema, dialect: StoreDialect): Promise<void> {
     .addColumn('description', 'text')
     .addUniqueConstraint('lookup_name_owner', ['name', 'owner']);
   await stamped(table).execute();
-}
-
-function stamped<Columns extends string>(table: Building<Columns>) {
-  return table
-    .addColumn('created_date', 'varchar(30)', (column) => column.notNull())
-    .addColumn('last_modified_date', 'varchar(30)', (column) => column.notNull())
-    .addColumn('created_by_id', 'integer')
-    .addColumn('last_modified_by_id', 'integer');
 }

@@ -1,11 +1,9 @@
 // More of authority: confirmed addresses and security questions, codes by mail, second
-// factors, identities elsewhere, settings, rules of CORS, mail templates, limits, fields of roles and the audit.
-import type { CreateTableBuilder, Kysely } from 'kysely';
+// factors, identities elsewhere, settings, rules of CORS, mail templates, limits, fields of roles and the
+// audit.
 import type { Migration } from 'kysely/migration';
 import type { StoreDialect } from '../dialect.ts';
-
-type Schema = Kysely<Record<string, Record<string, unknown>>>;
-type Building<Columns extends string> = CreateTableBuilder<string, Columns>;
+import { type Schema, stamped } from './columns.ts';
 
 /** Adds columns and makes the tables. */
 export function authority(dialect: StoreDialect): Migration {
@@ -188,12 +186,4 @@ async function createAudit(db: Schema, dialect: StoreDialect): Promise<void> {
     .insertInto('audit_head')
     .values({ entries: 0, hash: '0'.repeat(64) })
     .execute();
-}
-
-function stamped<Columns extends string>(table: Building<Columns>) {
-  return table
-    .addColumn('created_date', 'varchar(30)', (column) => column.notNull())
-    .addColumn('last_modified_date', 'varchar(30)', (column) => column.notNull())
-    .addColumn('created_by_id', 'integer')
-    .addColumn('last_modified_by_id', 'integer');
 }

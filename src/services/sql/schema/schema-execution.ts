@@ -100,8 +100,9 @@ export class SchemaExecution {
     }
   }
 
-  // MariaDB lets others write while it alters a table, and about once in a thousand times takes what they wrote
-  // for values that do not fit. A statement that was refused did nothing; asked again, it is carried out.
+  // MariaDB lets others write while it alters a table, and about once in a thousand times takes what they
+  // wrote for values that do not fit. A statement that was refused did nothing; asked again, it is carried
+  // out.
   async #run(session: Session, statement: Statement): Promise<void> {
     try {
       await session.run(statement, []);
