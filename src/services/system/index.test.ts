@@ -1,6 +1,7 @@
 // The service `system` as a whole: its places, events, verbs, and who may ask.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { actions, anonymous } from '../../core/operation.ts';
+import { grantOf, roleOf } from '../../core/role-fixture.ts';
 import { serviceTypeSuite } from '../suite.ts';
 import { type House, openHouse } from './scenario.ts';
 
@@ -18,6 +19,10 @@ serviceTypeSuite({
   },
   samples: { id: '1', service: 'system', name: 'a.get' },
 });
+
+function never(): never {
+  throw new Error('there is a user');
+}
 
 describe('places', () => {
   it('lists the resources', async () => {
@@ -53,6 +58,43 @@ describe('places', () => {
     ];
     expect(body).toEqual({ resource: [...names, ...more].map((name) => ({ name })) });
     expect((await house.ask('GET', '?as_list=true')).body).toEqual({ resource: [...names, ...more] });
+  });
+
+  it('says what may be done with them, and what can be granted', async () => {
+    const shown = async (query: string, principal = house.admin) => {
+      const { body } = await house.ask('GET', query, { principal });
+      return (body as { resource: unknown[] }).resource;
+    };
+    const all = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+    expect(await shown('?include_access=true')).toEqual(
+      expect.arrayContaining([
+        { name: 'role', access: all },
+        { name: 'script_type', access: ['GET'] },
+        { name: 'cache', access: ['DELETE'] },
+      ]),
+    );
+    const granted = await shown('?as_access_list=true');
+    expect(granted.slice(0, 4)).toEqual(['', '*', 'admin/', 'admin/*']);
+    expect(granted).toEqual(expect.arrayContaining(['role/', 'role/*', 'event_script/', 'event_script/*']));
+  });
+
+  it('are only those that a role reaches', async () => {
+    const grants = [
+      grantOf({ service: 'system', component: '' }),
+      grantOf({ service: 'system', component: 'role/*', verbMask: 3 }),
+      grantOf({ service: 'system', component: 'user', verbMask: 1, requestorMask: 2 }),
+    ];
+    const user = { ...(house.admin.user ?? never()), id: 2, isAdmin: false };
+    const principal = { ...house.admin, isAdmin: false, user, role: roleOf(grants), apiKey: 'k' };
+    const { body } = await house.ask('GET', '?include_access=true', { principal });
+    const { resource } = body as { resource: { name: string }[] };
+    expect(resource).toContainEqual({ name: 'role', access: ['GET', 'POST'] });
+    const names = resource.map(({ name }) => name);
+    // What everybody may do is there for everybody.
+    expect(names).toEqual(expect.arrayContaining(['admin/session', 'environment']));
+    for (const name of ['user', 'service', 'app', 'event_script']) expect(names).not.toContain(name);
+    const list = (await house.ask('GET', '?as_access_list=true', { principal })).body;
+    expect(list).toEqual({ resource: ['', '*', ...names.flatMap((name) => [`${name}/`, `${name}/*`])] });
   });
 
   it.each(['nope', 'service/1/nope', 'service/1/_test/x', 'admin/session/1', 'event/x', 'Service'])(

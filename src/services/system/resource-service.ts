@@ -1,9 +1,11 @@
 // A service whose resources are the platform's own records and sessions, on the same path as every service.
 // Invariant: a record's id is no part of an event name; `service/5` fires what `service` fires (spec §2.3).
+import { isAllowed } from '../../core/access.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { eventName } from '../../core/event.ts';
 import { type Action, actions, type Operation, type Result } from '../../core/operation.ts';
 import type { CallContext, Endpoint, Location, Service } from '../../core/service.ts';
+import { recordParameters } from '../../openapi/record-parameters.ts';
 import { flagOption } from './request.ts';
 import { answer, type Resource } from './resource.ts';
 
@@ -27,8 +29,7 @@ export class ResourceService implements Service {
     this.name = name;
     this.type = name;
     this.#resources = resources;
-    const root: Endpoint = { pattern: [], actions: ['GET'], summary: 'list of resources' };
-    this.#endpoints = [root, ...resources.flatMap((resource) => resource.endpoints)];
+    this.#endpoints = [rootEndpoint, ...resources.flatMap((resource) => resource.endpoints)];
     for (const action of actions) this.#place([], action, { resource: undefined, allowed: ['GET'] });
     for (const resource of resources) {
       for (const { pattern, actions: allowed } of resource.endpoints) {
@@ -67,10 +68,31 @@ export class ResourceService implements Service {
     return this.#endpoints;
   }
 
+  // What the caller may do nothing with is not there for him.
   #listResources(operation: Operation): Result {
-    const names = this.#resources.map((resource) => resource.name);
-    const asList = flagOption(operation.request.parameters, 'as_list');
-    return answer({ resource: asList ? names : names.map((name) => ({ name })) });
+    const { parameters } = operation.request;
+    const seen = this.#resources
+      .map((resource) => ({ name: resource.name, access: this.#accessTo(resource, operation) }))
+      .filter(({ access }) => access.length > 0);
+    const names = seen.map(({ name }) => name);
+    if (flagOption(parameters, 'as_access_list')) {
+      return answer({ resource: ['', '*', ...names.flatMap((name) => [`${name}/`, `${name}/*`])] });
+    }
+    if (flagOption(parameters, 'as_list')) return answer({ resource: names });
+    return answer({
+      resource: flagOption(parameters, 'include_access') ? seen : names.map((name) => ({ name })),
+    });
+  }
+
+  #accessTo({ endpoints }: Resource, { principal, requestor }: Operation): readonly Action[] {
+    return actions.filter((action) =>
+      endpoints.some(({ pattern, actions: offered }) => {
+        const location = offered.includes(action) ? this.#locations.get(key(pattern, action)) : undefined;
+        return (
+          location !== undefined && isAllowed({ principal, requestor, service: this.name, action }, location)
+        );
+      }),
+    );
   }
 
   #place(pattern: readonly string[], action: Action, place: Place): void {
@@ -88,6 +110,18 @@ export class ResourceService implements Service {
     this.#places.set(location, place);
   }
 }
+
+const summary = 'List the resources of the service';
+const { asList, asAccessList, includeAccess } = recordParameters;
+
+const rootEndpoint: Endpoint = {
+  pattern: [],
+  actions: ['GET'],
+  summary,
+  details: () => [
+    { pattern: [], actions: { GET: { summary, parameters: [asList, asAccessList, includeAccess] } } },
+  ],
+};
 
 function key(path: readonly string[], action: Action): string {
   return `${action} ${path.join('/')}`;

@@ -74,7 +74,15 @@ function compiler(): Kysely<AnySchema> {
       createAdapter: () => new MssqlAdapter(),
       createDriver: () => new DummyDriver(),
       createIntrospector: (builder) => new MssqlIntrospector(builder),
-      createQueryCompiler: () => new MssqlQueryCompiler(),
+      createQueryCompiler: () => new NationalTexts(),
     },
   });
+}
+
+// Texts without the N are cut to the letters of the database's own code page.
+class NationalTexts extends MssqlQueryCompiler {
+  protected override appendStringLiteral(value: string): void {
+    this.append('N');
+    super.appendStringLiteral(value);
+  }
 }

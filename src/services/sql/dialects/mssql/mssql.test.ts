@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { PlatformError } from '../../../../core/errors.ts';
 import { parseFilter } from '../../../../query/filter.ts';
 import { ReadPlans } from '../../reading/plan.ts';
+import { restrictFields } from '../../restriction/restricted-fields.ts';
 import { assemble } from '../../schema/assembly.ts';
 import type { Field, Table } from '../../schema.ts';
 import { WriteStatements } from '../../writing/statements.ts';
@@ -138,6 +139,16 @@ describe('reading', () => {
   test('makes values of conditions for xor, which stays unknown with nulls', () => {
     expect(list('(id = 1) xor (price > 2)', []).sql).toContain(
       'CASE WHEN ("id" = @1) THEN 1 WHEN NOT (("id" = @2)) THEN 0 END',
+    );
+  });
+
+  test('answers a mask in place of a column, in letters of all languages', () => {
+    const rules = new Map([['price', { field: 'price', access: 'masked' as const, mask: "it's •" }]]);
+    const seen = restrictFields(contact, rules);
+    const fields = ['id', 'price'].map((name) => seen.shown(name) ?? fieldOf('contact', name));
+    const { rows } = plans.list({ table: seen, fields, where: undefined, order: [] }).plan;
+    expect(flat(rows.sql)).toMatch(
+      /^SELECT "id", "tenon mask 2" AS "price" FROM \(SELECT .* N'it''s •' AS "tenon mask 2", .* FROM "dbo"."contact"\) AS "tenon table" ORDER/,
     );
   });
 
