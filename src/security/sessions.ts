@@ -115,7 +115,7 @@ export class Sessions {
    */
   async refresh(token: string): Promise<OpenedSession> {
     const { sessionId, userId } = await this.#tokens.verifyExpired(token);
-    const session = await this.#openSession(sessionId);
+    const session = await this.#openSession(sessionId, userId);
     if (Date.parse(session.refreshUntilDate) <= this.#now()) throw expired();
     const user = await this.#activeUser(userId);
     const expiresAt = this.#now() + this.#rules.sessionMinutes * minuteMs;
@@ -158,7 +158,7 @@ export class Sessions {
     const now = this.#now();
     const claims = this.#runTokens?.claims(token) ?? (await this.#tokens.verify(token));
     const { sessionId, userId, expiresAt } = claims;
-    if (sessionId !== null) await this.#openSession(sessionId);
+    if (sessionId !== null) await this.#openSession(sessionId, userId);
     const user = await knownUser(this.#store, await this.#activeUser(userId));
     const made = { authority: this.#authority, runTokens: this.#runTokens };
     const identity = this.#known.get(token)?.identity ?? new Identity({ sessionId, user, now, ...made });
@@ -168,8 +168,10 @@ export class Sessions {
     return known;
   }
 
-  async #openSession(id: string): Promise<SessionRecord> {
+  async #openSession(id: string, userId: number): Promise<SessionRecord> {
     const session = await this.#store.sessions.get(id);
+    // A session is that of one user, whoever else a token speaks of.
+    if (session !== undefined && session.userId !== userId) throw invalid('it names no session');
     if (session !== undefined && session.closedDate === null) return session;
     throw new PlatformError('access.terminated_session', 'Forbidden. Session terminated. Please re-login.');
   }

@@ -68,6 +68,25 @@ const ofSession: Partial<Record<Action, ActionDetails>> = {
   DELETE: { summary: 'Log out', responses: done },
 };
 
+const queryText = (name: string, description: string) => ({
+  ...{ name, in: 'query', description },
+  schema: { type: 'string' },
+});
+
+const ofProviderSession: Partial<Record<Action, ActionDetails>> = {
+  ...ofSession,
+  GET: {
+    summary: 'Read the own session, or log in at a provider of identities',
+    parameters: [
+      queryText('service', 'Begins a login at the provider of this service.'),
+      queryText('binding', 'A text of the client, with which alone the login can be ended.'),
+      queryText('code', 'Ends a login: as the provider gave it.'),
+      queryText('state', 'As the provider gave it.'),
+    ],
+    responses: { ...session, 302: { description: 'To the provider' } },
+  },
+};
+
 const changing: ActionDetails = { summary: 'Change own data', requestBody: profile, responses: done };
 
 const ofProfile: Partial<Record<Action, ActionDetails>> = {
@@ -147,6 +166,7 @@ const ofFactor: Partial<Record<Action, ActionDetails>> = {
 
 const kinds = {
   session: ofSession,
+  providerSession: ofProviderSession,
   profile: ofProfile,
   password: ofPassword,
   register: ofRegister,

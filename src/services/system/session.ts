@@ -53,10 +53,11 @@ export function userSession(parts: SystemParts, providers?: ProviderDoor): Resou
 function sessionResource(parts: SystemParts, kind: SessionKind): Resource {
   const all = ['GET', 'POST', 'PUT', 'DELETE'] as const;
   const door = { ...parts, kind };
+  const described = kind.providers === undefined ? 'session' : 'providerSession';
   return {
     name: kind.name,
     endpoints: [
-      describedAccount('session', { pattern: kind.name.split('/'), actions: all, summary: kind.summary }),
+      describedAccount(described, { pattern: kind.name.split('/'), actions: all, summary: kind.summary }),
     ],
     publicActions: all,
     handle: ({ operation, action }: Call) => {
