@@ -35,6 +35,11 @@ test('authority', async () => {
   await (await open('authority')).check();
 });
 
+test('roles', async () => {
+  const outputs = (await (await open('roles')).check()).join('');
+  expect(outputs).not.toMatch(/birth_date":/);
+});
+
 test('limits', async () => {
   const outputs = (await (await open('limits')).check()).join('');
   expect(outputs).toMatch(/^X-RateLimit-Limit: 2\s+X-RateLimit-Remaining: 1\s+X-RateLimit-Reset: \d+\s*$/m);
@@ -97,6 +102,10 @@ test('OpenID Connect', async () => {
   await (await open('openid-connect')).check();
 });
 
+test('people and their accounts', async () => {
+  await (await open('users')).check();
+});
+
 test('API reference', async () => {
   const outputs = (await (await open('api-reference')).check()).join('');
   expect(outputs).toMatch(/ {2}\/_table\/employees:\n {4}get:\n {6}tags:\n {8}- employees\n/m);
@@ -127,6 +136,7 @@ test('all pages are tried', () => {
     'scripted-services.md',
     'scripts.md',
     'transactions.md',
+    'users.md',
   ]);
 });
 
