@@ -27,6 +27,8 @@ export interface Config {
   readonly adminEmail: string | undefined;
   readonly adminPassword: string | undefined;
   readonly masterKey: string | undefined;
+  /** Earlier master keys as text, separated by commas. */
+  readonly masterKeyPrevious: string | undefined;
   readonly logLevel: (typeof logLevels)[number];
   /** Node.js that runs scripts. */
   readonly nodePath: string;
@@ -120,6 +122,12 @@ export const settings: Settings = {
     variable: 'TENON_MASTER_KEY',
     fallback: '',
     meaning: 'key of stored secrets; empty: a file in the data folder',
+    read: optional,
+  },
+  masterKeyPrevious: {
+    variable: 'TENON_MASTER_KEY_PREVIOUS',
+    fallback: '',
+    meaning: 'earlier keys of stored secrets, separated by commas, until `tenon secrets rotate` is through',
     read: optional,
   },
   logLevel: {
@@ -288,9 +296,10 @@ export function settingsInForce(config: Config): readonly SettingInForce[] {
 
 // By name, so that a setting that comes later is masked rather than forgotten; addresses hold passwords.
 function shown(variable: string, value: unknown): unknown {
-  if (Array.isArray(value)) return value.map((entry) => (typeof entry === 'object' ? entry.name : entry));
   const isSecret = /PASSWORD|SECRET|KEY|URL/.test(variable) && !variable.includes('PUBLIC');
-  return isSecret && typeof value === 'string' ? '********' : (value ?? null);
+  if (isSecret && value !== undefined && value !== null) return '********';
+  if (Array.isArray(value)) return value.map((entry) => (typeof entry === 'object' ? entry.name : entry));
+  return value ?? null;
 }
 
 /** The file of the system database. */

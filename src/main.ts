@@ -8,6 +8,7 @@ import { Dispatcher } from './core/dispatch.ts';
 import { PlatformError } from './core/errors.ts';
 import { limits } from './core/limits.ts';
 import type { Observe } from './core/observe.ts';
+import type { Operation, Result } from './core/operation.ts';
 import type { Runner } from './core/runner.ts';
 import type { CorsRecord, EventScriptRecord, New, Repository, Stamps, Store } from './core/store.ts';
 import { Egress } from './egress/egress.ts';
@@ -29,13 +30,13 @@ import { Authority } from './security/authority.ts';
 import { BasicLogins } from './security/basic-logins.ts';
 import { Elevations } from './security/elevations.ts';
 import { createFirstAdministrator } from './security/first-administrator.ts';
+import { openKeyRing } from './security/key-ring.ts';
 import { CallLimits } from './security/limits/call-limits.ts';
 import { RateLimits } from './security/limits/rate-limits.ts';
 import { RoleConcurrency } from './security/limits/role-concurrency.ts';
-import { loadMasterKey } from './security/master-key.ts';
 import { Passwords } from './security/passwords.ts';
 import { RunTokens } from './security/run-tokens.ts';
-import { Secrets } from './security/secrets.ts';
+import { type Keys, Secrets } from './security/secrets.ts';
 import { Sessions } from './security/sessions.ts';
 import { LoginThrottle } from './security/throttle.ts';
 import { TokenAuthority } from './security/tokens.ts';
@@ -93,15 +94,8 @@ export interface RunningServer {
 /** Starts a server; resolves once it listens. Throws `config.*` or the reason why it cannot. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config } = options;
-  const observe = observerOf(options);
-  mkdirSync(config.home, { recursive: true, mode: 0o700 });
-  const key = loadMasterKey({ given: config.masterKey, home: config.home });
-  const sandbox = await contain(config, observe);
-  const store = await createSqliteStore({ file: systemDatabaseFile(config) });
-  const closers: (() => Promise<void>)[] = [() => sandbox.close(), () => store.close()];
+  const { house, observe, sandbox, closers } = await open(options);
   try {
-    const house = await furnish({ options, store, key, sandbox, observe });
-    closers.push(() => house.close());
     const server = await createHttpServer({
       ...house.door,
       status: () => ({ isHealthy: house.isHealthy(), version, sandbox: { level: sandbox.level } }),
@@ -113,6 +107,39 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     });
     closers.push(() => server.close());
     return { url: server.url, close: () => closeAll(closers) };
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+/** All of a server but its door to the network. */
+export interface OpenPlatform {
+  /** Does an operation; refusals and failures are results, too. */
+  dispatch(operation: Operation): Promise<Result>;
+  close(): Promise<void>;
+}
+
+/** Opens a data folder for a command; another process may serve it meanwhile. */
+export async function openPlatform(options: ServerOptions): Promise<OpenPlatform> {
+  const { house, closers } = await open(options);
+  const { dispatcher } = house.door;
+  return { dispatch: (operation) => dispatcher.dispatch(operation), close: () => closeAll(closers) };
+}
+
+async function open(options: ServerOptions) {
+  const { config } = options;
+  const observe = observerOf(options);
+  mkdirSync(config.home, { recursive: true, mode: 0o700 });
+  const { home, masterKey: given, masterKeyPrevious: previous } = config;
+  const keys = openKeyRing({ given, previous, home });
+  const sandbox = await contain(config, observe);
+  const store = await createSqliteStore({ file: systemDatabaseFile(config) });
+  const closers: (() => Promise<void>)[] = [() => sandbox.close(), () => store.close()];
+  try {
+    const house = await furnish({ options, store, keys, sandbox, observe });
+    closers.push(() => house.close());
+    return { house, observe, sandbox, closers };
   } catch (error) {
     await closeAll(closers);
     throw error;
@@ -131,17 +158,18 @@ async function contain(config: Config, observe: Observe): Promise<OpenSandbox> {
 interface Ground {
   readonly options: ServerOptions;
   readonly store: Store;
-  readonly key: ReturnType<typeof loadMasterKey>;
+  readonly keys: Keys;
   readonly sandbox: OpenSandbox;
   readonly observe: Observe;
 }
 
 /** Everything between the store and the door. */
-async function furnish({ options, store, key, sandbox, observe }: Ground) {
+async function furnish({ options, store, keys, sandbox, observe }: Ground) {
   const { config } = options;
   const passwords = new Passwords();
   const throttle = new LoginThrottle();
-  const secrets = new Secrets({ key });
+  const secrets = new Secrets({ keys });
+  const key = keys.current();
   const authority = new Authority({
     ...{ store, secrets, observe },
     facts: (records) => serverFacts(config, records),
@@ -183,7 +211,7 @@ async function furnish({ options, store, key, sandbox, observe }: Ground) {
   const load = () => reloadAuthority({ authority, scripts, store });
   const act = actor({ audit, observe, authority, dispatch: (operation) => dispatcher.dispatch(operation) });
   const { redisUrl } = config;
-  const counters = createLimitCounters({ file: systemDatabaseFile(config), redisUrl, observe });
+  const counters = createLimitCounters({ database: systemDatabaseFile(config), redisUrl, observe });
   const limitCounts = new RateLimits({ store, counters });
   const callLimits = new CallLimits({ rates: limitCounts, concurrency: new RoleConcurrency() });
   const facts = { version, settings: settingsInForce(config) };

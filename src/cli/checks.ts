@@ -7,7 +7,11 @@ import { dirname, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { type Config, settings, systemDatabaseFile } from '../config.ts';
 import { limits } from '../core/limits.ts';
-import { loadMasterKey } from '../security/master-key.ts';
+import type { Store } from '../core/store.ts';
+import { AuditLog } from '../security/audit.ts';
+import { openKeyRing } from '../security/key-ring.ts';
+import { keyFiles, loadMasterKey } from '../security/master-key.ts';
+import { Secrets } from '../security/secrets.ts';
 import { createSqliteStore } from '../store/sqlite.ts';
 import { nearest } from './nearest.ts';
 import { installedPackages } from './packages/index.ts';
@@ -31,6 +35,7 @@ export const checks: Readonly<Record<string, Check>> = {
   'data folder': checkHome,
   'system database': checkDatabase,
   'master key': checkMasterKey,
+  'audit log': checkAudit,
   port: checkPort,
   sandbox: checkSandbox,
   scripts: checkScripts,
@@ -95,17 +100,11 @@ function isWritable(path: string): boolean {
   }
 }
 
-// Opening brings the schema up to date, which is for the server to do: so a copy is opened.
 async function checkDatabase(config: Config): Promise<Finding> {
   const file = systemDatabaseFile(config);
-  const folder = mkdtempSync(join(tmpdir(), 'tenon-doctor-'));
+  const exists = existsSync(file);
   try {
-    const copy = join(folder, 'system.sqlite');
-    const exists = existsSync(file);
-    if (exists) await copyDatabase(file, copy);
-    const store = await createSqliteStore({ file: copy });
-    const services = await store.services.list();
-    await store.close();
+    const services = await withCopy(file, (store) => store.services.list());
     return ok(exists ? `${file}, ${services.length} services` : `${file} will be made at the first start`);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -114,6 +113,21 @@ async function checkDatabase(config: Config): Promise<Finding> {
       message: `${file}: ${reason}`,
       remedy: 'Put back a copy of it, or name another database.',
     };
+  }
+}
+
+// Opening brings the schema up to date, which is for the server to do: so a copy is opened.
+async function withCopy<T>(file: string, work: (store: Store) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'tenon-doctor-'));
+  try {
+    const copy = join(folder, 'system.sqlite');
+    if (existsSync(file)) await copyDatabase(file, copy);
+    const store = await createSqliteStore({ file: copy });
+    try {
+      return await work(store);
+    } finally {
+      await store.close();
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -138,8 +152,31 @@ function checkMasterKey(config: Config): Finding {
       remedy: `Put master.key back into ${home}, or give the key in TENON_MASTER_KEY.`,
     };
   }
+  const unfinished = [keyFiles.next, keyFiles.previous].find((name) => existsSync(join(home, name)));
+  if (masterKey === undefined && unfinished !== undefined) {
+    return {
+      status: 'warn',
+      message: `${unfinished} is there: changing the key did not come to its end`,
+      remedy: 'Run `tenon secrets rotate`, which goes on where it stopped.',
+    };
+  }
   const { id } = loadMasterKey({ given: masterKey, home });
   return ok(`${id}, from ${masterKey === undefined ? join(home, 'master.key') : 'TENON_MASTER_KEY'}`);
+}
+
+async function checkAudit({ masterKey: given, masterKeyPrevious: previous, ...config }: Config) {
+  const file = systemDatabaseFile(config);
+  const { home } = config;
+  const hasKey = given !== undefined || existsSync(join(home, keyFiles.current));
+  if (!existsSync(file) || !hasKey) return ok('nothing to look at yet');
+  const secrets = new Secrets({ keys: openKeyRing({ given, previous, home }) });
+  const { entries, brokenAt } = await withCopy(file, (store) => new AuditLog({ store, secrets }).verify());
+  if (brokenAt === null) return ok(`${entries} entries, each following from the one before`);
+  return {
+    status: 'fail',
+    message: `entry ${brokenAt} does not follow from the ${entries} before it, or is missing`,
+    remedy: 'Somebody changed the log, or it has another master key. Compare it with a backup.',
+  } as const;
 }
 
 async function checkPort({ host, port }: Config): Promise<Finding> {

@@ -34,6 +34,9 @@ function program(): Command {
   addDoctor(tenon);
   addScript(tenon);
   addPackages(tenon);
+  addSecrets(tenon);
+  addExport(tenon);
+  addImport(tenon);
   return tenon;
 }
 
@@ -133,6 +136,77 @@ function addPackages(tenon: Command): void {
     .description('list the packages that are installed')
     .option('--json', 'print them as JSON')
     .action(async (options) => (await import('./packages/index.ts')).listPackages(options));
+}
+
+function addExport(tenon: Command): void {
+  doorOptions(tenon.command('export'))
+    .description('write the configuration to a file: services, scripts, roles, apps …')
+    .option('-o, --output <file>', 'file to write; the standard output unless given')
+    .option('--format <format>', 'json, yaml or zip; by the ending of the file, else yaml')
+    .option('--only <kinds>', 'only these: service,role,app,event_script,lookup,cors,email_template,limit …')
+    .option('--with-secrets', 'with passwords and private lookups, sealed under the passphrase')
+    .option('--passphrase-file <file>', 'file that holds the passphrase')
+    .option('--include-keys', 'with the API keys of apps')
+    .option('--include-users', 'with users and administrators')
+    .addHelpText('after', doorHelp)
+    .action(async (options, command: Command) =>
+      (await import('./export.ts')).exportConfiguration(namedServer(options, command)),
+    );
+}
+
+function addImport(tenon: Command): void {
+  doorOptions(tenon.command('import'))
+    .description('make the configuration what a file says')
+    .argument('<file>', 'a file that tenon export wrote, or - for the standard input')
+    .option('--dry-run', 'only show what would change; the exit code is 2 when something would')
+    .option('--passphrase-file <file>', 'file that holds the passphrase of sealed secrets')
+    .option('--delete-missing', 'remove records of the kinds in the file that it does not hold')
+    .option('--no-overwrite', 'leave records alone that are there')
+    .option('-y, --yes', 'do not ask')
+    .option('--json', 'print what changes as JSON')
+    .addHelpText('after', doorHelp)
+    .action(async (file, options, command: Command) =>
+      (await import('./import.ts')).importConfiguration(file, namedServer(options, command)),
+    );
+}
+
+const doorHelp =
+  '\nWithout --server it is the server on this machine or, when none runs, the data folder (TENON_HOME).';
+
+function doorOptions(command: Command): Command {
+  return clientOptions(command).option('--home <folder>', 'data folder, to be opened without a server');
+}
+
+function namedServer<Options>(options: Options, command: Command): Options & { isServerNamed: boolean } {
+  return { ...options, isServerNamed: command.getOptionValueSource('server') !== 'default' };
+}
+
+function addSecrets(tenon: Command): void {
+  const secrets = tenon.command('secrets').description('secrets that are kept sealed').helpCommand(false);
+  const json = ['--json', 'print it as JSON'] as const;
+  storeOptions(secrets.command('rotate'))
+    .description('seal everything with a new master key; may run while servers do')
+    .option(
+      '--key-file <file>',
+      'file with the new key (32 bytes as base64 or hex); a random one unless given',
+    )
+    .option(...json)
+    .addHelpText(
+      'after',
+      '\nWith TENON_MASTER_KEY: put the new key there and the old one into TENON_MASTER_KEY_PREVIOUS first.' +
+        '\nIt logs everybody out. Killed in the middle, it leaves a system that can be read; run it again then.',
+    )
+    .action(async (options) => (await import('./secrets.ts')).rotateSecrets(options));
+  storeOptions(secrets.command('list'))
+    .description('name what lies sealed, and the key that it is sealed with; never what is in it')
+    .option(...json)
+    .action(async (options) => (await import('./secrets.ts')).listSecrets(options));
+}
+
+function storeOptions(command: Command): Command {
+  return command
+    .option('--home <folder>', described('home'))
+    .option('--database-url <url>', described('databaseUrl'));
 }
 
 function packageOptions(command: Command): Command {

@@ -317,6 +317,7 @@ export const limitTable = {
   limitPruneMs: limit(300_000, 'ms', 'how often counters whose time is over are dropped'),
   limitPruneRows: limit(500, 'counters', 'dropped between two turns of the event loop'),
   limitMemorySeconds: limit(2_000_000, 'seconds', 'the longest that a timer of Node runs is some 24 days'),
+  limitConnections: limit(4, 'connections', 'for counting in a system database on a server'),
   redisConnectMs: limit(2_000, 'ms', 'a Redis that takes no connection by then is away'),
   redisReplyMs: limit(500, 'ms', 'a Redis that has not answered by then is away, and callers wait for it'),
   redisRetryMs: limit(2_000, 'ms', 'the longest pause between attempts to reach a Redis that is away'),
@@ -351,6 +352,7 @@ export const limitTable = {
   recoveryCodes: limit(10, 'codes', 'for a device that is lost; each stands in once'),
   customValues: limit(200, 'values', 'what a client keeps for a user, or all clients for everybody'),
   customValueChars: limit(65_536, 'characters', 'a value that is kept so is a setting, no document'),
+  customChars: limit(262_144, 'characters', 'all values of a user, who may be anybody that registered'),
   lookupTextChars: limit(
     1_048_576,
     'characters',
@@ -371,7 +373,6 @@ export const limitTable = {
   mailMs: limit(30_000, 'ms', 'handing over one mail; whoever sends it waits for it'),
   mailConnections: limit(4, 'connections per mail service', 'servers of mail refuse clients with many'),
   mailReplyBytes: limit(65_536, 'bytes', 'an answer of a mail server; theirs have some lines'),
-  keyLookMs: limit(1_000, 'ms', 'how often files are looked through for a master key that is not known'),
   auditText: limit(1_000, 'characters', 'of a longer text the audit log keeps the beginning and a digest'),
   auditList: limit(200, 'items', 'an entry of the audit log must stay small; roles have less'),
   auditPage: limit(100, 'entries', 'a page of the audit log unless `limit` says otherwise'),

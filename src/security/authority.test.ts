@@ -6,8 +6,8 @@ import { anonymous } from '../core/operation.ts';
 import type { AppRecord, LookupRecord, New, Store, UserRecord } from '../core/store.ts';
 import { createSqliteStore } from '../store/sqlite.ts';
 import { Authority } from './authority.ts';
-import { lookupPlace } from './lookup-place.ts';
 import { MasterKey } from './master-key.ts';
+import { lookupPlace } from './sealed-places.ts';
 import { Secrets } from './secrets.ts';
 import { Sessions } from './sessions.ts';
 import { TokenAuthority } from './tokens.ts';
@@ -205,6 +205,63 @@ describe('lookups', () => {
     expect((await rights()).lookups).toEqual({ open: {}, secret: { color: 's' } });
     expect((await rights(uma, null)).lookups).toEqual({ open: { color: 'open' }, secret: {} });
     expect(authority.lookupNames()).toEqual(['color', 'word']);
+  });
+
+  test('that are hidden stand before others of their name, too', async () => {
+    await addLookup({ value: 'of everybody' });
+    await addLookup({
+      owner: `app:${app.id}`,
+      appId: app.id,
+      value: 'shown to scripts',
+      isPrivate: true,
+      isScriptVisible: true,
+    });
+    await addLookup({ owner: `role:${roleId}`, roleId, value: 'hidden', isPrivate: true });
+    await authority.load();
+    expect((await rights()).lookups).toEqual({ open: {}, secret: {} });
+    expect(authority.withoutSession(null).lookups.open).toEqual({ color: 'of everybody' });
+    await addLookup({ owner: `user:${uma.record.id}`, userId: uma.record.id, value: 'own' });
+    await authority.load();
+    expect((await rights()).lookups).toEqual({ open: { color: 'own' }, secret: {} });
+  });
+
+  test('for services are those of the system, private ones in clear, with what marks a change', async () => {
+    const { forServices } = authority;
+    expect([forServices.value('color'), forServices.mark('color')]).toEqual([undefined, '']);
+    await addLookup({ value: 'open' });
+    await addLookup({ name: 'word', value: 'hidden', isPrivate: true });
+    await addLookup({ name: 'mine', owner: `app:${app.id}`, appId: app.id, value: 'x' });
+    await authority.load();
+    const values = ['color', 'word', 'mine', 'constructor', '__proto__'].map(forServices.value);
+    expect(values).toEqual(['open', 'hidden', undefined, undefined, undefined]);
+    const marks = [forServices.mark('color'), forServices.mark('word')];
+    expect(marks.join()).not.toContain('hidden');
+    const [entry] = await store.lookups.list({ name: 'color' });
+    await store.lookups.update(entry?.id ?? 0, { value: 'other' }, null);
+    await authority.load();
+    expect(forServices.mark('color')).not.toBe(marks[0]);
+    expect(forServices.mark('word')).toBe(marks[1]);
+  });
+
+  test('for mails of the system are those that everybody has', async () => {
+    await addLookup({ value: 'open' });
+    await addLookup({ name: 'word', value: 'hidden', isPrivate: true, isScriptVisible: true });
+    await authority.load();
+    expect(authority.itself).toMatchObject({
+      kind: 'system',
+      isAdmin: true,
+      lookups: { open: { color: 'open' } },
+    });
+    const other = new Authority({
+      store,
+      secrets,
+      observe: () => undefined,
+      facts: () => ({ 'df.name': 'Tenon' }),
+    });
+    await other.load();
+    expect(other.itself.lookups.facts).toEqual({ 'df.name': 'Tenon' });
+    expect(other.withoutSession(null).lookups.facts).toEqual({ 'df.name': 'Tenon' });
+    expect(other.forServices.value('df.name')).toBe('Tenon');
   });
 
   test('that cannot be opened are not there, and somebody is told', async () => {

@@ -20,7 +20,7 @@ import type {
   ServiceRecord,
   Store,
 } from '../core/store.ts';
-import { lookupPlace } from './lookup-place.ts';
+import { lookupPlace } from './sealed-places.ts';
 import type { Secrets } from './secrets.ts';
 import type { KnownUser } from './users.ts';
 

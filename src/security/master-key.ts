@@ -13,12 +13,17 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 
 const keyBytes = 32;
-const fileName = 'master.key';
+
+/**
+ * Names of files in the data folder: the key; while it is changed also the one that is to follow, and the one
+ * before as long as something may be sealed with it.
+ */
+export const keyFiles = { current: 'master.key', next: 'master.key.next', previous: 'master.key.previous' };
 
 /** Derives keys from 32 secret bytes. */
 export class MasterKey {
@@ -42,7 +47,17 @@ export class MasterKey {
  * when there is none. Throws `config.invalid` for a weak key and for a file that others may read.
  */
 export function loadMasterKey({ given, home }: { given: string | undefined; home: string }): MasterKey {
-  return new MasterKey(given === undefined ? fromFile(home) : fromText(given));
+  return given === undefined ? fromFile(home) : givenKey(given);
+}
+
+/** The key that an operator gave. Throws `config.invalid` for a weak one, naming its variable. */
+export function givenKey(given: string, variable = 'TENON_MASTER_KEY'): MasterKey {
+  try {
+    return new MasterKey(fromText(given));
+  } catch (error) {
+    if (!(error instanceof PlatformError)) throw error;
+    throw new PlatformError('config.invalid', error.message.replace('TENON_MASTER_KEY', variable));
+  }
 }
 
 function fromText(text: string): Buffer {
@@ -77,13 +92,14 @@ function refused(problem: string): PlatformError {
   );
 }
 
-function fromFile(home: string): Buffer {
-  const path = join(home, fileName);
+function fromFile(home: string): MasterKey {
+  const path = join(home, keyFiles.current);
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  return readFile(path) ?? makeFile(path);
+  return readKeyFile(path) ?? makeKeyFile(path);
 }
 
-function readFile(path: string): Buffer | undefined {
+/** The key in a file; undefined when there is none. Throws `config.invalid` for one that others may read. */
+export function readKeyFile(path: string): MasterKey | undefined {
   const file = openIfThere(path);
   if (file === undefined) return undefined;
   try {
@@ -91,32 +107,37 @@ function readFile(path: string): Buffer | undefined {
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
       throw new PlatformError(
         'config.invalid',
-        `The file ${fileName} in TENON_HOME may be read by others. Take that away (chmod 600) and start ` +
+        `The file ${basename(path)} in TENON_HOME may be read by others. Take that away (chmod 600) and start ` +
           'again; when others may have read it, consider the secrets of this server known.',
       );
     }
-    return parseFile(readFileSync(file, 'utf8'));
+    return parseFile(readFileSync(file, 'utf8'), basename(path));
   } finally {
     closeSync(file);
   }
 }
 
-function parseFile(content: string): Buffer {
+function parseFile(content: string, name: string): MasterKey {
   const key = readKey(content.trim());
-  if (key !== undefined) return key;
+  if (key !== undefined) return new MasterKey(key);
   throw new PlatformError(
     'config.invalid',
-    `The file ${fileName} in TENON_HOME holds no key (32 bytes as base64). Restore it from a backup: ` +
+    `The file ${name} in TENON_HOME holds no key (32 bytes as base64). Restore it from a backup: ` +
       'without it the stored secrets cannot be read.',
   );
 }
 
-// Written aside and linked, so that a second process that starts at the same time sees a whole key or none.
-function makeFile(path: string): Buffer {
+/**
+ * Puts a key into a file, a random one unless given (32 bytes as base64 or hex), and returns what is there
+ * then. Written aside and linked, so that a second process that starts at the same time sees a whole key or
+ * none.
+ */
+export function makeKeyFile(path: string, text?: string): MasterKey {
+  const bytes = text === undefined ? randomBytes(keyBytes) : fromText(text);
   const aside = `${path}.${randomBytes(6).toString('hex')}`;
   const file = openSync(aside, 'wx', 0o600);
   try {
-    writeSync(file, `${randomBytes(keyBytes).toString('base64')}\n`);
+    writeSync(file, `${bytes.toString('base64')}\n`);
     fsyncSync(file);
     linkSync(aside, path);
   } catch (error) {
@@ -125,7 +146,7 @@ function makeFile(path: string): Buffer {
     closeSync(file);
     rmSync(aside, { force: true });
   }
-  return readFile(path) ?? makeFile(path);
+  return readKeyFile(path) ?? makeKeyFile(path, text);
 }
 
 function openIfThere(path: string): number | undefined {

@@ -8,24 +8,31 @@ import type { MasterKey } from './master-key.ts';
 const saltBytes = 16;
 const nonceBytes = 12;
 const tagBytes = 16;
+const sealedForm = /^tenon:1:([0-9a-f]{8}):([A-Za-z0-9+/]+={0,2})$/;
+
+/** The master keys that texts may be sealed with. */
+export interface Keys {
+  /** The one that texts are sealed with now. */
+  current(): MasterKey;
+  /** The one with an id, earlier ones included. */
+  find(id: string): MasterKey | undefined;
+}
 
 /** Seals and opens texts. The form is `tenon:1:<key id>:<base64 of salt, nonce, tag and ciphertext>`. */
 export class Secrets {
-  readonly #keys = new Map<string, MasterKey>();
-  readonly #current: MasterKey;
+  readonly #keys: Keys;
 
-  /** `earlier`: keys that sealed texts may still carry after the master key was changed. */
-  constructor({ key, earlier = [] }: { readonly key: MasterKey; readonly earlier?: readonly MasterKey[] }) {
-    this.#current = key;
-    for (const known of [...earlier, key]) this.#keys.set(known.id, known);
+  constructor(parts: KeyChoice | { readonly keys: Keys }) {
+    this.#keys = 'keys' in parts ? parts.keys : fixedKeys(parts);
   }
 
   /** Seals a text for a place, e.g. `service|sales|config.password`. */
   seal(text: string, place: string): string {
     const salt = randomBytes(saltBytes);
     const nonce = randomBytes(nonceBytes);
-    const { id } = this.#current;
-    const cipher = createCipheriv('aes-256-gcm', this.#current.derive('secret', salt), nonce);
+    const key = this.#keys.current();
+    const { id } = key;
+    const cipher = createCipheriv('aes-256-gcm', key.derive('secret', salt), nonce);
     cipher.setAAD(associated(place, id));
     const content = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
     return `tenon:1:${id}:${Buffer.concat([salt, nonce, cipher.getAuthTag(), content]).toString('base64')}`;
@@ -33,8 +40,8 @@ export class Secrets {
 
   /** The text that was sealed for this place. Throws `config.invalid` for any other place, key or content. */
   open(sealed: string, place: string): string {
-    const [, id = '', content = ''] = /^tenon:1:([0-9a-f]{8}):([A-Za-z0-9+/]+={0,2})$/.exec(sealed) ?? [];
-    const key = this.#keys.get(id);
+    const [, id = '', content = ''] = sealedForm.exec(sealed) ?? [];
+    const key = id === '' ? undefined : this.#keys.find(id);
     const bytes = Buffer.from(content, 'base64');
     const start = saltBytes + nonceBytes + tagBytes;
     if (key === undefined || bytes.length < start) throw unreadable();
@@ -52,6 +59,23 @@ export class Secrets {
       throw unreadable(cause);
     }
   }
+}
+
+/** A key, and earlier ones that texts may still be sealed with. */
+export interface KeyChoice {
+  readonly key: MasterKey;
+  readonly earlier?: readonly MasterKey[];
+}
+
+/** Keys that stay the same as long as the process runs. */
+export function fixedKeys({ key, earlier = [] }: KeyChoice): Keys {
+  const known = new Map([...earlier, key].map((each) => [each.id, each]));
+  return { current: () => key, find: (id) => known.get(id) };
+}
+
+/** Id of the key that a text is sealed with; undefined when it is not sealed. */
+export function sealedWith(text: unknown): string | undefined {
+  return typeof text === 'string' ? sealedForm.exec(text)?.[1] : undefined;
 }
 
 function associated(place: string, keyId: string): Buffer {

@@ -2,6 +2,7 @@
 // Invariant: secret values are sealed before they reach the store and never leave towards a caller.
 import { PlatformError } from '../core/errors.ts';
 import type { ConfigField, ServiceType } from '../core/service.ts';
+import { configPlace } from '../security/sealed-places.ts';
 import { namesIn, withValues } from '../query/lookups.ts';
 
 /** Seals texts for the place where they are kept; a text moved to another place cannot be opened there. */
@@ -108,14 +109,14 @@ function isSet(value: unknown): boolean {
 /** The configuration with each secret that is set sealed for the service's name. */
 export function sealConfig(type: ServiceType, config: Config, keep: Keep): Config {
   return mapSecrets(type, config, (value, field) => {
-    return keep.secrets.seal(JSON.stringify(value), place(keep.service, field));
+    return keep.secrets.seal(JSON.stringify(value), configPlace(keep.service, field));
   });
 }
 
 /** The configuration with its secrets in clear. */
 export function openConfig(type: ServiceType, config: Config, keep: Keep): Config {
   return mapSecrets(type, config, (value, field) => {
-    return JSON.parse(keep.secrets.open(String(value), place(keep.service, field)));
+    return JSON.parse(keep.secrets.open(String(value), configPlace(keep.service, field)));
   });
 }
 
@@ -130,10 +131,6 @@ interface Keep {
   readonly secrets: Secrets;
   /** Name of the service: sealed texts are bound to it. */
   readonly service: string;
-}
-
-function place(service: string, field: string): string {
-  return `service|${service}|config.${field}`;
 }
 
 function mapSecrets(

@@ -2,7 +2,7 @@
 // and never answered; the mask written back leaves it as it is, and nothing but a new value makes it public.
 import { limits } from '../../core/limits.ts';
 import type { LookupRecord, New } from '../../core/store.ts';
-import { lookupPlace } from '../../security/lookup-place.ts';
+import { lookupPlace } from '../../security/sealed-places.ts';
 import { mask } from '../configuration.ts';
 import type { Change, Collection } from './collection.ts';
 import { invalidField, readFlag, readOptionalText, readText, required } from './fields.ts';

@@ -2,7 +2,7 @@
 // written by the same collections that the API writes them by, so that whatever is refused there is refused
 // here.
 import type { LookupRecord, Store } from '../../../core/store.ts';
-import { lookupPlace } from '../../../security/lookup-place.ts';
+import { lookupPlace } from '../../../security/sealed-places.ts';
 import { accountCollection } from '../account.ts';
 import { adminAccounts } from '../admin.ts';
 import { appCollection, keepKey } from '../app.ts';
