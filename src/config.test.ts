@@ -26,6 +26,11 @@ describe('configuration', () => {
     ['TENON_PORT', '70000', /TENON_PORT must be a whole number from 0 to 65535/],
     ['TENON_PORT', '80a', /TENON_PORT/],
     ['TENON_PORT', '-1', /TENON_PORT/],
+    ['TENON_PUBLIC_URL', 'people.example.com', /TENON_PUBLIC_URL must be an address such as https:/],
+    ['TENON_PUBLIC_URL', 'javascript:alert(1)', /TENON_PUBLIC_URL/],
+    ['TENON_PUBLIC_URL', 'https://a.example/?x=1', /TENON_PUBLIC_URL/],
+    ['TENON_SESSION_MINUTES', '0', /TENON_SESSION_MINUTES must be a whole number from 1/],
+    ['TENON_FOREVER_SESSIONS', 'maybe', /true or false/],
     ['TENON_LOG_LEVEL', 'loud', /TENON_LOG_LEVEL must be one of trace/],
     ['TENON_BODY_BYTES', '10', /TENON_BODY_BYTES/],
     ['TENON_SESSION_TOKEN_IN_QUERY', 'maybe', /true or false/],
@@ -58,6 +63,14 @@ describe('configuration', () => {
     ['.25', 0.25],
   ])('a share of %s', (given, share) => {
     expect(readConfig({ TENON_RUN_SAMPLE: given }).runSample).toBe(share);
+  });
+
+  test('links in mails lead to the public address, or to host and port', () => {
+    const publicUrl = (environment: Record<string, string>) => readConfig(environment).publicUrl;
+    expect(publicUrl({ TENON_PUBLIC_URL: 'https://a.example/base//' })).toBe('https://a.example/base');
+    expect(publicUrl({})).toBe('http://127.0.0.1:8080');
+    expect(publicUrl({ TENON_HOST: '0.0.0.0', TENON_PORT: '99' })).toBe('http://localhost:99');
+    expect(publicUrl({ TENON_HOST: '::1' })).toBe('http://[::1]:8080');
   });
 
   test('lists are split and trimmed', () => {

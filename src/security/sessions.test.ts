@@ -5,7 +5,7 @@ import type { Store, UserRecord } from '../core/store.ts';
 import { createSqliteStore } from '../store/sqlite.ts';
 import { authorityOf } from './authority-fixture.ts';
 import { MasterKey } from './master-key.ts';
-import { Sessions } from './sessions.ts';
+import { type SessionRules, Sessions } from './sessions.ts';
 import { TokenAuthority } from './tokens.ts';
 
 const key = new MasterKey(randomBytes(32));
@@ -16,12 +16,13 @@ let sessions: Sessions;
 let user: UserRecord;
 
 // Another process of the same installation: same store and key, nothing cached.
-const another = () => {
+const another = (rules?: SessionRules) => {
   const now = () => clock.now;
   return new Sessions({
     store,
     tokens: new TokenAuthority({ key, now }),
     authority: authorityOf(store),
+    ...(rules === undefined ? {} : { rules }),
     now,
   });
 };
@@ -155,6 +156,15 @@ describe('a session that ends', () => {
     await expect(resolve(token)).rejects.toMatchObject({ kind: 'access.invalid_token', status: 401 });
   });
 
+  test('by taking the confirmation back is refused within the limit', async () => {
+    const { token } = await sessions.open(user);
+    await resolve(token);
+    await store.users.update(user.id, { isConfirmed: false }, null);
+    clock.now += limits.sessionCacheMs;
+    await expect(resolve(token)).rejects.toMatchObject({ kind: 'access.invalid_token' });
+    await expect(sessions.refresh(token)).rejects.toMatchObject({ kind: 'access.invalid_token' });
+  });
+
   test('by deleting the user is refused within the limit', async () => {
     const { token } = await sessions.open(user);
     await resolve(token);
@@ -202,6 +212,30 @@ describe('refreshing', () => {
     await expect(sessions.refresh(closed.token)).rejects.toMatchObject({ kind: 'access.terminated_session' });
     await store.users.update(user.id, { isActive: false }, null);
     await expect(sessions.refresh(inactive.token)).rejects.toMatchObject({ kind: 'access.invalid_token' });
+  });
+
+  test('goes on for ever only where sessions may, for who asked for it', async () => {
+    const rules = { sessionMinutes: 60, sessionRefreshMinutes: 120, foreverSessions: true };
+    const [forever, usual] = [another(rules), another()];
+    const remembered = await forever.open(user, true);
+    const [plain, elsewhere] = [await forever.open(user), await usual.open(user, true)];
+    clock.now += limits.sessionRefreshMinutes * 60_000 * 100;
+    expect((await forever.refresh(remembered.token)).userId).toBe(user.id);
+    await expect(forever.refresh(plain.token)).rejects.toMatchObject({ kind: 'access.expired_token' });
+    await expect(usual.refresh(elsewhere.token)).rejects.toMatchObject({ kind: 'access.expired_token' });
+  });
+
+  test('follows the minutes of the operator', async () => {
+    const ours = another({ sessionMinutes: 5, sessionRefreshMinutes: 30, foreverSessions: false });
+    const { token, expiresDate } = await ours.open(user);
+    expect(Date.parse(expiresDate)).toBe(clock.now + 5 * 60_000);
+    clock.now += 6 * 60_000;
+    await expect(async () => ours.resolve(token, null)).rejects.toMatchObject({
+      kind: 'access.expired_token',
+    });
+    expect(Date.parse((await ours.refresh(token)).expiresDate)).toBe(clock.now + 5 * 60_000);
+    clock.now += 25 * 60_000;
+    await expect(ours.refresh(token)).rejects.toMatchObject({ kind: 'access.expired_token' });
   });
 
   test('is refused for a token that is none', async () => {

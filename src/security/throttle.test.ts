@@ -50,6 +50,19 @@ describe('guesses sent at once', () => {
     expect(() => throttle.check('account:a')).toThrow(refused);
   });
 
+  test('of which nothing can be said count neither as wrong nor as right', () => {
+    const { throttle } = start();
+    failTimes(throttle, 'account:a', most - 1);
+    for (let i = 0; i < most * 3; i++) {
+      throttle.check('account:a');
+      throttle.release('account:a');
+    }
+    throttle.check('account:a');
+    throttle.fail('account:a');
+    expect(() => throttle.check('account:a')).toThrow(refused);
+    throttle.release('account:nobody');
+  });
+
   test('that were never settled are forgotten', () => {
     const { throttle, clock } = start();
     for (let i = 0; i < most; i++) throttle.check('account:a');
@@ -61,6 +74,15 @@ describe('guesses sent at once', () => {
     const { throttle } = start();
     for (let i = 0; i < most * 3; i++) expect(() => throttle.check('address:a')).not.toThrow();
   });
+});
+
+test('what is counted is limited although nothing fails', () => {
+  const { throttle, clock } = start();
+  for (let i = 0; i < most; i++) throttle.count('mail to:a');
+  expect(() => throttle.count('mail to:a')).toThrow(refused);
+  expect(() => throttle.count('mail to:b')).not.toThrow();
+  clock.now += limits.loginWindowMs;
+  expect(() => throttle.count('mail to:a')).not.toThrow();
 });
 
 test('a flood of keys does not grow without end, and the newest still count', () => {

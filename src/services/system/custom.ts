@@ -36,9 +36,10 @@ export function adminCustom(parts: SystemParts): Resource {
   return customResource(parts, 'admin/custom', (call) => ownerOf(parts, call));
 }
 
-/** The resource `custom` of the service `user`: for whom a role grants it. */
+/** The resource `custom` of the service `user`: everybody who is logged in has such values. */
 export function userCustom(parts: SystemParts): Resource {
-  return customResource(parts, 'custom', (call) => ownerOf(parts, call));
+  const resource = customResource(parts, 'custom', (call) => ownerOf(parts, call));
+  return { ...resource, userActions: all };
 }
 
 async function ownerOf(parts: SystemParts, { operation }: Call): Promise<Owner> {
@@ -89,8 +90,7 @@ async function write(store: Store, { owner, userId }: Owner, call: Call): Promis
   for (const { name, value } of values) checkValue(name, value);
   await store.transaction(async (inside) => {
     const stored = await inside.settings.list({ owner });
-    const names = new Set([...stored, ...values].map(({ name }) => name));
-    if (names.size > limits.customValues) throw tooMany();
+    checkSum([...stored, ...values]);
     for (const { name, value } of values) {
       const known = stored.find((entry) => entry.name === name);
       if (known !== undefined) await inside.settings.update(known.id, { value }, call.by);
@@ -168,11 +168,19 @@ function checkValue(name: string, value: unknown): void {
   }
 }
 
+// Of several with one name the last one counts, as it will be kept.
+function checkSum(values: readonly Value[]): void {
+  const kept = new Map(values.map(({ name, value }) => [name, JSON.stringify(value).length]));
+  if (kept.size > limits.customValues) throw tooMany(`${limits.customValues} values`);
+  const sum = [...kept.values()].reduce((before, length) => before + length, 0);
+  if (sum > limits.customChars) throw tooMany(`${limits.customChars} characters of JSON`);
+}
+
 function rowOf({ name, value, createdDate, lastModifiedDate }: SettingRecord) {
   return { name, value, created_date: createdDate, last_modified_date: lastModifiedDate };
 }
 
-function tooMany(): PlatformError {
-  const message = `More than ${limits.customValues} values cannot be kept. Delete some first.`;
+function tooMany(bound: string): PlatformError {
+  const message = `More than ${bound} cannot be kept. Delete some values first.`;
   return new PlatformError('request.invalid_record', message);
 }
