@@ -9,6 +9,7 @@ import {
   type Operation,
   type Parameters,
   type Principal,
+  type Requestor,
 } from '../../../core/operation.ts';
 import type { Exchange } from '../../../core/script.ts';
 import type { Service } from '../../../core/service.ts';
@@ -21,6 +22,8 @@ export interface CallParts {
   readonly text?: string;
   /** Who asks; an administrator unless told otherwise. */
   readonly principal?: Principal;
+  /** Through which kind of door; from outside unless told otherwise. */
+  readonly requestor?: Requestor;
 }
 
 /** The path over one service; `fired` is told the events, `before` the exchanges. */
@@ -59,7 +62,7 @@ const administrator: Principal = { ...anonymous, kind: 'user', isAdmin: true };
 
 /** An operation as the door makes it of a call. */
 export function operationOf(action: Action, uri: string, parts: CallParts): Operation {
-  const { parameters, body, text, principal = administrator } = parts;
+  const { parameters, body, text, principal = administrator, requestor = 'api' } = parts;
   const json = text ?? (body === undefined ? undefined : JSON.stringify(body));
   const [path = '', query = ''] = uri.split(/\?(.*)/s);
   const [, , , service = '', ...segments] = path.replace(/\/$/, '').split('/').map(decodeURIComponent);
@@ -68,7 +71,7 @@ export function operationOf(action: Action, uri: string, parts: CallParts): Oper
     path: segments,
     action,
     origin: 'http',
-    requestor: 'api',
+    requestor,
     principal,
     depth: 0,
     request: {

@@ -1,11 +1,12 @@
 // For tests only: tables with owners, and callers whose roles reach some of their records.
 // Invariant: whatever a role does, `outside` answers the records that are none of its callers'.
+import { afterEach, beforeEach, expect } from 'vitest';
 import { type Action, anonymous, type Principal } from '../../../core/operation.ts';
 import type { RoleFilter } from '../../../core/restriction.ts';
 import type { Grant, Role } from '../../../core/role.ts';
 import { grantOf, roleOf } from '../../../core/role-fixture.ts';
 import type { CallParts } from './path-fixture.ts';
-import type { SuiteAnswer, SuiteHouse } from './suite-fixture.ts';
+import { type EngineUnderTest, openSuiteHouse, type SuiteAnswer, type SuiteHouse } from './suite-fixture.ts';
 
 /** Notes of two owners, with what relates to them. */
 export const notebook = `
@@ -23,7 +24,7 @@ export const notebook = `
   INSERT INTO note(owner, team_id, title, kind, score) VALUES
     (1, 1, 'mine 1', 'open', 10), (1, 2, 'mine 2', 'open', 20), (2, 1, 'theirs 3', 'open', 30),
     (2, 2, 'theirs 4', 'shut', 40), (NULL, NULL, 'nobody 5', 'open', NULL);
-  INSERT INTO cover(note_id, owner, color) VALUES (1, 1, 'red'), (3, 2, 'blue');
+  INSERT INTO cover(note_id, owner, color) VALUES (1, 1, 'red'), (3, 2, 'azure');
   INSERT INTO word(code, owner) VALUES ('a', 1), ('b', 2), ('c', NULL);
   INSERT INTO tagging(note_id, word_code, owner, weight) VALUES
     (1, 'a', 1, 1), (1, 'b', 2, 2), (3, 'a', 2, 3), (2, 'a', 1, 4), (2, 'a', 2, 5);
@@ -37,7 +38,7 @@ const tables: Readonly<Record<string, string>> = {
 };
 
 /** All verbs. */
-export const everything = 31;
+const everything = 31;
 
 /** A row of access to a table, `*` for all, under conditions that must all be met. */
 export function rowOf(table: string, filters: readonly RoleFilter[], over: Partial<Grant> = {}): Grant {
@@ -96,4 +97,37 @@ export async function outside(house: () => SuiteHouse, id: number): Promise<unkn
   return Object.fromEntries(
     Object.entries(all).map(([table, rows]) => [table, rows.filter(({ owner }) => owner !== id)]),
   );
+}
+
+/** What a write is refused with that would make a record outside of its role's filter. */
+export const denied = { code: 403, message: 'Denied access to some of the requested fields.' };
+
+/** Numbers of the records of an answer. */
+export function ids({ body }: SuiteAnswer): number[] {
+  return body.resource.map(({ id }: { id: number }) => id);
+}
+
+/** A notebook for each test, with the records as they were. */
+function fresh(engine: EngineUnderTest, config: Readonly<Record<string, unknown>> = {}): () => SuiteHouse {
+  let house: SuiteHouse | undefined;
+  beforeEach(async () => {
+    house = await openSuiteHouse(engine, notebook, config);
+  });
+  afterEach(() => house?.close());
+  return () => {
+    if (house === undefined) throw new Error('the database was not opened');
+    return house;
+  };
+}
+
+/** A notebook for each test and an owner of some of its records, after whom all others must be as before. */
+export function owner(engine: EngineUnderTest, config: Readonly<Record<string, unknown>> = {}) {
+  const house = fresh(engine, config);
+  const one = asking(house, userOf(1, ownersOnly()));
+  let before: unknown;
+  beforeEach(async () => {
+    before = await outside(house, 1);
+  });
+  afterEach(async () => expect(await outside(house, 1)).toEqual(before));
+  return { house, one };
 }
