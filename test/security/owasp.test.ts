@@ -1,10 +1,9 @@
 // The ten risks of APIs that OWASP lists (2023), each tried on a running server in at least three ways. What is
 // tried at length elsewhere is named in docs/reference/security-tests.md.
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { addScriptedService } from '../scripted-service.ts';
 import { type Answer, type Ask, startTestServer, type TestServer } from '../server.ts';
+import { startUpstream, type Upstream } from './upstream.ts';
 
 const sql = `
   CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT, salary INTEGER, owner TEXT, approved INTEGER DEFAULT 0);
@@ -13,12 +12,10 @@ const sql = `
   INSERT INTO note VALUES (1, 1, 'mine', 'ann'), (2, 2, 'theirs', 'bob');`;
 
 let server: TestServer;
-let upstream: Server;
-let upstreamUrl = '';
+let upstream: Upstream;
 /** As the user ann, who may do everything with what is hers, and neither see salaries nor approve herself. */
 let ann: (path: string, ask?: Ask) => Promise<Answer>;
 let annKey = '';
-const received: string[] = [];
 
 async function make(resource: string, record: object): Promise<{ id: number; api_key: string }> {
   const answer = await server.ask(`/api/v2/system/${resource}?fields=*`, {
@@ -71,26 +68,8 @@ const fetcher = `return new Promise((resolve) => platform.api.get(event.request.
   resolve({ status: response.statusCode, body: String(body).slice(0, 200), size: String(body).length })));`;
 
 beforeAll(async () => {
-  upstream = createServer((request, response) => {
-    received.push(request.url ?? '');
-    if (request.url === '/endless') {
-      const more = () =>
-        void (
-          response.writableEnded ||
-          (response.write('x'.repeat(65_536)) ? setImmediate(more) : response.once('drain', more))
-        );
-      response.on('close', () => response.end());
-      more();
-    } else if (request.url === '/inside') {
-      response.writeHead(302, { Location: 'http://169.254.169.254/latest/meta-data/' }).end();
-    } else if (request.url === '/deep') {
-      response.writeHead(200, { 'Content-Type': 'application/json' }).end('['.repeat(100_000));
-    } else response.writeHead(200, { 'Content-Type': 'text/plain' }).end(Buffer.from([0xff, 0xfe, 0x41]));
-  });
-  await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
-  const { port } = upstream.address() as AddressInfo;
-  upstreamUrl = `http://127.0.0.1:${port}`;
-  server = await startTestServer({ TENON_EGRESS_ALLOW: `127.0.0.1:${port}` });
+  upstream = await startUpstream();
+  server = await startTestServer({ TENON_EGRESS_ALLOW: `127.0.0.1:${upstream.port}` });
   await server.addDatabase('hr', sql);
   await addScriptedService(server, fetcher, { name: 'relay' });
   await makeAnn();
@@ -98,7 +77,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server.close();
-  upstream.close();
+  await upstream.close();
 });
 
 const people = '/api/v2/hr/_table/person';
@@ -359,11 +338,11 @@ describe('API6, flows that are worth something', () => {
     const statuses: number[] = [];
     for (let at = 0; at < 5; at++) {
       const headers = { 'X-Forwarded-For': `203.0.113.${at}`, 'X-DreamFactory-API-Key': annKey };
-      statuses.push((await ann(`/api/v2/relay?url=${upstreamUrl}/x`, { headers })).status);
+      statuses.push((await ann(`/api/v2/relay?url=${upstream.url}/x`, { headers })).status);
     }
     expect(statuses).toEqual([200, 200, 200, 429, 429]);
     await server.ask("/api/v2/system/limit?filter=name='all'", { method: 'DELETE' });
-    expect((await ann(`/api/v2/relay?url=${upstreamUrl}/x`)).status).toBe(200);
+    expect((await ann(`/api/v2/relay?url=${upstream.url}/x`)).status).toBe(200);
   });
 });
 
@@ -391,17 +370,17 @@ describe('API7, calls to where nobody from outside gets', () => {
   });
 
   it('do not follow what another server redirects to', async () => {
-    const { status, body = '' } = await relay(`${upstreamUrl}/inside`);
+    const { status, body = '' } = await relay(`${upstream.url}/inside`);
     expect(String(body)).not.toContain('meta-data');
     expect(status).not.toBe(200);
   });
 
   it('reach what the operator allowed, and no other port of it', async () => {
-    expect((await relay(`${upstreamUrl}/fine`)).status).toBe(200);
+    expect((await relay(`${upstream.url}/fine`)).status).toBe(200);
     const { port } = new URL(server.url);
-    const before = received.length;
+    const before = upstream.received.length;
     expect((await relay(`http://127.0.0.1:${Number(port) + 1}/`)).status).not.toBe(200);
-    expect(received).toHaveLength(before);
+    expect(upstream.received).toHaveLength(before);
   });
 });
 
@@ -485,7 +464,7 @@ describe('API9, what there is', () => {
 
 describe('API10, what others send', () => {
   const relay = async (path: string) =>
-    server.ask(`/api/v2/relay?url=${encodeURIComponent(`${upstreamUrl}${path}`)}`);
+    server.ask(`/api/v2/relay?url=${encodeURIComponent(`${upstream.url}${path}`)}`);
 
   it('without end is cut off', async () => {
     const { status, body } = await relay('/endless');
