@@ -228,6 +228,28 @@ describe('what comes back counts once, and for what it was begun', () => {
   });
 });
 
+test('codes are not tried for long', async () => {
+  const own = await IdentityWorld.open();
+  try {
+    for (let cancelled = 0; cancelled < 12; cancelled++) {
+      expect((await own.logIn('company', '')).status).toBe(401);
+    }
+    const statuses: number[] = [];
+    for (let tried = 0; tried < 12; tried++) {
+      const back = await own.visited('company', own.person('guessed'));
+      back.set('code', `guess-${tried}`);
+      statuses.push((await own.finish(back)).status);
+    }
+    expect(statuses).toEqual([...Array<number>(10).fill(401), 429, 429]);
+    own.provider.asked.length = 0;
+    const honest = await own.visited('company', 'guessed');
+    expect((await own.finish(honest)).status).toBe(429);
+    expect(own.provider.asked).not.toContain('/token');
+  } finally {
+    await own.close();
+  }
+});
+
 describe('what clients and administrators see', () => {
   test('the environment lists the ways in', async () => {
     const { body } = await world.ask('system/environment');

@@ -116,8 +116,24 @@ export class ProviderLogins implements ProviderDoor {
       const value = given[name];
       return value === undefined ? [] : [[name, value] as const];
     });
-    const identity = await provider.finish(ticket, Object.fromEntries(said));
+    const ask = () => provider.finish(ticket, Object.fromEntries(said));
+    // Who only says that he cancelled costs the provider nothing.
+    const identity = await (given.error === undefined ? this.#counted(operation, ask) : ask());
     return { service, provider, identity, operation };
+  }
+
+  // The provider is asked for each: nobody is to make this server try codes there.
+  async #counted<T>({ remoteAddress }: Operation, work: () => Promise<T>): Promise<T> {
+    const { throttle } = this.#parts;
+    const [, address] = loginKeys('', remoteAddress);
+    throttle.check(address);
+    try {
+      return await work();
+    } catch (thrown) {
+      const isRefusal = thrown instanceof PlatformError && thrown.kind === 'access.bad_credentials';
+      if (isRefusal) throttle.fail(address);
+      throw thrown;
+    }
   }
 
   // The same service with the same configuration, and the one that the client means.
