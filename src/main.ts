@@ -233,11 +233,11 @@ async function furnish({ options, store, keys, sandbox, observe }: Ground) {
   services.install(userServiceType(createUserService(parts), store));
   services.install(apiDocsServiceType(createApiDocsService({ store, services })));
   const { adminEmail: email, adminPassword: password } = config;
-  const made = await createFirstAdministrator({ store, passwords, email, password });
+  const made = await createFirstAdministrator({ store, passwords, audit, email, password });
   if (made !== undefined) (options.announce ?? announceOnce)(made);
   for (const record of [userServiceRecord, apiDocsServiceRecord]) await createRecord(store.services, record);
   for (const record of userMailTemplates) await createRecord(store.emailTemplates, record);
-  await createInitialServices(options.services ?? [], { store, services });
+  await createInitialServices(options.services ?? [], { store, services, audit });
   const watch = new ConfigurationWatch({
     ...{ store, services, overlays, scripts, authority, limitCounts, observe },
   });
@@ -396,13 +396,19 @@ async function createRecord<Entry extends Stamps & { readonly name: string }>(
 
 async function createInitialServices(
   wanted: readonly InitialService[],
-  { store, services }: { store: Store; services: Services },
+  { store, services, audit }: { store: Store; services: Services; audit: AuditLog },
 ): Promise<void> {
+  const nobody = { userId: null, userEmail: null, remoteAddress: null, door: 'cli' } as const;
   const taken = new Set((await store.services.list()).map((record) => record.name));
   for (const { name, label, type, config } of wanted.filter((service) => !taken.has(service.name))) {
     const prepared = services.prepare({ name, type, isActive: true, config }, undefined);
     const fixed = { description: null, isActive: true, mutable: true, deletable: true, document: null };
-    await store.services.create({ name, label, type, config: prepared, ...fixed }, null);
+    const record = { name, label, type, config: prepared, ...fixed };
+    await store.transaction(async (inside) => {
+      const { id } = await inside.services.create(record, null);
+      const note = { ...nobody, action: 'create', record: `service/${id}`, before: null };
+      await audit.add({ ...note, after: { id, name, type } }, inside);
+    });
   }
 }
 

@@ -9,7 +9,13 @@ let store: Store;
 beforeEach(async () => {
   store = await createSqliteStore({ file: ':memory:' });
   const passwords = { hash: async () => 'hash' };
-  await createFirstAdministrator({ store, passwords, email: 'a@b.c', password: 'p' });
+  await createFirstAdministrator({
+    store,
+    audit: { add: async () => {} },
+    passwords,
+    email: 'a@b.c',
+    password: 'p',
+  });
 });
 afterEach(async () => {
   vi.useRealTimers();
