@@ -291,6 +291,18 @@ describe('what clients and administrators see', () => {
     expect((await world.ask('company')).status).toBe(400);
   });
 
+  test('settings may name lookups, the secret a private one', async () => {
+    const lookup = (name: string, value: string) =>
+      world.made('lookup', { name, value, private: name.endsWith('secret') });
+    await lookup('idp', world.provider.issuer);
+    await lookup('idp_secret', clientSecret);
+    const config = { discovery_document_endpoint: '{idp}', client_secret: '{idp_secret}' };
+    const id = await world.addService('looking', config);
+    expect((await world.logIn('looking', world.person('looked'))).status).toBe(200);
+    const shown = await world.server.ask(`/api/v2/system/service/${id}`);
+    expect(shown.text).not.toContain(clientSecret);
+  });
+
   test('what cannot work is refused when it is stored', async () => {
     const record = { name: 'wrong', label: 'Wrong', type: 'oidc', is_active: true };
     const config = {

@@ -23,6 +23,8 @@ export function identityServiceTypes(house: IdentityHouse): readonly ServiceType
       config: oidcFields,
       create: (settings) => new OidcService(settings, house),
       prepare: ({ config }) => {
+        // Names of lookups stand for what is known only when the service is made.
+        if (Object.values(config).some(namesLookups)) return config;
         const withDefaults = Object.fromEntries(
           oidcFields.map((field) => [field.name, config[field.name] ?? field.default]),
         );
@@ -36,4 +38,8 @@ export function identityServiceTypes(house: IdentityHouse): readonly ServiceType
       },
     },
   ];
+}
+
+function namesLookups(value: unknown): boolean {
+  return typeof value === 'string' && /\{[^{}]+\}/.test(value);
 }
