@@ -48,7 +48,7 @@ async function passes(times: number, principal: Principal, call: Call = {}): Pro
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2026, 0, 1) });
   store = await furnished(await createSqliteStore({ file: ':memory:' }));
-  const counters = createLimitCounters({ file: ':memory:', redisUrl: undefined, observe: () => {} });
+  const counters = createLimitCounters({ database: ':memory:', redisUrl: undefined, observe: () => {} });
   rates = new RateLimits({ store, counters });
   await rates.load();
 });

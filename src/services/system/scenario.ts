@@ -96,7 +96,7 @@ export async function openHouse(): Promise<House> {
   const act = actor({ audit, observe, authority, dispatch: (operation) => dispatcher.dispatch(operation) });
   const facts = { version: '1.2.3', settings: [] };
   const accounts = { publicUrl: 'https://tenon.example.com', hasForeverSessions: false };
-  const counters = createLimitCounters({ file: ':memory:', redisUrl: undefined, observe });
+  const counters = createLimitCounters({ database: ':memory:', redisUrl: undefined, observe });
   const limitCounts = new RateLimits({ store, counters });
   const callLimits = new CallLimits({ rates: limitCounts, concurrency: new RoleConcurrency() });
   const own = { limitCounts, accounts, authority, secrets, facts, audit, act };

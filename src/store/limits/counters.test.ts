@@ -35,7 +35,7 @@ describeCounters(
     const store = await createSqliteStore({ file });
     const database = new Sqlite(file);
     return {
-      open: () => createLimitCounters({ file, redisUrl: undefined, observe: silent }),
+      open: () => createLimitCounters({ database: file, redisUrl: undefined, observe: silent }),
       expire: async () => void database.exec(`update limit_counter set expire = ${Date.now() - 1}`),
       clear: async () => {
         database.close();
@@ -49,7 +49,7 @@ describeCounters(
 describeCounters(
   'memory',
   async () => ({
-    open: () => createLimitCounters({ file: ':memory:', redisUrl: undefined, observe: silent }),
+    open: () => createLimitCounters({ database: ':memory:', redisUrl: undefined, observe: silent }),
     expire: async () => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 2_592_000_001 }),
     clear: async () => undefined,
   }),
@@ -68,7 +68,7 @@ describe.runIf(hasRedis())('with a Redis', () => {
   describeCounters(
     'Redis',
     async () => ({
-      open: () => createLimitCounters({ file: '', redisUrl: redis.url, observe: silent }),
+      open: () => createLimitCounters({ database: '', redisUrl: redis.url, observe: silent }),
       expire: async () => {
         const client = new Redis(redis.url);
         for (const key of await client.keys('*')) await client.pexpire(key, 0);
@@ -82,7 +82,7 @@ describe.runIf(hasRedis())('with a Redis', () => {
   it('limits go on when it is away, and are shared again when it is back', async () => {
     const observed: Observation[] = [];
     const observe = (seen: Observation) => void observed.push(seen);
-    const counters = createLimitCounters({ file: '', redisUrl: redis.url, observe });
+    const counters = createLimitCounters({ database: '', redisUrl: redis.url, observe });
     await counters.prepare([{ id: 1, rate: 3, periodSeconds: 60 }]);
     await counters.take(1, 'all');
     await redis.stop();
@@ -103,7 +103,7 @@ describe.runIf(hasRedis())('with a Redis', () => {
 
   it('is not waited for when it is away from the start', async () => {
     await redis.stop();
-    const counters = createLimitCounters({ file: '', redisUrl: redis.url, observe: silent });
+    const counters = createLimitCounters({ database: '', redisUrl: redis.url, observe: silent });
     await counters.prepare([{ id: 1, rate: 1, periodSeconds: 60 }]);
     expect((await counters.take(1, 'all')).isExceeded).toBe(false);
     expect((await counters.take(1, 'all')).isExceeded).toBe(true);
@@ -117,7 +117,7 @@ describe('counters in the system database', () => {
   const observed: Observation[] = [];
   const open = async () => {
     const observe = (seen: Observation) => void observed.push(seen);
-    const counters = createLimitCounters({ file, redisUrl: undefined, observe });
+    const counters = createLimitCounters({ database: file, redisUrl: undefined, observe });
     await counters.prepare([{ id: 1, rate: 3, periodSeconds: 60 }]);
     return counters;
   };

@@ -21,3 +21,9 @@ export function counterOf(key: string, used: number): LimitCounter {
   const colon = key.indexOf(':');
   return { limitId: Number(key.slice(0, colon)), who: key.slice(colon + 1), used };
 }
+
+/** The keys of a limit, or of all: from the first up to, but not including, the second. */
+export function keysOf(limitId: number | undefined): [string, string] {
+  // `;` follows `:`.
+  return limitId === undefined ? ['', '~'] : [`${prefixOf(limitId)}:`, `${prefixOf(limitId)};`];
+}

@@ -6,6 +6,7 @@ import { PlatformError } from '../../core/errors.ts';
 import type { LimitCounter } from '../../core/limiter.ts';
 import { limits } from '../../core/limits.ts';
 import type { Observe } from '../../core/observe.ts';
+import { CountingReport } from './counting-report.ts';
 import { type CounterEngine, counterOf, prefixOf } from './engine.ts';
 
 const home = 'tenon:limit:';
@@ -19,12 +20,13 @@ export interface RedisCounterParts {
 
 /** Counters in a database of Redis. */
 export class RedisCounters implements CounterEngine {
-  readonly #parts: RedisCounterParts;
+  readonly #url: string;
+  readonly #report: CountingReport;
   #connecting: Promise<Redis> | undefined;
-  #isFailing = false;
 
-  constructor(parts: RedisCounterParts) {
-    this.#parts = parts;
+  constructor({ url, observe }: RedisCounterParts) {
+    this.#url = url;
+    this.#report = new CountingReport({ place: 'Redis', observe });
   }
 
   async limiter(options: IRateLimiterOptions): Promise<RateLimiterAbstract> {
@@ -75,7 +77,7 @@ export class RedisCounters implements CounterEngine {
 
   async #connect(): Promise<Redis> {
     const { Redis } = await import('ioredis');
-    const client = new Redis(this.#parts.url, {
+    const client = new Redis(this.#url, {
       lazyConnect: true,
       connectTimeout: limits.redisConnectMs,
       commandTimeout: limits.redisReplyMs,
@@ -85,19 +87,12 @@ export class RedisCounters implements CounterEngine {
       maxRetriesPerRequest: 0,
       retryStrategy: (times) => Math.min(times * 100, limits.redisRetryMs),
     });
-    client.on('error', (error: Error) => this.#tell(error.message));
-    client.on('close', () => this.#tell('the connection is closed'));
-    client.on('ready', () => this.#tell(null));
+    client.on('error', (error: Error) => this.#report.alone(error));
+    client.on('close', () => this.#report.alone('the connection is closed'));
+    client.on('ready', () => this.#report.together());
     // What goes wrong is told by the events, and tried again.
     await client.connect().catch(() => undefined);
     return client;
-  }
-
-  #tell(reason: string | null): void {
-    if (this.#isFailing === (reason !== null)) return;
-    this.#isFailing = reason !== null;
-    const told = reason === null ? null : `Redis: ${reason}`;
-    this.#parts.observe({ kind: 'limits.counting', isShared: !this.#isFailing, reason: told });
   }
 
   async *#keys(client: Redis, limitId: number | undefined): AsyncGenerator<string[]> {

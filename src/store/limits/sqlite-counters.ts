@@ -8,7 +8,8 @@ import type { IRateLimiterOptions, RateLimiterAbstract } from 'rate-limiter-flex
 import type { LimitCounter } from '../../core/limiter.ts';
 import { limits } from '../../core/limits.ts';
 import type { Observe } from '../../core/observe.ts';
-import { type CounterEngine, counterOf, prefixOf } from './engine.ts';
+import { CountingReport } from './counting-report.ts';
+import { type CounterEngine, counterOf, keysOf } from './engine.ts';
 
 /** What counters in a system database are made with. */
 export interface SqliteCounterParts {
@@ -59,13 +60,14 @@ interface CounterRow {
 // What the package takes for a database of better-sqlite3. Each of its writes is one statement, which needs
 // no transaction around it, and its statements are prepared once.
 class CounterClient {
-  readonly #parts: SqliteCounterParts;
+  readonly #file: string;
+  readonly #report: CountingReport;
   readonly #statements = new Map<string, Sqlite.Statement>();
   #opened: Sqlite.Database | undefined;
-  #isFailing = false;
 
-  constructor(parts: SqliteCounterParts) {
-    this.#parts = parts;
+  constructor({ file, observe }: SqliteCounterParts) {
+    this.#file = file;
+    this.#report = new CountingReport({ place: 'the system database', observe });
   }
 
   prepare(text: string): Sqlite.Statement {
@@ -115,7 +117,7 @@ class CounterClient {
 
   #database(): Sqlite.Database {
     if (this.#opened !== undefined) return this.#opened;
-    const database = new Sqlite(this.#parts.file);
+    const database = new Sqlite(this.#file);
     // Where the system database is nothing but memory of this process, so are its counters.
     if (database.memory) database.exec(memoryTable);
     database.pragma('busy_timeout = 0');
@@ -130,29 +132,17 @@ class CounterClient {
     for (;;) {
       try {
         const outcome = work();
-        if (this.#isFailing) this.#tell(undefined);
+        this.#report.together();
         return outcome;
       } catch (error) {
         if (!isBusy(error) || performance.now() > end) {
-          this.#tell(error);
+          this.#report.alone(error);
           throw error;
         }
       }
       await pause(limits.limitBusyPauseMs);
     }
   }
-
-  #tell(error: unknown): void {
-    if (this.#isFailing === (error !== undefined)) return;
-    this.#isFailing = error !== undefined;
-    const reason = error === undefined ? null : `the system database: ${String(error)}`;
-    this.#parts.observe({ kind: 'limits.counting', isShared: !this.#isFailing, reason });
-  }
-}
-
-// Keys of a limit, or of all; `;` follows `:`.
-function keysOf(limitId: number | undefined): [string, string] {
-  return limitId === undefined ? ['', '~'] : [`${prefixOf(limitId)}:`, `${prefixOf(limitId)};`];
 }
 
 function isBusy(error: unknown): boolean {

@@ -154,7 +154,7 @@ async function createLimitCounters(db: Schema): Promise<void> {
   await db.schema
     .createTable('limit_counter')
     .addColumn('key', 'varchar(255)', (column) => column.primaryKey().notNull())
-    .addColumn('points', 'bigint', (column) => column.notNull().defaultTo(0))
+    .addColumn('points', 'integer', (column) => column.notNull().defaultTo(0))
     .addColumn('expire', 'bigint')
     .execute();
   await db.schema.createIndex('limit_counter_expire').on('limit_counter').column('expire').execute();
