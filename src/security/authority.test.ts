@@ -220,7 +220,7 @@ describe('lookups', () => {
     await authority.load();
     expect((await rights()).lookups).toEqual({ open: {}, secret: {} });
     expect(authority.withoutSession(null).lookups.open).toEqual({ color: 'of everybody' });
-    await addLookup({ owner: `user:${uma.record.id}`, userId: uma.record.id, value: 'own' });
+    await addLookup({ owner: `user:${uma.id}`, userId: uma.id, value: 'own' });
     await authority.load();
     expect((await rights()).lookups).toEqual({ open: { color: 'own' }, secret: {} });
   });

@@ -26,6 +26,17 @@ describe('a token of a run', () => {
     expect(() => tokens.claims(token)).toThrow(expect.objectContaining({ kind: 'access.expired_token' }));
   });
 
+  test('for lookups is the same each time, until it grows old', () => {
+    const uma: Principal = { ...anonymous, kind: 'user', user, sessionId: 's' };
+    const own = tokens.of(uma);
+    expect(tokens.of(uma)).toBe(own);
+    expect(tokens.claims(own ?? '')).toMatchObject({ sessionId: 's', userId: 7 });
+    expect(tokens.of({ ...uma })).not.toBe(own);
+    clock.now += limits.runTokenMs - limits.scriptTimeoutMaxMs;
+    expect(tokens.of(uma)).not.toBe(own);
+    expect(tokens.of(anonymous)).toBeUndefined();
+  });
+
   test('that nobody was given is refused, and what has another form is not ours', () => {
     expect(() => tokens.claims('run.AAAA')).toThrow(expect.objectContaining({ status: 401 }));
     expect(tokens.claims('eyJhbGciOiJIUzI1NiJ9.e30.x')).toBeUndefined();
