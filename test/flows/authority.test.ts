@@ -264,11 +264,23 @@ describe('a user', () => {
 
 describe('rows with filters', () => {
   const filters = [{ name: 'text', operator: '=', value: 'open' }];
-  test('are stored, warned of, and refused as long as nothing applies them', async () => {
+  test('let through the records that fit', async () => {
     await grant(row('_table/*', 3), row('_table/open_notes/*', 1, 3, { filters }));
     const { headers } = await system(`role/${ids.role}`, 'PATCH', { description: 'filtered' });
-    expect(headers.get('x-tenon-warning')).toMatch(/^Filters of roles are stored but not applied/);
-    const refused = await asApp(notes);
+    expect(headers.get('x-tenon-warning')).toBeNull();
+    expect((await asApp(notes)).body).toEqual({ resource: [{ id: 1, text: 'open' }] });
+    const others = [{ ...filters[0], value: 'shut' }];
+    await grant(row('_table/open_notes/*', 1, 3, { filters: others }));
+    expect((await asApp(notes)).body).toEqual({ resource: [] });
+    expect((await asApp(`${notes}/1`)).status).toBe(404);
+  });
+
+  test('are warned of, and refused, where nothing applies them', async () => {
+    const { body } = await server.ask("/api/v2/system/service?filter=name='system'&fields=id");
+    await grant(row('role/*', 1, 3, { service_id: body.resource[0].id, filters }));
+    const { headers } = await system(`role/${ids.role}`, 'PATCH', { description: 'filtered' });
+    expect(headers.get('x-tenon-warning')).toMatch(/^Filters and rules .* for 'role\/\*' of 'system'/);
+    const refused = await asApp('/api/v2/system/role');
     expect([refused.status, message(refused)]).toEqual([403, expect.stringMatching(/under filters/)]);
   });
 });
