@@ -56,6 +56,24 @@ export class Client {
     if (answer.status >= 200 && answer.status < 300) return answer;
     throw refusal(answer);
   }
+
+  /** Posts content of any type; the content of the answer, whatever it is. */
+  async exchange(path: string, { content, type, headers }: Content): Promise<Uint8Array> {
+    const own = { 'content-type': type, 'x-dreamfactory-session-token': this.#token };
+    const url = `${this.#base}/api/v2/${path}`;
+    const request = { method: 'POST', headers: { ...headers, ...own }, body: Buffer.from(content) };
+    const response = await reached(this.#base, () => fetch(url, { ...request, signal: inTime() }));
+    const answer = Buffer.from(await response.arrayBuffer());
+    if (response.ok) return answer;
+    throw refusal({ status: response.status, body: parsed(answer.toString('utf8')), warning: undefined });
+  }
+}
+
+/** Content of any type. */
+interface Content {
+  readonly content: Uint8Array;
+  readonly type: string;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 function baseOf(server: string): string {
@@ -74,11 +92,20 @@ async function send(base: string, path: string, { method = 'GET', body, token }:
   if (token !== undefined) headers['x-dreamfactory-session-token'] = token;
   if (body !== undefined) headers['content-type'] = 'application/json';
   const text = body === undefined ? {} : { body: JSON.stringify(body) };
-  const signal = AbortSignal.timeout(limits.commandTimeoutMs);
-  try {
-    const response = await fetch(`${base}/api/v2/${path}`, { method, headers, signal, ...text });
+  return reached(base, async () => {
+    const response = await fetch(`${base}/api/v2/${path}`, { method, headers, signal: inTime(), ...text });
     const warning = response.headers.get('x-tenon-warning') ?? undefined;
     return { status: response.status, body: parsed(await response.text()), warning };
+  });
+}
+
+function inTime(): AbortSignal {
+  return AbortSignal.timeout(limits.commandTimeoutMs);
+}
+
+async function reached<T>(base: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     throw new UnreachableError(
       `No server answers at ${base}${causeOf(error)}.`,
