@@ -1,7 +1,8 @@
 // What becomes of claims, whatever they hold.
 import { createHash } from 'node:crypto';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { belongsTogether, type Claims, identityOf, isSilent } from './claims.ts';
+import { belongsTogether, type Claims, identityOf, isSilent, merged } from './claims.ts';
 import { readSettings } from './settings.ts';
 
 const settings = (config: Record<string, unknown> = {}) =>
@@ -81,10 +82,44 @@ test('how somebody logged in is a list of words', () => {
 });
 
 test('more is asked for where something is missing', () => {
-  expect(isSilent({ email: 'a@example.com' }, settings())).toBe(false);
+  const email = 'a@example.com';
+  expect(isSilent({ email, email_verified: false }, settings())).toBe(false);
+  expect(isSilent({ email }, settings())).toBe(true);
   expect(isSilent({}, settings())).toBe(true);
-  expect(isSilent({ email: 'a@example.com' }, settings({ role_claim: 'groups' }))).toBe(true);
-  expect(isSilent({ email: 'a@example.com', groups: [] }, settings({ role_claim: 'groups' }))).toBe(false);
+  expect(isSilent({ email, email_verified: true }, settings({ role_claim: 'groups' }))).toBe(true);
+  expect(isSilent({ email, email_verified: true, groups: [] }, settings({ role_claim: 'groups' }))).toBe(
+    false,
+  );
+});
+
+test('what is said of an address counts for no other', () => {
+  const [a, b] = ['a@example.com', 'b@example.com'];
+  expect(merged({ sub: 'x', name: 'X' }, { sub: 'x', name: 'Y', email: a, email_verified: true })).toEqual({
+    ...{ sub: 'x', name: 'X', email: a, email_verified: true },
+  });
+  // The token speaks of no address, so what it says of one is for nothing.
+  expect(merged({ email_verified: true }, { email: a }).email_verified).toBeUndefined();
+  expect(merged({ email_verified: true }, { email: a, email_verified: false }).email_verified).toBe(false);
+  expect(merged({ email: a }, { email: a, email_verified: true }).email_verified).toBe(true);
+  expect(merged({ email: a }, { email: b, email_verified: true })).toMatchObject({ email: a });
+  expect(merged({ email: a }, { email: b, email_verified: true }).email_verified).toBeUndefined();
+  expect(merged({ email: a, email_verified: false }, { email: a, email_verified: true }).email_verified).toBe(
+    false,
+  );
+});
+
+test('whatever claims hold: nobody, or somebody whose address is verified only if that is said', () => {
+  const names = fc.constantFrom('sub', 'email', 'email_verified', 'name', 'groups', 'amr', '__proto__');
+  const value = fc.oneof(fc.jsonValue(), fc.constantFrom('a@b', 'A@B.c', 'true', true, 'x'));
+  fc.assert(
+    fc.property(fc.dictionary(names, value), (claims) => {
+      const identity = identityOf(claims, settings({ role_claim: '__proto__', role_map: { x: 1 } }));
+      if (identity === undefined) return;
+      expect(identity.subject).toBe(claims.sub);
+      if (identity.isEmailVerified) expect([true, 'true']).toContain(claims.email_verified);
+      if (identity.isEmailVerified) expect(identity.email).toBe(String(claims.email).toLowerCase());
+    }),
+  );
 });
 
 test('a token that names an access token names this one', () => {

@@ -10,8 +10,20 @@ export type Claims = Readonly<Record<string, unknown>>;
 
 /** Whether the UserInfo endpoint has to be asked for what the ID token does not say. */
 export function isSilent(claims: Claims, { roleClaim }: OidcSettings): boolean {
-  if (textOf(claims.email) === undefined) return true;
+  if (textOf(claims.email) === undefined || claims.email_verified === undefined) return true;
   return roleClaim !== undefined && claims[roleClaim] === undefined;
+}
+
+/**
+ * Claims of an ID token with those of the UserInfo endpoint: the word of the token counts first, and what is
+ * said of an address counts for no other.
+ */
+export function merged(claims: Claims, more: Claims): Claims {
+  const { email_verified: said, ...others } = claims;
+  const isTokens = textOf(claims.email) !== undefined;
+  const isSame = claims.email === more.email;
+  if (!isTokens) return { ...more, ...others, email: more.email };
+  return { ...more, ...others, email_verified: said ?? (isSame ? more.email_verified : undefined) };
 }
 
 /** The identity that claims make; undefined when they name nobody. */

@@ -5,7 +5,7 @@ import type { Configuration } from 'openid-client';
 import { type ErrorCode, PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { ForeignIdentity, IdentityProvider, IdentityRules, LoginTicket } from '../../core/service.ts';
-import { belongsTogether, type Claims, identityOf, isSilent } from './claims.ts';
+import { belongsTogether, type Claims, identityOf, isSilent, merged } from './claims.ts';
 import { providerFault } from './fault.ts';
 import type { ProviderFetch } from './outgoing.ts';
 import type { OidcSettings } from './settings.ts';
@@ -113,7 +113,7 @@ export class OidcProvider implements IdentityProvider {
     const isOffered = configuration.serverMetadata().userinfo_endpoint !== undefined;
     if (!isOffered || !isSilent(claims, this.#settings)) return claims;
     const more = await client.fetchUserInfo(configuration, accessToken, String(claims.sub));
-    return { ...more, ...claims };
+    return merged(claims, more);
   }
 
   // Known for an hour, and longer while the provider is away. Who asks at the same time shares one call, and

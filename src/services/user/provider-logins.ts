@@ -25,6 +25,9 @@ export interface ProviderLoginParts {
   readonly pending: PendingLogins;
 }
 
+// What belongs to one login of one person.
+const unkept = { 'Cache-Control': 'no-store' };
+
 // How RFC 8176 calls logins with more than a password.
 const strong: ReadonlySet<string> = new Set(['mfa', 'otp', 'hwk']);
 
@@ -72,9 +75,10 @@ export class ProviderLogins implements ProviderDoor {
     const { url, ticket } = await provider.begin();
     const address = operation.remoteAddress;
     this.#pending.add({ service: service.toLowerCase(), provider, ticket, userId, binding, address });
-    if (userId !== null || isByScript(operation)) return answer({ response: { redirect: true, url } });
-    // What follows belongs to one login of one person.
-    const headers = { Location: url, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' };
+    if (userId !== null || isByScript(operation)) {
+      return { ...answer({ response: { redirect: true, url } }), headers: unkept };
+    }
+    const headers = { ...unkept, Location: url, 'Referrer-Policy': 'no-referrer' };
     return { status: 302, headers, body: undefined };
   }
 
@@ -86,7 +90,7 @@ export class ProviderLogins implements ProviderDoor {
     const session = await beginSession(this.#parts, operation, { user, body: { remember_me: remember } });
     const { accessToken } = arrival.identity;
     const result = answer(accessToken === undefined ? session : { ...session, oauth_token: accessToken });
-    return { ...result, headers: { 'Cache-Control': 'no-store' } };
+    return { ...result, headers: unkept };
   }
 
   // A provider answers for its logins, also for their factors, unless the service is told to ask here.
