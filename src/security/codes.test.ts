@@ -1,21 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { limits } from '../core/limits.ts';
 import type { Store } from '../core/store.ts';
-import { createSqliteStore } from '../store/sqlite.ts';
+import { openHouse } from '../services/system/scenario.ts';
 import { digestOf, dropCodes, issueCode, redeemCode } from './codes.ts';
-import { createFirstAdministrator } from './first-administrator.ts';
 
 let store: Store;
 beforeEach(async () => {
-  store = await createSqliteStore({ file: ':memory:' });
-  const passwords = { hash: async () => 'hash' };
-  await createFirstAdministrator({
-    store,
-    audit: { add: async () => {} },
-    passwords,
-    email: 'a@b.c',
-    password: 'p',
-  });
+  ({ store } = await openHouse());
 });
 afterEach(async () => {
   vi.useRealTimers();

@@ -29,15 +29,17 @@ export class Passwords {
   }
 
   /**
-   * Whether a password is the one of the hash. Takes as long without a hash (no such user), and then it is
-   * not. Throws `access.too_many_attempts` when too many others wait.
+   * Whether a password is the one of the hash. Takes as long without a hash (no such user, or one without a
+   * password, whose hash is empty), and then it is not. Throws `access.too_many_attempts` when too many
+   * others wait.
    */
   async verify(expected: string | undefined, password: string): Promise<boolean> {
     const normal = normalise(password);
     if (normal.length > limits.passwordMax) return false;
-    const against = expected ?? (await this.#dummy);
+    const isThere = expected !== undefined && expected !== '';
+    const against = isThere ? expected : await this.#dummy;
     const isRight = await this.#inTurn(() => compare(against, normal));
-    return isRight && expected !== undefined;
+    return isRight && isThere;
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {

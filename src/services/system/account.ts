@@ -5,6 +5,7 @@ import type { New, Store, UserRecord } from '../../core/store.ts';
 import { dropCodes } from '../../security/codes.ts';
 import { hasFactor, removeFactor } from '../../security/factors.ts';
 import type { Change, Collection } from './collection.ts';
+import { describedPerson, sendInvite } from './describe-account.ts';
 import {
   invalidField,
   onlyGiven,
@@ -69,6 +70,8 @@ export function accountCollection(parts: SystemParts, kind: AccountKind): Collec
     identifier: 'id',
     fields,
     relations: lists.map(({ field }) => field),
+    described: describedPerson,
+    switches: [sendInvite],
     rows: async (store) => withNested(store, lists, await rowsOf(store, await own(store))),
     create: (change) => create(parts, kind, change),
     update: (row, change) => update({ parts, kind, id: Number(row.id) }, change),

@@ -2,7 +2,7 @@
 // body.
 // Invariants: rows hold exactly the fields of their kind; what else a caller writes is ignored, as recorded;
 // and no record changes without an entry in the audit log, which stays only if the change does.
-import type { PartMap } from '../../core/description.ts';
+import type { Named, PartMap } from '../../core/description.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Parameters, Principal, Result } from '../../core/operation.ts';
@@ -59,6 +59,8 @@ export interface Collection {
   readonly isGrouped?: boolean;
   /** What descriptions say of fields and relations beyond their type, by name. */
   readonly described?: Readonly<Record<string, PartMap>>;
+  /** Parameters that only this kind has, for descriptions. */
+  readonly switches?: readonly Named[];
   /** Brings changes into force once they are stored; `ids` are the records concerned. */
   applied?(ids: readonly unknown[], by: number | null): Promise<void>;
   /** What whoever changed these records should know although it was done; told in `X-Tenon-Warning`. */

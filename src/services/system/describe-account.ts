@@ -1,5 +1,11 @@
 // What descriptions say of logging in and of people's own data.
-import { type ActionDetails, Named, type Part, type PathDetails } from '../../core/description.ts';
+import {
+  type ActionDetails,
+  Named,
+  type Part,
+  type PartMap,
+  type PathDetails,
+} from '../../core/description.ts';
 import type { Action } from '../../core/operation.ts';
 import type { Endpoint } from '../../core/service.ts';
 import { jsonContent, objectSchema, successResponse } from '../../openapi/envelopes.ts';
@@ -182,3 +188,24 @@ export function describedAccount(kind: keyof typeof kinds, endpoint: Endpoint): 
   };
   return { ...endpoint, details: () => [path] };
 }
+
+/** What descriptions say of the records of accounts beyond the types of their fields. */
+export const describedPerson: Readonly<Record<string, PartMap>> = {
+  confirmed: { description: 'Whether the address was confirmed; nobody can log in to other accounts.' },
+  expired: { description: 'Whether it waits for a code, and none is out that is still good.' },
+  second_factor: {
+    description: 'Whether logins need a code. False takes it away; only its owner sets it up.',
+  },
+  password: { ...secret, writeOnly: true },
+  security_answer: { ...secret, writeOnly: true },
+};
+
+/** The parameter that invites. */
+export const sendInvite = new Named({
+  kind: 'parameters',
+  name: 'send_invite',
+  make: () => ({
+    ...{ name: 'send_invite', in: 'query', schema: { type: 'boolean', default: false } },
+    description: 'Mails a code, with which whoever gets the account sets the password.',
+  }),
+});

@@ -15,8 +15,10 @@ export interface DescribedRecords {
   readonly fields: readonly Field[];
   readonly relations?: readonly string[];
   readonly isGrouped?: boolean;
-  /** What is said of fields and relations beyond their type, by name. */
+  /** What is said of fields and relations beyond their type, by name; and of what is only written. */
   readonly described?: Readonly<Record<string, PartMap>>;
+  /** Parameters of POST, PUT and PATCH that only this kind has. */
+  readonly switches?: readonly Named[];
 }
 
 const types: Readonly<Record<Field['type'], PartMap>> = {
@@ -63,7 +65,8 @@ function schemaOf({ fields: all, relations = [], described = {} }: DescribedReco
   const joined = relations.map(
     (name) => [name, { description: `Answered with \`related=${name}\`.`, ...described[name] }] as const,
   );
-  return { type: 'object', properties: Object.fromEntries([...own, ...joined]) };
+  const written = Object.entries(described).filter(([, part]) => part.writeOnly === true);
+  return { type: 'object', properties: Object.fromEntries([...own, ...joined, ...written]) };
 }
 
 interface Told {
@@ -92,11 +95,13 @@ function detailsOf(kind: DescribedRecords, { action, isOne, record }: Told): Act
 
 function parametersOf(kind: DescribedRecords, action: Action, isOne: boolean): readonly Named[] {
   const answered = kind.relations === undefined ? [fields] : [fields, related];
-  if (isOne) return [...answered, ...formParameters];
+  const { switches = [] } = kind;
+  const own = action === 'GET' || action === 'DELETE' ? [] : switches;
+  if (isOne) return [...answered, ...own, ...formParameters];
   const chosen = [ids, filter, params];
-  if (action === 'POST') return [...answered, ...batch, ...formParameters];
+  if (action === 'POST') return [...answered, ...own, ...batch, ...formParameters];
   if (action === 'DELETE') return [...answered, ...chosen, ...batch, force, ...formParameters];
-  if (action !== 'GET') return [...answered, ...chosen, ...batch, ...formParameters];
+  if (action !== 'GET') return [...answered, ...own, ...chosen, ...batch, ...formParameters];
   const page = [limit, offset, order, includeCount, countOnly, includeSchema, asList];
   return [...answered, ...chosen, ...page, ...(kind.isGrouped === true ? [group] : []), ...formParameters];
 }
