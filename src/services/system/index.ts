@@ -14,6 +14,7 @@ import { environment } from './environment.ts';
 import { eventResource } from './event.ts';
 import { eventScriptCollection } from './event-script.ts';
 import { adminFactor } from './factor.ts';
+import { ImportResource } from './import/index.ts';
 import { limitCollection } from './limit.ts';
 import { limitCacheResource } from './limit-cache.ts';
 import { lookupCollection } from './lookup.ts';
@@ -59,6 +60,7 @@ export function createSystemService(parts: SystemParts): Service {
     new CollectionResource({ collection: eventScriptCollection(parts), ...kept }),
     new CollectionResource({ collection: limitCollection(parts), ...kept }),
     limitCacheResource(parts),
+    new ImportResource(parts),
     new CollectionResource({ collection: lookupCollection(parts), ...kept }),
     new PackageResource(parts),
     new PackageResource(parts, 'config_package'),
