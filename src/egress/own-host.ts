@@ -1,6 +1,6 @@
-// Connections to the hosts that services are configured with: an administrator named them, so addresses inside
-// are fine. Invariant: what a cloud tells its machines (credentials among it) is never reached, whatever
-// a name leads to.
+// Connections to the hosts that services are configured with: an administrator named them, so addresses
+// inside are fine. Invariant: what a cloud tells its machines (credentials among it) is never reached,
+// whatever a name leads to.
 import { lookup } from 'node:dns/promises';
 import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import { PlatformError } from '../core/errors.ts';

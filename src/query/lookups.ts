@@ -1,6 +1,7 @@
 // Names in braces (spec §5.13): `{name}` or `{modifier(name)}` stands for the value of a lookup, or for a
-// property of the caller. Invariants: only values are replaced, after the text around them was understood, so
-// a value is never read as anything else; private lookups are not for requests; time is linear, length bounded.
+// property of the caller. Invariants: only values are replaced, after the text around them was understood,
+// so a value is never read as anything else; private lookups are not for requests; time is linear in the
+// text, and what it becomes is bounded.
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Principal, UserView } from '../core/operation.ts';

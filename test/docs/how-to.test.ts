@@ -31,6 +31,16 @@ test('scripted services', async () => {
   );
 });
 
+test('mail', async () => {
+  const outputs = (await (await open('mail')).check()).join('');
+  expect(outputs.match(/\{"count":1\}/g)).toHaveLength(3);
+});
+
+test('lookups', async () => {
+  const outputs = (await (await open('lookups')).check()).join('');
+  expect(outputs).toContain('{"dept_name":"Legal"}\n"database":"{sample_file}"');
+});
+
 test('authority', async () => {
   await (await open('authority')).check();
 });

@@ -1,5 +1,5 @@
-// What went wrong with a mail, in words for whoever sends it. Invariant: a mail server may be hostile, and its
-// name may be a secret: callers are told its codes alone, and the log nothing that it was told in secret.
+// What went wrong with a mail, in words for whoever sends it. Invariant: a mail server may be hostile, and
+// its name may be a secret: callers are told its codes alone, and the log nothing that it was told in secret.
 import type { NodemailerError } from 'nodemailer';
 import { type ErrorCode, PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';

@@ -109,8 +109,8 @@ export function makeCertificate(name = 'localhost'): { readonly key: string; rea
   return made;
 }
 
-/** A mail or a part of one, from its bytes as latin1. */
-export function partOf(raw: string): Part {
+// A mail or a part of one, from its bytes as latin1.
+function partOf(raw: string): Part {
   const [, head = '', body = ''] = /^([\s\S]*?)\r\n\r\n([\s\S]*)$/.exec(raw) ?? [];
   const lines = head.replace(/\r\n[ \t]+/g, ' ').split('\r\n');
   const headers = Object.fromEntries(

@@ -1,49 +1,14 @@
 // Mails as callers send them: a house, its system API, and a real mail server beside it.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { anonymous, type Principal } from '../../core/operation.ts';
-import { type House, openHouse } from '../system/scenario.ts';
-import { type Arrived, leaves, type MailServer, startMailServer } from './mail-server-fixture.ts';
+import { MailHouse, note, textsOf } from './mail-house-fixture.ts';
 
-let server: MailServer;
-let house: House;
-
-beforeAll(async () => {
-  server = await startMailServer();
-});
-afterAll(() => server.close());
-
-beforeEach(async () => {
-  house = await openHouse();
-  server.mails.length = 0;
-});
-afterEach(() => house.services.close());
-
-async function addMail(config: Record<string, unknown> = {}): Promise<string> {
-  const own = { host: '127.0.0.1', port: server.port, from_email: 'us@example.com', ...config };
-  const body = { resource: [{ name: 'email', type: 'smtp_email', is_active: true, config: own }] };
-  const made = await house.ask('POST', 'service', { body });
-  expect(made).toMatchObject({ status: 201 });
-  return `service/${(made.body as { resource: { id: number }[] }).resource[0]?.id}`;
-}
-
-async function addTemplate(template: Record<string, unknown>): Promise<void> {
-  const made = await house.ask('POST', 'email_template', { body: { resource: [template] } });
-  expect(made).toMatchObject({ status: 201 });
-}
-
-const send = (body: unknown, query = '', principal: Principal = house.admin) =>
-  house.as('email').ask('POST', query, { body, principal });
-
-function textsOf(mail: Arrived | undefined): string[] {
-  return mail === undefined ? [] : leaves(mail).map(({ content }) => content.toString().trim());
-}
-
-const note = { to: 'bo@example.org', subject: 'Note', body_text: 'Hi' };
+const mail = MailHouse.forEachTest();
 
 describe('a mail', () => {
   test('with all of it in the request', async () => {
-    await addMail({ from_name: 'Us' });
-    const answer = await send({
+    await mail.addMail({ from_name: 'Us' });
+    const answer = await mail.send({
       to: [{ name: 'Bo Bön', email: 'bo@example.org' }, 'ann@example.org'],
       cc: 'Cy <cy@example.org>, di@example.org',
       bcc: { email: 'ed@example.org' },
@@ -55,24 +20,24 @@ describe('a mail', () => {
       reply_to_email: 'answers@example.com',
     });
     expect(answer).toEqual({ status: 200, body: { count: 5 } });
-    const [mail] = server.mails;
-    expect(mail?.from).toBe('us@example.com');
-    expect(mail?.to).toEqual(['bo', 'ann', 'cy', 'di', 'ed'].map((name) => `${name}@example.org`));
-    expect(mail?.headers).toMatchObject({
+    const [first] = mail.mails;
+    expect(first?.from).toBe('us@example.com');
+    expect(first?.to).toEqual(['bo', 'ann', 'cy', 'di', 'ed'].map((name) => `${name}@example.org`));
+    expect(first?.headers).toMatchObject({
       from: 'Us <us@example.com>',
       to: '=?UTF-8?Q?Bo_B=C3=B6n?= <bo@example.org>, ann@example.org',
       cc: 'Cy <cy@example.org>, di@example.org',
       'reply-to': 'Desk <answers@example.com>',
       subject: '=?UTF-8?Q?Gr=C3=BC=C3=9Fe?=',
     });
-    expect(mail?.headers.bcc).toBeUndefined();
-    expect(textsOf(mail)).toEqual(['Hello <Bo & Co>', '<b>&lt;Bo &amp; Co&gt;</b>']);
+    expect(first?.headers.bcc).toBeUndefined();
+    expect(textsOf(first)).toEqual(['Hello <Bo & Co>', '<b>&lt;Bo &amp; Co&gt;</b>']);
   });
 
   test('says no more of its sender than it has to', async () => {
-    await addMail();
-    await send(note);
-    expect(server.mails[0]?.raw).not.toMatch(/nodemailer|tenon|x-mailer/i);
+    await mail.addMail();
+    await mail.send(note);
+    expect(mail.mails[0]?.raw).not.toMatch(/nodemailer|tenon|x-mailer/i);
   });
 
   test.each([
@@ -94,39 +59,39 @@ describe('a mail', () => {
     [[note], "Field 'body' of the request must be one JSON object"],
     ['text', "Field 'body' of the request must be one JSON object"],
   ])('that cannot be meant is refused: %j', async (body, message) => {
-    await addMail();
-    const answer = await send(body);
+    await mail.addMail();
+    const answer = await mail.send(body);
     expect(answer).toMatchObject({
       status: 400,
       body: { error: { message: expect.stringContaining(message) } },
     });
-    expect(server.mails).toEqual([]);
+    expect(mail.mails).toEqual([]);
   });
 
   test('without a sender is refused', async () => {
-    await addMail({ from_email: null });
-    const answer = await send(note);
+    await mail.addMail({ from_email: null });
+    const answer = await mail.send(note);
     expect(answer).toMatchObject({
       status: 400,
       body: { error: { message: expect.stringContaining('from_email') } },
     });
-    expect(await send({ ...note, from_email: 'me@example.com' })).toMatchObject({ status: 200 });
+    expect(await mail.send({ ...note, from_email: 'me@example.com' })).toMatchObject({ status: 200 });
   });
 
   test.each(['GET', 'PUT', 'PATCH', 'DELETE'] as const)('is nothing to %s', async (action) => {
-    await addMail();
-    const answer = await house.as('email').ask(action, '');
+    await mail.addMail();
+    const answer = await mail.house.as('email').ask(action, '');
     expect(answer).toMatchObject({
       status: 400,
       body: { error: { message: expect.stringContaining(`${action} requests are not currently supported`) } },
     });
-    expect(await house.as('email').ask(action, 'somewhere')).toMatchObject({ status: 404 });
+    expect(await mail.house.as('email').ask(action, 'somewhere')).toMatchObject({ status: 404 });
   });
 
   test('goes out for nobody who may not send it', async () => {
-    await addMail();
-    expect(await send(note, '', anonymous)).toMatchObject({ status: 400 });
-    expect(server.mails).toEqual([]);
+    await mail.addMail();
+    expect(await mail.send(note, '', anonymous)).toMatchObject({ status: 400 });
+    expect(mail.mails).toEqual([]);
   });
 });
 
@@ -149,20 +114,23 @@ describe('nothing in a mail begins another line of its head', () => {
   };
 
   test.each(Object.entries(places))('by the %s', async (_place, made) => {
-    await addMail();
+    await mail.addMail();
     for (const line of breaks) {
-      const answer = await send({ ...note, ...made(`x${line}Bcc: thief@example.net${line}${line}body`) });
+      const answer = await mail.send({
+        ...note,
+        ...made(`x${line}Bcc: thief@example.net${line}${line}body`),
+      });
       expect([line, answer]).toMatchObject([line, { status: 400 }]);
     }
-    expect(server.mails).toEqual([]);
+    expect(mail.mails).toEqual([]);
   });
 
   test('and what looks like a head is text', async () => {
-    await addMail();
-    await send({ ...note, body_text: '.\r\nQUIT\r\n.\r\n\r\nBcc: thief@example.net\r\n.' });
-    expect(server.mails).toHaveLength(1);
-    expect(server.mails[0]?.to).toEqual(['bo@example.org']);
-    expect(textsOf(server.mails[0])[0]).toContain('thief@example.net');
+    await mail.addMail();
+    await mail.send({ ...note, body_text: '.\r\nQUIT\r\n.\r\n\r\nBcc: thief@example.net\r\n.' });
+    expect(mail.mails).toHaveLength(1);
+    expect(mail.mails[0]?.to).toEqual(['bo@example.org']);
+    expect(textsOf(mail.mails[0])[0]).toContain('thief@example.net');
   });
 });
 
@@ -178,68 +146,70 @@ describe('a template', () => {
   };
 
   test('is filled with the values of the request, its defaults and the parameters of the service', async () => {
-    await addMail({
+    await mail.addMail({
       parameters: [
         { name: 'footer', value: 'of the service' },
         { name: 'unused', value: '1' },
       ],
     });
-    await addTemplate(welcome);
-    const answer = await send(
+    await mail.addTemplate(welcome);
+    const answer = await mail.send(
       { first_name: 'Bo', email: 'bo@example.org', brand: 'Ours' },
       '?template=welcome',
     );
     expect(answer).toEqual({ status: 200, body: { count: 1 } });
-    const [mail] = server.mails;
-    expect(mail?.headers).toMatchObject({
+    const [first] = mail.mails;
+    expect(first?.headers).toMatchObject({
       to: 'Bo <bo@example.org>',
       subject: 'Welcome, Bo',
       from: 'Ours <us@example.com>',
     });
-    expect(textsOf(mail)).toEqual([
+    expect(textsOf(first)).toEqual([
       'Dear Bo, see https://example.com/?a=1&b=2 (Yours, Ours).',
       '<p>Bo</p><a href="https://example.com/?a=1&amp;b=2">Yours</a>',
     ]);
   });
 
   test('gives way to what the request says', async () => {
-    await addMail({ from_name: 'Service', reply_to_email: 'service@example.com' });
-    await addTemplate({
+    await mail.addMail({ from_name: 'Service', reply_to_email: 'service@example.com' });
+    await mail.addTemplate({
       ...welcome,
       from_email: 'template@example.com',
       reply_to_email: 'template@example.com',
     });
     const own = { to: 'x@example.org', subject: 'Mine', body_text: 'Text', from_email: 'mine@example.com' };
-    await send({ ...own, first_name: 'Bo' }, '?template=welcome');
-    expect(server.mails[0]).toMatchObject({
+    await mail.send({ ...own, first_name: 'Bo' }, '?template=welcome');
+    expect(mail.mails[0]).toMatchObject({
       to: ['x@example.org'],
       from: 'mine@example.com',
       headers: { subject: 'Mine', 'reply-to': 'template@example.com' },
     });
-    expect(textsOf(server.mails[0])[0]).toBe('Text');
+    expect(textsOf(mail.mails[0])[0]).toBe('Text');
   });
 
   test('stands above the parameters of the service, and its defaults above itself', async () => {
-    await addMail({ parameters: { subject: 'of the service', body_text: 'of the service', a: 'service' } });
-    await addTemplate({ name: 't', subject: 'of the template', to: 'bo@example.org' });
-    await send({}, '?template=t');
-    expect(server.mails[0]?.headers.subject).toBe('of the template');
-    expect(textsOf(server.mails[0])).toEqual(['of the service']);
-    await addTemplate({
+    await mail.addMail({
+      parameters: { subject: 'of the service', body_text: 'of the service', a: 'service' },
+    });
+    await mail.addTemplate({ name: 't', subject: 'of the template', to: 'bo@example.org' });
+    await mail.send({}, '?template=t');
+    expect(mail.mails[0]?.headers.subject).toBe('of the template');
+    expect(textsOf(mail.mails[0])).toEqual(['of the service']);
+    await mail.addTemplate({
       name: 'd',
       subject: 'template',
       to: 'bo@example.org',
       defaults: { subject: 'default {a}' },
     });
-    await send({ a: 'body' }, '?template=d');
-    expect(server.mails[1]?.headers.subject).toBe('default body');
+    await mail.send({ a: 'body' }, '?template=d');
+    expect(mail.mails[1]?.headers.subject).toBe('default body');
   });
 
   test('is found by its id, too', async () => {
-    await addMail();
-    await addTemplate(welcome);
+    await mail.addMail();
+    await mail.addTemplate(welcome);
     const given = { first_name: 'Bo', email: 'bo@example.org' };
-    expect(await send(given, '?template_id=1')).toMatchObject({ status: 200 });
+    expect(await mail.send(given, '?template_id=1')).toMatchObject({ status: 200 });
     for (const query of [
       '?template_id=2',
       '?template_id=x',
@@ -247,26 +217,26 @@ describe('a template', () => {
       '?template=WELCOME',
       '?template=1',
     ]) {
-      const answer = await send(given, query);
+      const answer = await mail.send(given, query);
       expect(answer).toMatchObject({
         status: 404,
         body: { error: { message: expect.stringContaining('not found') } },
       });
     }
-    expect(server.mails).toHaveLength(1);
+    expect(mail.mails).toHaveLength(1);
   });
 
   test('whose values are no address is refused with what they are', async () => {
-    await addMail();
-    await addTemplate(welcome);
+    await mail.addMail();
+    await mail.addTemplate(welcome);
     for (const email of ['nobody', 'a@b.c, thief@example.net', 'a@b.c>\r\nRCPT TO:<thief@example.net']) {
-      const answer = await send({ first_name: 'Bo', email }, '?template=welcome');
+      const answer = await mail.send({ first_name: 'Bo', email }, '?template=welcome');
       expect(answer).toMatchObject({
         status: 400,
         body: { error: { message: expect.stringContaining("Field 'to'") } },
       });
     }
-    const open = await send({ first_name: 'Bo' }, '?template=welcome');
+    const open = await mail.send({ first_name: 'Bo' }, '?template=welcome');
     expect(open).toMatchObject({
       status: 400,
       body: { error: { message: expect.stringContaining('{email}') } },
@@ -276,8 +246,8 @@ describe('a template', () => {
 
 describe('values', () => {
   const textFor = async (body_text: string, more: Record<string, unknown> = {}) => {
-    await send({ ...note, body_text, ...more });
-    return textsOf(server.mails.at(-1))[0];
+    await mail.send({ ...note, body_text, ...more });
+    return textsOf(mail.mails.at(-1))[0];
   };
 
   test.each<[string, Record<string, unknown>, string]>([
@@ -296,25 +266,25 @@ describe('values', () => {
     ['p { color: red } {a}', { a: '1' }, 'p { color: red } 1'],
     ['{subject}', {}, 'Note'],
   ])('%s', async (text, values, expected) => {
-    await addMail();
+    await mail.addMail();
     expect(await textFor(text, values)).toBe(expected);
   });
 
   test('are not looked through again', async () => {
-    await addMail();
+    await mail.addMail();
     expect(await textFor('{a}', { a: '{b} {user.email}', b: 'x' })).toBe('{b} {user.email}');
   });
 
   test('in HTML are text', async () => {
-    await addMail();
-    await send({ ...note, body_html: '<i title="{a}">{a}</i>', a: `"'><script>&` });
+    await mail.addMail();
+    await mail.send({ ...note, body_html: '<i title="{a}">{a}</i>', a: `"'><script>&` });
     const safe = '&quot;&#39;&gt;&lt;script&gt;&amp;';
-    expect(textsOf(server.mails[0])[1]).toBe(`<i title="${safe}">${safe}</i>`);
+    expect(textsOf(mail.mails[0])[1]).toBe(`<i title="${safe}">${safe}</i>`);
   });
 
   test('do not make a text longer than a mail may be', async () => {
-    await addMail();
-    const answer = await send({ ...note, body_text: '{a}'.repeat(2_000), a: 'x'.repeat(1_000) });
+    await mail.addMail();
+    const answer = await mail.send({ ...note, body_text: '{a}'.repeat(2_000), a: 'x'.repeat(1_000) });
     expect(answer).toMatchObject({
       status: 400,
       body: { error: { message: expect.stringContaining('1048576') } },
@@ -324,7 +294,7 @@ describe('values', () => {
 
 describe('lookups', () => {
   const caller = (): Principal => ({
-    ...house.admin,
+    ...mail.house.admin,
     lookups: {
       open: { brand: 'Acme <1>' },
       secret: { word: 'CANARY' },
@@ -333,149 +303,51 @@ describe('lookups', () => {
   });
 
   test('stand in texts, parameters and defaults, and values of the request come first', async () => {
-    await addMail({ parameters: { sign: 'by {brand}' }, from_name: '{brand}' });
-    await addTemplate({
+    await mail.addMail({ parameters: { sign: 'by {brand}' }, from_name: '{brand}' });
+    await mail.addTemplate({
       name: 't',
       to: 'bo@example.org',
       body_text: '{sign} {note} {brand}',
       defaults: { note: 'at {df.host_url}' },
     });
-    await send({}, '?template=t', caller());
-    expect(textsOf(server.mails[0])).toEqual(['by Acme <1> at https://t.example Acme <1>']);
-    expect(server.mails[0]?.headers.from).toBe('"Acme <1>" <us@example.com>');
-    await send({ brand: 'own' }, '?template=t', caller());
-    expect(textsOf(server.mails[1])).toEqual(['by Acme <1> at https://t.example own']);
+    await mail.send({}, '?template=t', caller());
+    expect(textsOf(mail.mails[0])).toEqual(['by Acme <1> at https://t.example Acme <1>']);
+    expect(mail.mails[0]?.headers.from).toBe('"Acme <1>" <us@example.com>');
+    await mail.send({ brand: 'own' }, '?template=t', caller());
+    expect(textsOf(mail.mails[1])).toEqual(['by Acme <1> at https://t.example own']);
   });
 
   test('are escaped in HTML, and none that is private is there', async () => {
-    await addMail();
-    await send({ ...note, body_text: '{word} {user.email}', body_html: '{brand} {word}' }, '', caller());
-    expect(textsOf(server.mails[0])).toEqual(['{word} admin@example.com', 'Acme &lt;1&gt; {word}']);
+    await mail.addMail();
+    await mail.send({ ...note, body_text: '{word} {user.email}', body_html: '{brand} {word}' }, '', caller());
+    expect(textsOf(mail.mails[0])).toEqual(['{word} admin@example.com', 'Acme &lt;1&gt; {word}']);
   });
 
   test('that are private reach no mail by the parameters of the service', async () => {
-    await house.ask('POST', 'lookup', {
+    await mail.house.ask('POST', 'lookup', {
       body: { resource: [{ name: 'word', value: 'CANARY', private: true }] },
     });
-    await addMail({ parameters: { sign: '{word}' }, from_name: '{word}' });
-    await send({ ...note, body_text: '{sign} {word}' });
-    expect(server.mails[0]?.raw).not.toContain('CANARY');
+    await mail.addMail({ parameters: { sign: '{word}' }, from_name: '{word}' });
+    await mail.send({ ...note, body_text: '{sign} {word}' });
+    expect(mail.mails[0]?.raw).not.toContain('CANARY');
   });
 
   test('are not put into addresses that the request gives', async () => {
-    await addMail();
-    const answer = await send({ ...note, to: [{ name: '{user.email}', email: 'bo@example.org' }] });
+    await mail.addMail();
+    const answer = await mail.send({ ...note, to: [{ name: '{user.email}', email: 'bo@example.org' }] });
     expect(answer).toMatchObject({ status: 200 });
-    expect(server.mails[0]?.headers.to).toContain('{user.email}');
-    expect(await send({ ...note, to: '{user.email}' })).toMatchObject({ status: 400 });
-  });
-});
-
-describe('attachments', () => {
-  const attached = (mail: Arrived | undefined) =>
-    mail === undefined
-      ? []
-      : leaves(mail)
-          .slice(1)
-          .map(({ headers, content }) => [
-            headers['content-disposition'],
-            headers['content-type']?.split(';')[0],
-            content.toString('latin1').trimEnd(),
-          ]);
-
-  test('come with the request', async () => {
-    await addMail();
-    const bytes = Buffer.from([0, 255, 13, 10, 46]).toString('base64');
-    const answer = await send({
-      ...note,
-      attachment: [
-        { name: 'a.txt', content: 'text' },
-        { name: 'b.bin', content: bytes, is_base64: true, content_type: 'application/x-own' },
-        { name: '../../etc/c.csv', content: 'x' },
-      ],
-    });
-    expect(answer).toMatchObject({ status: 200 });
-    expect(attached(server.mails[0])).toEqual([
-      ['attachment; filename=a.txt', 'text/plain', 'text'],
-      ['attachment; filename=b.bin', 'application/x-own', '\u0000\u00ff\r\n.'],
-      ['attachment; filename=c.csv', 'text/csv', 'x'],
-    ]);
-  });
-
-  test('are what another service answers to the caller', async () => {
-    await addMail();
-    const config = { database: 'payroll.db' };
-    await house.ask('POST', 'service', { body: { resource: [{ name: 'echo', type: 'echo', config }] } });
-    await send({ ...note, attachment: { service: 'echo', path: '/_table/contact', name: 'contact.json' } });
-    expect(attached(server.mails[0])).toEqual([
-      ['attachment; filename=contact.json', 'application/json', '{"database":"payroll.db"}'],
-    ]);
-    const missing = await send({ ...note, attachment: { service: 'nowhere', path: 'a' } });
-    expect(missing).toMatchObject({
-      status: 400,
-      body: { error: { message: expect.stringContaining("service 'nowhere'") } },
-    });
-  });
-
-  test.each<[unknown, string]>([
-    [7, 'must be an address of the web'],
-    [{ name: 'x' }, "without 'url', 'service' or 'content'"],
-    [{ content: 'x' }, "without 'name'"],
-    [{ name: '..', content: 'x' }, "without 'name'"],
-    [{ name: 7, content: 'x' }, "whose 'name' is no text"],
-    [{ name: 'x', content: 7 }, "whose 'content' is no text"],
-    [{ name: 'x', content: '!!', is_base64: true }, 'no base64'],
-    [{ name: 'x', content: 'x', content_type: 'nothing' }, "whose 'content_type' is none"],
-    [{ service: 'echo', path: 'a/../b' }, "'.' or '..'"],
-    [{ service: 7, path: 'a' }, "whose 'service' is no text"],
-    [Array(21).fill({ name: 'x', content: 'x' }), 'names 21 files'],
-    [Array(3).fill({ name: 'x', content: 'x'.repeat(4_000_000) }), 'holds more than 10485760 bytes'],
-  ])('%# that cannot be are refused', async (attachment, message) => {
-    await addMail();
-    const answer = await send({ ...note, attachment });
-    expect(answer).toMatchObject({
-      status: 400,
-      body: { error: { message: expect.stringContaining(message) } },
-    });
-    expect(server.mails).toEqual([]);
-  });
-
-  test.each([
-    'http://127.0.0.1/secret',
-    'http://169.254.169.254/latest/meta-data/',
-    'file:///etc/passwd',
-    'http://[::1]:8080/',
-    'http://localhost/',
-    'data:text/plain,x',
-  ])('from %s are not fetched', async (url) => {
-    await addMail();
-    for (const field of ['attachment', 'import_url']) {
-      const answer = await send({ ...note, [field]: url });
-      expect(answer).toMatchObject({ status: 403 });
-      expect(JSON.stringify(answer.body)).not.toContain('root:');
-    }
-    expect(server.mails).toEqual([]);
-  });
-
-  test('of a template name values', async () => {
-    await addMail();
-    const config = { database: 'a.db' };
-    await house.ask('POST', 'service', { body: { resource: [{ name: 'echo', type: 'echo', config }] } });
-    const attachment = [{ service: 'echo', path: '_table/{table}', name: '{table}.json' }];
-    await addTemplate({ name: 't', to: 'bo@example.org', body_text: 'x', attachment });
-    await send({ table: 'phone' }, '?template=t');
-    expect(attached(server.mails[0])[0]?.[0]).toBe('attachment; filename=phone.json');
-    expect(await send({ table: '../x' }, '?template=t')).toMatchObject({ status: 400 });
+    expect(mail.mails[0]?.headers.to).toContain('{user.email}');
+    expect(await mail.send({ ...note, to: '{user.email}' })).toMatchObject({ status: 400 });
   });
 });
 
 describe('the service', () => {
   test('is tested with its server', async () => {
-    const path = await addMail();
-    expect(await house.ask('POST', `${path}/_test`)).toEqual({ status: 200, body: { success: true } });
-    await house.ask('PATCH', path, { body: { config: { port: 1 } } });
-    expect(await house.ask('POST', `${path}/_test`)).toMatchObject({ status: 503 });
-    expect(server.mails).toEqual([]);
+    const path = await mail.addMail();
+    expect(await mail.house.ask('POST', `${path}/_test`)).toEqual({ status: 200, body: { success: true } });
+    await mail.house.ask('PATCH', path, { body: { config: { port: 1 } } });
+    expect(await mail.house.ask('POST', `${path}/_test`)).toMatchObject({ status: 503 });
+    expect(mail.mails).toEqual([]);
   });
 
   test.each<[Record<string, unknown>, string]>([
@@ -484,34 +356,34 @@ describe('the service', () => {
     [{ timeout: 0 }, "Field 'config.timeout'"],
     [{ parameters: [{ value: 1 }] }, "Field 'config.parameters'"],
   ])('answers with what is wrong with its configuration: %j', async (config, message) => {
-    await addMail(config);
-    expect(await send(note)).toMatchObject({
+    await mail.addMail(config);
+    expect(await mail.send(note)).toMatchObject({
       status: 400,
       body: { error: { message: expect.stringContaining(message) } },
     });
   });
 
   test('shows no password and keeps it', async () => {
-    const path = await addMail({ username: 'mo', password: 'word' });
-    const shown = await house.ask('GET', path);
+    const path = await mail.addMail({ username: 'mo', password: 'word' });
+    const shown = await mail.house.ask('GET', path);
     expect(shown).toMatchObject({ body: { config: { username: 'mo', password: '********' } } });
-    await house.ask('PATCH', path, { body: shown.body as object });
-    expect(await send(note)).toMatchObject({ status: 200 });
+    await mail.house.ask('PATCH', path, { body: shown.body as object });
+    expect(await mail.send(note)).toMatchObject({ status: 200 });
   });
 
   test.each(['169.254.169.254', '::ffff:169.254.169.254', 'fd00:ec2::254', '100.100.100.200'])(
     'does not talk to %s',
     async (host) => {
-      await addMail({ host });
-      expect(await send(note)).toMatchObject({ status: 403 });
+      await mail.addMail({ host });
+      expect(await mail.send(note)).toMatchObject({ status: 403 });
     },
   );
 
   test('takes what is sent through it while it is replaced', async () => {
-    const path = await addMail();
-    const sending = Array.from({ length: 10 }, () => send(note));
-    await house.ask('PATCH', path, { body: { config: { from_name: 'New' } } });
+    const path = await mail.addMail();
+    const sending = Array.from({ length: 10 }, () => mail.send(note));
+    await mail.house.ask('PATCH', path, { body: { config: { from_name: 'New' } } });
     expect((await Promise.all(sending)).map(({ status }) => status)).toEqual(Array(10).fill(200));
-    expect(server.mails).toHaveLength(10);
+    expect(mail.mails).toHaveLength(10);
   });
 });
