@@ -46,7 +46,7 @@ export const errorMeanings: Readonly<Record<ErrorCode, readonly [meaning: string
   'access.unauthenticated': ['This needs somebody who is logged in.', 'Log in.'],
   'access.forbidden': ['The principal has no right to this.', 'Ask an administrator for it.'],
   'access.inapplicable_filter': [
-    'A filter of the caller\'s role does not fit the table.',
+    "A filter or rule for fields of the caller's role does not fit the table.",
     'An administrator corrects the role.',
   ],
   'access.too_many_attempts': ['Too many failed log-ins.', 'Wait a quarter of an hour.'],

@@ -1,6 +1,7 @@
 // A table as a role sees it (beyond spec §5.13): hidden fields are not there, masked ones answer their mask,
 // read-only ones are not written. Invariant: what is hidden leaves nothing behind that names it or needs it,
 // so that nobody can tell it from what never was.
+import { PlatformError } from '../../../core/errors.ts';
 import type { FieldRule } from '../../../core/restriction.ts';
 import { labelOf } from '../naming.ts';
 import { virtualField } from '../schema/virtual-field.ts';
@@ -53,6 +54,28 @@ export function ruleFor({ table, rules }: RuledTable, field: Field): FieldRule |
   const owner = table.shown(column);
   const own = owner === undefined || owner === field ? rules.get(column) : undefined;
   return stronger(named, own);
+}
+
+/**
+ * Refuses a table of which a role keeps a field back that is not there: it may be called otherwise now. Only
+ * rules of rows that are about this one table are sure to have meant a field of it.
+ */
+export function refuseLostRules(ruled: RuledTable, own: readonly FieldRule[]): void {
+  const isAbout = (rule: FieldRule) => {
+    const rules = new Map([[rule.field.toLowerCase(), rule]]);
+    return [...ruled.table.fields.values()].some(
+      (field) => ruleFor({ ...ruled, rules }, field) !== undefined,
+    );
+  };
+  const names = new Set(own.map(({ field }) => field.toLowerCase()));
+  for (const [name, rule] of ruled.rules) {
+    if (!names.has(name) || isAbout(rule)) continue;
+    throw new PlatformError(
+      'access.inapplicable_filter',
+      `Access Forbidden. This role keeps back a field of table '${ruled.table.name}' that the table does not ` +
+        'have. An administrator has to correct the role.',
+    );
+  }
 }
 
 function stronger(one: FieldRule | undefined, other: FieldRule | undefined): FieldRule | undefined {

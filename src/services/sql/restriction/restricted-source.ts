@@ -12,7 +12,7 @@ import {
   type Requestor,
 } from '../../../core/operation.ts';
 import type { Where } from '../../../core/query.ts';
-import type { Restriction } from '../../../core/restriction.ts';
+import { type FieldRule, type Restriction, readFieldRule } from '../../../core/restriction.ts';
 import { type Role, verbBits } from '../../../core/role.ts';
 import type { Location } from '../../../core/service.ts';
 import type { Database } from '../../../database/connection.ts';
@@ -21,7 +21,13 @@ import type { ReadPlans } from '../reading/plan.ts';
 import { bindWhere } from '../reading/where.ts';
 import type { RowCondition, Table } from '../schema.ts';
 import type { SqlSettings, SqlSource } from '../source.ts';
-import { type FieldRules, type RuledTable, restrictFields, strength } from './restricted-fields.ts';
+import {
+  type FieldRules,
+  type RuledTable,
+  refuseLostRules,
+  restrictFields,
+  strength,
+} from './restricted-fields.ts';
 import { inapplicable, noRecord, type RoleCondition, roleCondition } from './role-filter.ts';
 
 /** What restrictions are found by. */
@@ -146,6 +152,8 @@ class RoleTables {
     const restriction = this.#restriction(place);
     const table = this.#limited(place);
     if (restriction === 'refused') return { table: this.#empty(place, table), condition: undefined };
+    if (restriction !== undefined)
+      refuseLostRules({ ...place, rules: restriction.fields }, this.#named(place));
     if (restriction === undefined || restriction.rows.length === 0) return { table, condition: undefined };
     const condition = roleCondition(restriction.rows, place);
     if (condition.isPersonal) return { table, condition };
@@ -158,6 +166,18 @@ class RoleTables {
     if (location === undefined) return 'refused';
     const { verbs, restrictions } = role.allowance({ service, requestor }, location);
     return (verbs & verbBits[action]) === 0 ? 'refused' : restrictions[action];
+  }
+
+  // The rules of rows that are about this very table.
+  #named({ table }: Place): readonly FieldRule[] {
+    const { role, service } = this.#parts;
+    const component = `_table/${table.name}`.toLowerCase();
+    const grants = role.grants.filter(
+      (grant) =>
+        grant.service === service.toLowerCase() &&
+        grant.component.toLowerCase().replace(/\/?\*?\/*$/, '') === component,
+    );
+    return grants.flatMap(({ fields }) => fields.flatMap((rule) => readFieldRule(rule) ?? []));
   }
 
   // Relations are there when the fields that they need are, at both ends.

@@ -2,7 +2,7 @@
 // Invariant: descriptions and conditions know no more than answers.
 import { expect, test } from 'vitest';
 import { grantOf, roleOf } from '../../../core/role-fixture.ts';
-import { type Known, looking, roleWith, row, spellings } from './field-rule-fixture.ts';
+import { type Known, looking, message, roleWith, row, spellings } from './field-rule-fixture.ts';
 
 /** Defines the tests of the schema and of lists. */
 export function describedFields({ as }: Known): void {
@@ -41,6 +41,21 @@ export function describedFields({ as }: Known): void {
       }
     }
     expect((await ask('GET', '_schema/phone/_related/person_by_person_id')).status).toBe(404);
+  });
+
+  test('a rule for a field that is called otherwise now does not let it be seen', async () => {
+    const lost = { person: { ssn: 'hidden', secret: 'masked' } } as const;
+    const refused = await as(roleWith(lost))('GET', '_table/person/1');
+    expect([refused.status, message(refused)]).toEqual([
+      403,
+      expect.stringMatching(/has to correct the role/),
+    ]);
+    expect(refused.text).not.toContain('secret');
+    const every = as(roleOf([row('*', lost.person), ...looking]));
+    expect((await every('GET', '_table/team/1')).body).toEqual({ id: 1, title: 'red' });
+    expect((await every('GET', '_table/person/1?fields=*')).text).not.toContain('111-1');
+    // Whoever may look at all tables is not kept from the others.
+    expect((await as(roleWith(lost))('GET', '_schema?as_list=true')).body.resource).toContain('person');
   });
 
   test('rules below _schema hold there', async () => {
