@@ -349,6 +349,8 @@ export const limitTable = {
   codeMinutes: limit(1_440, 'minutes', 'people read an invitation within a day'),
   resetCodeMinutes: limit(60, 'minutes', 'who asked for a new password waits for the mail'),
   codeMinutesMax: limit(43_200, 'minutes', 'a code that is good for longer than a month lies around'),
+  unconfirmedDays: limit(7, 'days', 'who registered and did not confirm by then registers again'),
+  upkeepMs: limit(3_600_000, 'ms', 'how often sessions, codes and accounts that are over are looked for'),
   recoveryCodes: limit(10, 'codes', 'for a device that is lost; each stands in once'),
   customValues: limit(200, 'values', 'what a client keeps for a user, or all clients for everybody'),
   customValueChars: limit(65_536, 'characters', 'a value that is kept so is a setting, no document'),
