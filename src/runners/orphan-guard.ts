@@ -1,7 +1,7 @@
 // Kills what runs scripts when the server was killed: a runner in an endless loop never sees its channel
 // close.
 // Invariant: outlives the server by the time of one signal, and knows only processes that are still ours.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 
 // Lives as long as its input is open, that is, as long as the server; then it kills the groups that are left.
 const program = `
@@ -20,8 +20,10 @@ export class OrphanGuard {
   #shell: ChildProcess;
 
   constructor() {
-    // A session of its own, so that the signal that ends the server's group spares it.
-    this.#shell = spawn('/bin/sh', ['-c', program], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+    // A session of its own, so that the signal that ends the server's group spares it; and nothing of the
+    // server's environment, of which it needs nothing.
+    const stdio: StdioOptions = ['pipe', 'ignore', 'ignore'];
+    this.#shell = spawn('/bin/sh', ['-c', program], { stdio, detached: true, env: {} });
     this.#shell.on('error', () => {});
     this.#shell.stdin?.on('error', () => {});
     this.#shell.unref();
