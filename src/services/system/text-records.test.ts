@@ -30,6 +30,35 @@ describe('a record of text', () => {
     [{ service_doc_by_service_id: { content: '1' } }, { service_doc_by_service_id: { content: '1' } }],
     [{ rows: [{ id: '1' }, { id: '2' }] }, { rows: [{ id: 1 }, { id: 2 }] }],
     [{ type: 'sqlite' }, { type: 'sqlite' }],
+    [
+      {
+        confirmed: 'true',
+        second_factor: 'false',
+        enabled: 'no',
+        supports_credentials: '1',
+        requires_fullscreen: 'off',
+      },
+      {
+        confirmed: true,
+        second_factor: false,
+        enabled: false,
+        supports_credentials: true,
+        requires_fullscreen: false,
+      },
+    ],
+    [
+      { rate: '10', max_age: '60', value: '007' },
+      { rate: 10, max_age: 60, value: '007' },
+    ],
+    [
+      { to: '[{"email":"a@b.c"}]', defaults: '{"n":1}', method: '["GET"]', body_text: '[1]' },
+      { to: [{ email: 'a@b.c' }], defaults: { n: 1 }, method: ['GET'], body_text: '[1]' },
+    ],
+    [
+      { to: '[broken', config: '{"__proto__":1}', method: 'GET' },
+      { to: '[broken', config: '{"__proto__":1}', method: 'GET' },
+    ],
+    [{ to: { email: 'a@b.c' } }, { to: [{ email: 'a@b.c' }] }],
   ])('%j is %j', (record, expected) => {
     expect(withoutText(record)).toEqual(expected);
   });

@@ -1,5 +1,6 @@
 // Records that came as CSV, XML or a form, where every value is text. Invariant: only what can stand for a
-// flag or the id of a record is changed, and only in fields that are such; all other text stays text.
+// flag, a number or a list is changed, and only in fields that are such; all other text stays text.
+import { readJson } from '../../core/body.ts';
 
 type Written = Readonly<Record<string, unknown>>;
 
@@ -9,17 +10,33 @@ export function withoutText(record: Written): Written {
   return Object.fromEntries(fields.map(([name, value]) => [name, typed(name, value)]));
 }
 
+const flags =
+  /^(?:is_.*|private|queued|allow_.*|script_visible|confirmed|expired|second_factor|enabled|supports_.*|requires_.*)$/;
+const numbers = /(?:^|_)(?:id|mask)$|^(?:type|priority|rate|max_age|max_concurrency|max_body_bytes)$/;
+const lists = /^(?:(?:role_service_access|lookup|user_to_app_to_role)_by_.*|to|cc|bcc|attachment|filters)$/;
+const structures = /^(?:config|defaults|fields|method|service_doc_by_service_id)$/;
+
 function typed(name: string, value: unknown): unknown {
   if (Array.isArray(value)) return value.flatMap((item) => typed(name, item));
   if (typeof value === 'object' && value !== null) {
     const record = withoutText(value as Written);
     // One element of XML is no list yet.
-    return /^(?:role_service_access|lookup|user_to_app_to_role)_by_/.test(name) ? [record] : record;
+    return lists.test(name) ? [record] : record;
   }
   if (typeof value !== 'string') return value;
-  if (/^(?:is_.*|private|queued|allow_.*|script_visible)$/.test(name)) return flagOf(value);
-  const isNumber = /(?:^|_)(?:id|mask)$|^(?:type|priority)$/.test(name) && /^\d{1,15}$/.test(value);
-  return isNumber ? Number(value) : value;
+  if (flags.test(name)) return flagOf(value);
+  if (numbers.test(name) && /^\d{1,15}$/.test(value)) return Number(value);
+  return lists.test(name) || structures.test(name) ? structureOf(value) : value;
+}
+
+// As lists and objects stand in the cells of an export. What is no JSON is left to be refused by name.
+function structureOf(text: string): unknown {
+  if (!/^\s*[[{]/.test(text)) return text;
+  try {
+    return readJson(text);
+  } catch {
+    return text;
+  }
 }
 
 // What is no flag is left to be refused by name.
