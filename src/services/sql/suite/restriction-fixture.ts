@@ -15,6 +15,8 @@ export const notebook = `
     kind VARCHAR(10) DEFAULT 'open', score INTEGER, FOREIGN KEY (team_id) REFERENCES team(id));
   CREATE TABLE cover(note_id INTEGER NOT NULL PRIMARY KEY, owner INTEGER, color VARCHAR(10),
     FOREIGN KEY (note_id) REFERENCES note(id));
+  CREATE TABLE badge(id {id}, note_id INTEGER UNIQUE, owner INTEGER, label VARCHAR(10),
+    FOREIGN KEY (note_id) REFERENCES note(id));
   CREATE TABLE word(code VARCHAR(8) NOT NULL PRIMARY KEY, owner INTEGER);
   CREATE TABLE tagging(id {id}, note_id INTEGER NOT NULL, word_code VARCHAR(8) NOT NULL, owner INTEGER,
     weight INTEGER, FOREIGN KEY (note_id) REFERENCES note(id), FOREIGN KEY (word_code) REFERENCES word(code));
@@ -25,6 +27,7 @@ export const notebook = `
     (1, 1, 'mine 1', 'open', 10), (1, 2, 'mine 2', 'open', 20), (2, 1, 'theirs 3', 'open', 30),
     (2, 2, 'theirs 4', 'shut', 40), (NULL, NULL, 'nobody 5', 'open', NULL);
   INSERT INTO cover(note_id, owner, color) VALUES (1, 1, 'red'), (3, 2, 'azure');
+  INSERT INTO badge(note_id, owner, label) VALUES (1, 2, 'theirs'), (2, 1, 'mine');
   INSERT INTO word(code, owner) VALUES ('a', 1), ('b', 2), ('c', NULL);
   INSERT INTO tagging(note_id, word_code, owner, weight) VALUES
     (1, 'a', 1, 1), (1, 'b', 2, 2), (3, 'a', 2, 3), (2, 'a', 1, 4), (2, 'a', 2, 5);
@@ -34,7 +37,8 @@ export const notebook = `
 
 /** Tables of the notebook, and what makes the order of their records. */
 const tables: Readonly<Record<string, string>> = {
-  ...{ team: 'id', note: 'id', cover: 'note_id', word: 'code', tagging: 'id', slot: 'org,nr', log: 'line' },
+  ...{ team: 'id', note: 'id', cover: 'note_id', badge: 'id', word: 'code', tagging: 'id' },
+  ...{ slot: 'org,nr', log: 'line' },
 };
 
 /** All verbs. */
@@ -55,7 +59,9 @@ export const own: RoleFilter = filterOf('owner', '=', '{user.id}');
 
 /** A role that reaches, of tables with an owner, the records of its callers. */
 export function ownersOnly(): Role {
-  const owned = ['note', 'cover', 'word', 'tagging', 'slot', 'log'].map((table) => rowOf(table, [own]));
+  const owned = ['note', 'cover', 'badge', 'word', 'tagging', 'slot', 'log'].map((table) =>
+    rowOf(table, [own]),
+  );
   return roleOf([...owned, rowOf('team', [])]);
 }
 

@@ -10,6 +10,7 @@ import type { EngineUnderTest } from './suite-fixture.ts';
 export function restrictedNestingSuite(engine: EngineUnderTest): void {
   children(engine);
   others(engine);
+  verbs(engine);
 }
 
 function children(engine: EngineUnderTest): void {
@@ -84,6 +85,16 @@ function others(engine: EngineUnderTest): void {
       expect(away.status).toBe(403);
     });
 
+    test('the one child, where there is one of others', async () => {
+      const changed = await one('PATCH', '_table/note/2', { body: { badge_by_note_id: { label: 'new' } } });
+      expect(changed.status).toBe(200);
+      expect((await allRecords(house)).badge?.[1]).toMatchObject({ id: 2, owner: 1, label: 'new' });
+      const taken = await one('PATCH', '_table/note/1', {
+        body: { badge_by_note_id: { label: 'x', owner: 1 } },
+      });
+      expect(taken.status).toBe(409);
+    });
+
     test('parents', async () => {
       const caller = asking(
         house,
@@ -119,6 +130,45 @@ function others(engine: EngineUnderTest): void {
       expect((await link({ code: 'a', 'tagging.id': null })).status).toBe(404);
       expect((await link({ code: 'a' })).status).toBe(403);
       expect((await link({ code: 'a', 'tagging.owner': 1 })).status).toBe(200);
+    });
+  });
+}
+
+function verbs(engine: EngineUnderTest): void {
+  describe('a written record that brings others, by verbs that are restricted each by itself', () => {
+    const { house } = owner(engine);
+    const visible = filterOf('score', '<', 15);
+    const role = roleOf([
+      rowOf('team', []),
+      rowOf('note', [visible], { verbMask: 1 }),
+      rowOf('note', [own, filterOf('kind', '=', 'made')], { verbMask: 2 }),
+      rowOf('note', [own, filterOf('score', '>', 5)], { verbMask: 8 }),
+    ]);
+    const patch = (child: object) =>
+      asking(house, userOf(1, role))('PATCH', '_table/team/1', { body: { note_by_team_id: [child] } });
+
+    test('what is made must fit what may be made', async () => {
+      expect((await patch({ owner: 1, title: 'n', kind: 'other' })).status).toBe(403);
+      expect((await patch({ owner: 1, title: 'n', kind: 'made', score: 99 })).status).toBe(200);
+    });
+
+    test('what is changed must fit what may be changed, seen or not', async () => {
+      expect((await patch({ id: 2, kind: 'k' })).status).toBe(200);
+      expect((await patch({ id: 2, score: 1 })).status).toBe(403);
+      expect((await allRecords(house)).note?.[1]).toMatchObject({ id: 2, kind: 'k', score: 20 });
+    });
+
+    test('what is only named must be seen', async () => {
+      const caller = asking(
+        house,
+        userOf(
+          1,
+          roleOf([rowOf('note', [own]), rowOf('team', [filterOf('region', '=', 'north')], { verbMask: 1 })]),
+        ),
+      );
+      const named = (id: number) => caller('PATCH', '_table/note/2', { body: { team_by_team_id: { id } } });
+      expect((await named(2)).status).toBe(404);
+      expect((await named(1)).status).toBe(200);
     });
   });
 }

@@ -16,6 +16,7 @@ export function restrictionSuite(engine: EngineUnderTest): void {
   describe('filters of roles', () => {
     lists(engine);
     kinds(engine);
+    portions(engine);
     restrictedWriteSuite(engine);
     restrictedNestingSuite(engine);
     restrictedValueSuite(engine);
@@ -112,6 +113,30 @@ function kinds(engine: EngineUnderTest): void {
       });
       expect(narrowed.body.note_by_team_id.map(({ id }: { id: number }) => id)).toEqual([1]);
     });
+
+    test('with rules for fields, where another role has the same filter without', async () => {
+      const fields = [{ field: 'score', access: 'masked', mask: '*' }];
+      const masked = asking(house, userOf(1, roleOf([rowOf('note', [own], { fields })])));
+      for (const path of ['_table/note?order=id&fields=score', '_table/note?ids=1&fields=score']) {
+        expect((await one('GET', path)).body.resource[0]).toEqual({ score: 10 });
+        expect((await masked('GET', path)).body.resource[0]).toEqual({ score: '*' });
+        expect((await two('GET', '_table/note/3?fields=score')).body).toEqual({ score: 30 });
+      }
+      const hidden = [{ field: 'owner', access: 'hidden', mask: null }];
+      const blind = asking(house, userOf(2, roleOf([rowOf('note', [own], { fields: hidden })])));
+      const seen = await blind('GET', '_table/note?order=id');
+      expect(ids(seen)).toEqual([3, 4]);
+      expect(seen.text).not.toContain('owner');
+      expect((await blind('PATCH', '_table/note/3', { body: { score: 31 } })).status).toBe(200);
+      expect((await blind('PATCH', '_table/note/1', { body: { score: 31 } })).status).toBe(404);
+    });
+  });
+}
+
+function portions(engine: EngineUnderTest): void {
+  describe('long lists and what shows no records', () => {
+    const house = shared(() => openSuiteHouse(engine, notebook));
+    const one: AskAs = (...asked) => asking(house, userOf(1, ownersOnly()))(...asked);
 
     test('a list that is read in portions', async () => {
       const { body } = await one('GET', '_table/note?limit=100000&order=id');
