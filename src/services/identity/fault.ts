@@ -2,14 +2,31 @@
 // Invariant: a message holds nothing that the provider, or whoever plays it, can write freely.
 import { type ErrorCode, PlatformError } from '../../core/errors.ts';
 
-/**
- * Makes an error of the catalogue of whatever a login at a provider threw. `usual` is what it means when
- * nothing else is known: that the provider cannot be used, or that its word for somebody is not good.
- */
-export function providerFault(service: string, thrown: unknown, usual: ErrorCode): PlatformError {
+/** What is done with a provider. */
+export interface ProviderWork {
+  /** Name of the service. */
+  readonly service: string;
+  /**
+   * What it means when nothing else is known: that the provider cannot be used, or that its word for somebody
+   * is not good.
+   */
+  readonly usual: ErrorCode;
+}
+
+/** Does it, and makes an error of the catalogue of whatever it throws. */
+export async function explained<T>(about: ProviderWork, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw providerFault(about, thrown);
+  }
+}
+
+function providerFault({ service, usual }: ProviderWork, thrown: unknown): PlatformError {
   if (thrown instanceof PlatformError && !thrown.kind.startsWith('egress.')) return thrown;
   const provider = `The identity provider of service '${service}'`;
-  const fault = (kind: ErrorCode, message: string) => new PlatformError(kind, message, { cause: thrown });
+  const fault = (kind: ErrorCode, message: string) =>
+    new PlatformError(kind, message, { cause: new Error(storyOf(thrown)) });
   const { name, code, error, status } = factsOf(thrown);
   if (name === 'AuthorizationResponseError') {
     return fault('access.bad_credentials', `${provider} let nobody in${quoted(error)}.`);
@@ -29,6 +46,16 @@ export function providerFault(service: string, thrown: unknown, usual: ErrorCode
   // A code that is used up, for example.
   if (error !== '') return fault(usual, `${provider} refused the login${quoted(error)}. Begin again.`);
   return fault(usual, `${provider} answered what is not valid${quoted(code)}. Begin again.`);
+}
+
+// For the log: what the errors say, one after the other. They carry answers with tokens, which are left out.
+function storyOf(thrown: unknown): string {
+  const story: string[] = [];
+  for (let each = thrown; each instanceof Error && story.length < 4; each = each.cause) {
+    const { code, error } = factsOf(each);
+    story.push(`${each.name}: ${each.message}${quoted(code)}${quoted(error)}`);
+  }
+  return story.length === 0 ? 'something that is no error was thrown' : story.join('; ');
 }
 
 interface Facts {

@@ -1,8 +1,9 @@
 // The service type of OpenID Connect: logging in at a provider of identities.
 import type { Observe } from '../../core/observe.ts';
 import type { ServiceType } from '../../core/service.ts';
+import { oidcFields } from './fields.ts';
 import { OidcService } from './service.ts';
-import { oidcFields, readSettings } from './settings.ts';
+import { readSettings } from './settings.ts';
 
 /** What providers are called with. */
 export interface IdentityHouse {

@@ -2,6 +2,7 @@
 // goes over HTTP, by the way out of the server.
 import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HostileProvider, hostileSecret, sendJson, type Tricks } from '../../../test/hostile-provider.ts';
 import type { PlatformError } from '../../core/errors.ts';
@@ -220,7 +221,10 @@ describe('a hostile provider', () => {
       const error = await failure(logIn());
       expect(error.kind).toBe('access.bad_credentials');
       expect(error.message).toMatch(/^The identity provider of service 'company' .*\.$/);
-      expect(error.message).not.toMatch(/eyJ|the access token|code-/);
+      // Nor does the log get to know a token, a code or the person.
+      const told = inspect(error, { depth: 20, showHidden: true });
+      expect(told).not.toMatch(/eyJ|the access token|code-|eve@example/);
+      expect(told).toContain(`[cause]`);
     });
   }
 

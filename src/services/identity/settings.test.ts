@@ -1,8 +1,9 @@
 // What a configuration may say, and what is refused when it is stored.
 import { expect, test } from 'vitest';
 import type { ServiceType } from '../../core/service.ts';
+import { oidcFields } from './fields.ts';
 import { identityServiceTypes } from './index.ts';
-import { oidcFields, readSettings } from './settings.ts';
+import { readSettings } from './settings.ts';
 
 const good = {
   discovery_document_endpoint: 'https://accounts.example.com',

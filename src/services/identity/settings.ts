@@ -2,12 +2,13 @@
 // Invariant: browsers are only ever sent to the provider, and from there only back to `redirect_url`.
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
-import type { ConfigField, IdentityRules } from '../../core/service.ts';
+import type { IdentityRules } from '../../core/service.ts';
 
 /** How the server proves to the provider that it is the client. */
 export type ClientProof = 'client_secret_basic' | 'client_secret_post' | 'none';
 
-const proofs: readonly ClientProof[] = ['client_secret_basic', 'client_secret_post', 'none'];
+/** All of them, the usual one first. */
+export const proofs: readonly ClientProof[] = ['client_secret_basic', 'client_secret_post', 'none'];
 
 /** A configuration as it was read. */
 export interface OidcSettings {
@@ -30,68 +31,6 @@ export interface OidcSettings {
 }
 
 type Config = Readonly<Record<string, unknown>>;
-
-const plain = { required: false, default: null };
-const flag = (name: string, label: string, description: string): ConfigField => ({
-  ...{ name, label, description, type: 'boolean', required: false, default: false },
-});
-const text = (name: string, label: string, description: string): ConfigField => ({
-  ...{ name, label, description, type: 'string', ...plain },
-});
-const needed = (field: ConfigField): ConfigField => ({ ...field, required: true });
-
-/** The fields of the configuration. */
-export const oidcFields: readonly ConfigField[] = [
-  {
-    ...needed(
-      text('discovery_document_endpoint', 'Provider', 'Its issuer, or the URL of its discovery document.'),
-    ),
-    binds: true,
-  },
-  needed(text('client_id', 'Client ID', 'As the provider knows this server.')),
-  {
-    ...{ name: 'client_secret', label: 'Client secret', description: 'As the provider gave it.' },
-    ...{ type: 'password', secret: true, ...plain },
-  },
-  needed(
-    text('redirect_url', 'Redirect URL', 'Where the provider sends browsers back, as registered there.'),
-  ),
-  {
-    ...{ name: 'scopes', label: 'Scopes', description: 'What the provider is asked for.', type: 'string' },
-    ...{ required: false, default: 'openid profile email' },
-  },
-  {
-    ...{ name: 'token_endpoint_auth_method', label: 'Client authentication', type: 'picklist' },
-    ...{ description: 'How the secret is sent; none: a public client, which has no secret.' },
-    ...{ required: false, default: 'client_secret_basic', values: proofs },
-  },
-  {
-    ...{ name: 'default_role', label: 'Default role', type: 'integer', refersTo: 'role', ...plain },
-    description: 'Id of the role that new users get in every app.',
-  },
-  text('role_claim', 'Claim of groups', 'Names the groups of a user; with it, roles are set at each login.'),
-  {
-    ...{ name: 'role_map', label: 'Roles of groups', type: 'object', refersTo: 'role', ...plain },
-    description: 'Role ids by group: {"editors": 3}. The first group here that a user has counts.',
-  },
-  {
-    ...flag('allow_new_users', 'Allow new users', 'Makes an account for whoever has none yet.'),
-    default: true,
-  },
-  {
-    ...flag('link_by_verified_email', 'Link by e-mail', 'Lets a verified address into its account.'),
-    default: true,
-  },
-  flag('trust_email', 'Trust addresses', 'Takes addresses as verified unless the provider denies it.'),
-  text('allowed_domains', 'Domains', 'Of addresses that are let in, separated by commas; empty: all.'),
-  flag(
-    'require_second_factor',
-    'Second factor',
-    'Of whoever has one here: the provider must have asked for one, too.',
-  ),
-  flag('return_access_token', 'Hand out the access token', 'As oauth_token in the answer of a login.'),
-  text('icon_class', 'Icon', 'CSS class of the button in clients.'),
-];
 
 /** Reads a configuration; refuses with `service.invalid_config` what cannot be used. */
 export function readSettings(config: Config): OidcSettings {

@@ -4,8 +4,6 @@
 // confirmed has no way left into it.
 import { randomUUID } from 'node:crypto';
 import { PlatformError } from '../../core/errors.ts';
-import type { Operation } from '../../core/operation.ts';
-import type { ForeignIdentity, IdentityProvider } from '../../core/service.ts';
 import type { New, Store, UserRecord } from '../../core/store.ts';
 import type { AuditNote } from '../../security/audit.ts';
 import { dropCodes } from '../../security/codes.ts';
@@ -14,16 +12,8 @@ import { actionNote } from '../system/audit-note.ts';
 import { mayLogIn } from '../system/login.ts';
 import { recordOf } from '../system/own-account.ts';
 import type { SystemParts } from '../system/parts.ts';
+import { type Arrival, checkDomain, refused, verifiedEmail } from './arrival.ts';
 import { giveRole } from './provider-roles.ts';
-
-/** Somebody who comes from a provider. */
-export interface Arrival {
-  /** Name of the service. */
-  readonly service: string;
-  readonly provider: IdentityProvider;
-  readonly identity: ForeignIdentity;
-  readonly operation: Operation;
-}
 
 type Parts = Pick<SystemParts, 'store' | 'audit' | 'sessions' | 'authority' | 'observe'>;
 
@@ -161,30 +151,8 @@ function checkUser(user: UserRecord): void {
   if (!mayLogIn(user)) throw refused('This account is not active.');
 }
 
-function checkDomain(arrival: Arrival): void {
-  const { domains } = arrival.provider.rules;
-  if (domains.length === 0) return;
-  const [, domain = ''] = verifiedEmail(arrival).split('@');
-  if (!domains.includes(domain)) throw refused('Addresses of this domain are not let in.');
-}
-
-function verifiedEmail({ identity, service }: Arrival): string {
-  if (identity.email === undefined) {
-    throw refused(`The provider of service '${service}' tells no e-mail address that can be used.`);
-  }
-  // The same words whether or not there is an account of that address.
-  if (!identity.isEmailVerified) {
-    throw refused(`The provider of service '${service}' does not say that the e-mail address is verified.`);
-  }
-  return identity.email;
-}
-
 async function announce({ sessions, authority, observe }: Parts, userId: number): Promise<void> {
   sessions.forget([userId]);
   await authority.load();
   observe({ kind: 'config.changed', record: `user/${userId}`, by: userId });
-}
-
-function refused(message: string): PlatformError {
-  return new PlatformError('access.forbidden', message);
 }

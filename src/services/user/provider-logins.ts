@@ -11,13 +11,12 @@ import { loginKeys } from '../../security/throttle.ts';
 import { beginSession, checkFactor } from '../system/login.ts';
 import { checkPassword } from '../system/own-account.ts';
 import type { SystemParts } from '../system/parts.ts';
-import { flagOption, isObject } from '../system/request.ts';
+import { flagOption } from '../system/request.ts';
 import { answer, success } from '../system/resource.ts';
 import type { ProviderDoor } from '../system/session.ts';
-import { type Arrival, accountOf, link } from './provider-accounts.ts';
-
-/** Parameters of a request that are text, of its query and its body. */
-type Given = Readonly<Record<string, string>>;
+import type { Arrival } from './arrival.ts';
+import { accountOf, link } from './provider-accounts.ts';
+import { type Given, givenOf, isByScript, isReturn } from './provider-request.ts';
 
 /** What logging in elsewhere is made with. */
 export interface ProviderLoginParts {
@@ -170,26 +169,6 @@ export class ProviderLogins implements ProviderDoor {
 // With what the library says was wrong, which callers do not read.
 function reasonOf({ message, cause }: PlatformError): string {
   return cause instanceof Error ? `${message} ${cause.message}`.slice(0, limits.warningChars) : message;
-}
-
-function givenOf({ request }: Operation): Given {
-  const content = request.body?.value;
-  const all = { ...request.parameters, ...(isObject(content) ? content : {}) };
-  return Object.fromEntries(
-    Object.entries(all).filter(
-      (entry): entry is [string, string] => typeof entry[1] === 'string' && entry[1] !== '',
-    ),
-  );
-}
-
-// `oauth_callback` is what clients write; what the provider itself adds says as much.
-function isReturn({ oauth_callback: isSaid, state, code, error }: Given): boolean {
-  if (isSaid !== undefined && flagOption({ oauth_callback: isSaid }, 'oauth_callback')) return true;
-  return state !== undefined && (code !== undefined || error !== undefined);
-}
-
-function isByScript({ request }: Operation): boolean {
-  return request.headers['x-requested-with']?.toLowerCase() === 'xmlhttprequest';
 }
 
 function over(): PlatformError {
