@@ -47,7 +47,7 @@ export class InsuredCounters implements LimitCounters {
     const { id, rate, periodSeconds } = limit;
     const known = this.#limiters.get(id);
     if (known?.limit.rate === rate && known.limit.periodSeconds === periodSeconds) return known;
-    const { RateLimiterMemory } = await import('rate-limiter-flexible');
+    const { RateLimiterMemory } = (await import('rate-limiter-flexible')).default;
     const rule = { points: rate, keyPrefix: prefixOf(id) };
     const duration = Math.min(periodSeconds, limits.limitMemorySeconds);
     const insuranceLimiter = new RateLimiterMemory({ ...rule, duration });

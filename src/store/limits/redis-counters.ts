@@ -30,7 +30,7 @@ export class RedisCounters implements CounterEngine {
   }
 
   async limiter(options: IRateLimiterOptions): Promise<RateLimiterAbstract> {
-    const { RateLimiterRedis } = await import('rate-limiter-flexible');
+    const { RateLimiterRedis } = (await import('rate-limiter-flexible')).default;
     const storeClient = await this.#client();
     const place = { storeClient, keyPrefix: `${home}${options.keyPrefix}`, rejectIfRedisNotReady: true };
     return new RateLimiterRedis({ ...options, ...place });
@@ -76,7 +76,7 @@ export class RedisCounters implements CounterEngine {
   }
 
   async #connect(): Promise<Redis> {
-    const { Redis } = await import('ioredis');
+    const { Redis } = (await import('ioredis')).default;
     const client = new Redis(this.#url, {
       lazyConnect: true,
       connectTimeout: limits.redisConnectMs,

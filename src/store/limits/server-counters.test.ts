@@ -3,24 +3,23 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { canTest, type ServerKind, type TestDatabase, testDatabase } from '../../../test/databases.ts';
 import { limits } from '../../core/limits.ts';
 import type { Observation } from '../../core/observe.ts';
-import { createMysqlStore } from '../mysql.ts';
-import { createPostgresStore } from '../postgres.ts';
+import { openSystemStore } from '../open.ts';
 import { createLimitCounters } from './index.ts';
 import { describeCounters } from './suite.ts';
 
 const kinds = [
-  { kind: 'postgres', name: 'PostgreSQL', open: createPostgresStore },
-  { kind: 'mysql', name: 'MariaDB', open: createMysqlStore },
+  { kind: 'postgres', name: 'PostgreSQL' },
+  { kind: 'mysql', name: 'MariaDB' },
 ] as const;
 
-describe.each(kinds)('with $name', ({ kind, name, open }) => {
+describe.each(kinds)('with $name', ({ kind, name }) => {
   describe.runIf(canTest(kind))('running', () => {
     let database: TestDatabase;
     const url = () => addressOf(kind, database);
 
     beforeAll(async () => {
       database = await testDatabase(kind);
-      await (await open({ url: url() })).close();
+      await (await openSystemStore(url())).close();
     }, 60_000);
 
     beforeEach(() => database.execute('delete from limit_counter'));

@@ -99,7 +99,7 @@ export class ServerCounters implements CounterEngine {
 }
 
 async function openPostgres(url: string, report: CountingReport): Promise<Place> {
-  const [{ default: pg }, { RateLimiterPostgres }] = await Promise.all([
+  const [{ default: pg }, { default: limiters }] = await Promise.all([
     import('pg'),
     import('rate-limiter-flexible'),
   ]);
@@ -130,16 +130,16 @@ async function openPostgres(url: string, report: CountingReport): Promise<Place>
   return {
     database: opened(new PostgresDialect({ pool: pool as PostgresPool })),
     limiter: async (options) =>
-      new RateLimiterPostgres({ ...options, ...table, storeClient, storeType: 'pool' }),
+      new limiters.RateLimiterPostgres({ ...options, ...table, storeClient, storeType: 'pool' }),
   };
 }
 
 async function openMysql(url: string, report: CountingReport): Promise<Place> {
-  const [{ createPool }, { RateLimiterMySQL }] = await Promise.all([
+  const [{ default: driver }, { default: limiters }] = await Promise.all([
     import('mysql2'),
     import('rate-limiter-flexible'),
   ]);
-  const pool = createPool({
+  const pool = driver.createPool({
     ...{ uri: url.replace(/^mariadb:/, 'mysql:'), connectionLimit: limits.limitConnections },
     ...{ connectTimeout: limits.poolConnectMs, charset: 'utf8mb4_bin', enableKeepAlive: true },
   });
@@ -161,7 +161,7 @@ async function openMysql(url: string, report: CountingReport): Promise<Place> {
   const place = { storeClient, storeType: 'pool', dbName };
   return {
     database: opened(new MysqlDialect({ pool: pool as unknown as MysqlPool })),
-    limiter: async (options) => new RateLimiterMySQL({ ...options, ...table, ...place }),
+    limiter: async (options) => new limiters.RateLimiterMySQL({ ...options, ...table, ...place }),
   };
 }
 

@@ -30,7 +30,7 @@ export class SqliteCounters implements CounterEngine {
   }
 
   async limiter(options: IRateLimiterOptions): Promise<RateLimiterAbstract> {
-    const { RateLimiterSQLite } = await import('rate-limiter-flexible');
+    const { RateLimiterSQLite } = (await import('rate-limiter-flexible')).default;
     const table = { tableName: 'limit_counter', tableCreated: true, clearExpiredByTimeout: false };
     const place = { storeClient: this.#client, storeType: 'better-sqlite3' };
     return new RateLimiterSQLite({ ...options, ...table, ...place });
@@ -57,13 +57,22 @@ interface CounterRow {
   readonly points: number;
 }
 
-// What the package takes for a database of better-sqlite3. Each of its writes is one statement, which needs
-// no transaction around it, and its statements are prepared once.
+/** A call that waits to be counted. */
+interface Waiting {
+  readonly work: () => unknown;
+  readonly resolve: (outcome: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+// What the package takes for a database of better-sqlite3. Its statements are prepared once. Calls of one turn of
+// the event loop are counted in one transaction, because that is what counting costs most of all.
 class CounterClient {
   readonly #file: string;
   readonly #report: CountingReport;
+  readonly #waiting: Waiting[] = [];
   readonly #statements = new Map<string, Sqlite.Statement>();
   #opened: Sqlite.Database | undefined;
+  #isClosed = false;
 
   constructor({ file, observe }: SqliteCounterParts) {
     this.#file = file;
@@ -80,7 +89,25 @@ class CounterClient {
   }
 
   transaction<T>(work: () => T): () => Promise<T> {
-    return () => this.#write(work);
+    return () =>
+      new Promise((resolve, reject) => {
+        this.#waiting.push({ work, resolve: resolve as Waiting['resolve'], reject });
+        if (this.#waiting.length === 1) setImmediate(() => void this.#flush());
+      });
+  }
+
+  async #flush(): Promise<void> {
+    const all = this.#waiting.splice(0);
+    const together = () => all.map(({ work }) => work());
+    try {
+      // One statement is a transaction by itself.
+      const counted = await this.#write(() =>
+        all.length === 1 ? together() : this.#database().transaction(together).immediate(),
+      );
+      for (const [index, { resolve }] of all.entries()) resolve(counted[index]);
+    } catch (error) {
+      for (const { reject } of all) reject(error);
+    }
   }
 
   list(limitId: number | undefined): readonly LimitCounter[] {
@@ -110,6 +137,7 @@ class CounterClient {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#statements.clear();
     this.#opened?.close();
     this.#opened = undefined;
@@ -117,6 +145,7 @@ class CounterClient {
 
   #database(): Sqlite.Database {
     if (this.#opened !== undefined) return this.#opened;
+    if (this.#isClosed) throw new Error('the counters of limits are closed');
     const database = new Sqlite(this.#file);
     // Where the system database is nothing but memory of this process, so are its counters.
     if (database.memory) database.exec(memoryTable);
