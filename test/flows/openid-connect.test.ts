@@ -105,6 +105,21 @@ describe('there and back', () => {
     expect(form.status).toBe(200);
   });
 
+  test('a browser may go both ways by itself', async () => {
+    const headers = {
+      Accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8',
+      'Sec-Fetch-Mode': 'navigate',
+    };
+    const begun = await world.ask('user/session?service=company', { headers });
+    expect(begun.status).toBe(302);
+    const url = await world.provider.visit(begun.headers.get('location') ?? '', world.person('browsing'));
+    const session = await world.ask(`user/session?${url.searchParams}`, { headers });
+    expect(session.status).toBe(200);
+    expect(session.text).toContain('browsing@example.com');
+    const preview = await world.ask('user/session?service=company', { method: 'HEAD' });
+    expect([preview.status, preview.text]).toEqual([302, '']);
+  });
+
   test('an account that was made so has no password', async () => {
     await world.logIn('company', world.person('nopass'));
     for (const given of ['', 'null', 'undefined', ' ', password]) {
