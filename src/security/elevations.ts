@@ -1,6 +1,6 @@
-// Scripts that run as a role: their own calls are made by whoever set them off, but with that role. Invariant:
-// configuration says which role, never code; nothing is done so that is not in the audit log first; and a role
-// that is gone or switched off grants nothing.
+// Scripts that run as a role: their own calls are made by whoever set them off, but with that role.
+// Invariant: configuration says which role, never code; nothing is done so that is not in the audit log
+// first; and a role that is gone or switched off grants nothing.
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Observe } from '../core/observe.ts';

@@ -185,7 +185,8 @@ function pathsIn(home: string): Paths {
   return Object.fromEntries(entries) as Paths;
 }
 
-// A copy beside, so that the key in force never lacks; renamed into its place, so that it is whole or not there.
+// A copy beside, so that the key in force never lacks; renamed into its place, so that it is whole or not
+// there.
 function keepOld({ current, previous }: Paths, onStep: Rotation['onStep']): void {
   const aside = `${previous}.part`;
   copyFileSync(current, aside);
@@ -206,6 +207,7 @@ function syncFolder(folder: string): void {
 function otherNext(): PlatformError {
   return new PlatformError(
     'config.invalid',
-    'A rotation to another key was begun and not finished. Finish it first: run it without a key of your own.',
+    'A rotation to another key was begun and not finished. Finish it first: run it without a key of ' +
+      'your own.',
   );
 }

@@ -55,6 +55,19 @@ test('limits', async () => {
   expect(outputs).toMatch(/^X-RateLimit-Limit: 2\s+X-RateLimit-Remaining: 1\s+X-RateLimit-Reset: \d+\s*$/m);
 });
 
+test('the audit log', async () => {
+  const outputs = (await (await open('audit')).check()).join('');
+  expect(outputs).toMatch(/^\{"entries":\d+,"broken_at":null\}$/m);
+  expect(outputs).toContain('{"paid":true}');
+});
+
+test('secrets', async () => {
+  const outputs = (await (await open('secrets')).check()).join('');
+  expect(outputs).toContain('"password":"********"');
+  expect(outputs).toMatch(/^ {2}[0-9a-f]{8} {2}service warehouse: password$/m);
+  expect(outputs).toMatch(/^Master key [0-9a-f]{8} in place of [0-9a-f]{8}: 2 values sealed anew\.$/m);
+});
+
 test('databases', async () => {
   const text = readFileSync(join(root, 'docs/how-to/databases.md'), 'utf8');
   const [, schema = ''] = /```sql\n([\s\S]*?)```/.exec(text) ?? [];
@@ -135,16 +148,22 @@ test('all pages are tried', () => {
   expect(pages).toEqual([
     'administration.md',
     'api-reference.md',
+    'audit.md',
     'authority.md',
     'databases.md',
     'formats.md',
+    'limits.md',
+    'lookups.md',
+    'mail.md',
     'openid-connect.md',
     'outgoing-calls.md',
     'packages.md',
     'relations.md',
+    'roles.md',
     'schema.md',
     'scripted-services.md',
     'scripts.md',
+    'secrets.md',
     'transactions.md',
     'users.md',
   ]);

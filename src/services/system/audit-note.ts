@@ -54,9 +54,17 @@ export function actionNote(
     remoteAddress: remoteAddress ?? null,
     door: origin,
     ...(elevation === undefined ? {} : { elevation }),
-    before: before ?? null,
-    after: after ?? null,
+    before: bounded(before),
+    after: bounded(after),
   };
+}
+
+// Many long texts in one record are still too much for an entry.
+function bounded(value: unknown): unknown {
+  if (value === undefined || value === null) return null;
+  const text = JSON.stringify(value);
+  if (text.length <= limits.auditValueChars) return value;
+  return { cut: `${text.length} characters, ${digestOf(text)}` };
 }
 
 // Who wrote it and when is said by the entry itself.

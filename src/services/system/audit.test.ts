@@ -144,6 +144,15 @@ describe('secrets', () => {
     expect(JSON.stringify(await list())).not.toContain(first);
   });
 
+  it('and whatever else is very large do not make an entry large', async () => {
+    const rows = Array.from({ length: 200 }, (_, at) => ({
+      ...{ service_id: null, component: `_table/${'x'.repeat(90)}${at}`, verb_mask: 1 },
+    }));
+    const role = { name: 'wide', role_service_access_by_role_id: rows };
+    expect((await house.ask('POST', 'role', { body: role })).status).toBe(201);
+    expect((await newest()).after).toEqual({ cut: expect.stringMatching(/^\d{5} characters, sha256:/) });
+  });
+
   it('leave long texts short', async () => {
     const content = `// ${'x'.repeat(5_000)}`;
     await house.ask('POST', 'event_script/db.get.pre_process', { body: { type: 'nodejs', content } });

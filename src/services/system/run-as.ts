@@ -1,5 +1,5 @@
-// Scripts that run as a role. Invariant: only an administrator says which, and whoever is none cannot make such
-// a script do anything else than what it does.
+// Scripts that run as a role. Invariant: only an administrator says which, and whoever is none cannot make
+// such a script do anything else than what it does.
 import { PlatformError } from '../../core/errors.ts';
 import type { Store } from '../../core/store.ts';
 import type { Attempt } from './collection.ts';
