@@ -93,3 +93,60 @@ describe('an app', () => {
     expect((await house.ask('GET', 'app/1')).status).toBe(404);
   });
 });
+
+describe('what belongs to an app', () => {
+  it('takes its role as it is answered', async () => {
+    await make({ name: 'web', role_by_role_id: { id: 1, name: 'not changed here' } });
+    const read = () => house.ask('GET', 'app/1?fields=role_id&related=role_by_role_id');
+    expect((await read()).body).toMatchObject({ role_id: 1, role_by_role_id: { name: 'reader' } });
+    await house.ask('PATCH', 'app/1', { body: { role_by_role_id: null } });
+    expect((await read()).body).toEqual({ role_id: null, role_by_role_id: null });
+    await house.ask('PATCH', 'app/1', { body: { role_id: 1, role_by_role_id: null } });
+    expect((await read()).body).toMatchObject({ role_id: 1 });
+    for (const role of [{ name: 'new' }, 7, { id: 'x' }, { id: 99 }]) {
+      expect((await house.ask('PATCH', 'app/1', { body: { role_by_role_id: role } })).status).toBe(400);
+    }
+  });
+
+  it('takes the roles of users in it', async () => {
+    const { body } = await house.ask('POST', 'user', { body: { resource: [{ email: 'a@example.com' }] } });
+    const userId = (body as { resource: [{ id: number }] }).resource[0].id;
+    const list = 'user_to_app_to_role_by_app_id';
+    const made = await make({ name: 'web', [list]: [{ user_id: userId, role_id: 1 }] });
+    const { body: user } = await house.ask('GET', `user/${userId}?related=user_to_app_to_role_by_user_id`);
+    expect(user).toMatchObject({ user_to_app_to_role_by_user_id: [{ app_id: made.id, role_id: 1 }] });
+    const { body: read } = await house.ask('GET', `app/1?related=${list}`);
+    const [row] = (read as Record<string, { id: number }[]>)[list] ?? [];
+    expect(row).toEqual({ id: expect.any(Number), user_id: userId, app_id: made.id, role_id: 1 });
+    const wrong = { [list]: [{ user_id: 99, role_id: 1 }] };
+    expect(await house.ask('PATCH', 'app/1', { body: wrong })).toMatchObject({
+      status: 400,
+      body: { error: { message: expect.stringContaining('user_id') } },
+    });
+    await house.ask('PATCH', 'app/1', { body: { [list]: [{ id: row?.id, app_id: null }] } });
+    expect(await house.store.userRoles.list()).toEqual([]);
+  });
+
+  it('tells where it is opened', async () => {
+    const config = { database: 'x' };
+    await house.ask('POST', 'service', { body: { resource: [{ name: 'files', type: 'echo', config }] } });
+    const [files] = (await house.store.services.list()).filter(({ name }) => name === 'files');
+    const launch = async (name: string, record: Record<string, unknown>) =>
+      (await make({ name, ...record })).launch_url;
+    const stored = { type: 1, storage_service_id: files?.id, storage_container: 'apps' };
+    expect(await launch('a', { ...stored, path: 'web/index.html' })).toBe(
+      'https://tenon.example.com/files/apps/web/index.html',
+    );
+    expect(await launch('b', { type: 2, url: 'https://elsewhere.example.com' })).toBe(
+      'https://elsewhere.example.com',
+    );
+    expect(await launch('c', { type: 3, path: '/admin/' })).toBe('https://tenon.example.com/admin');
+    expect(await launch('d', { type: 0, path: 'x', url: 'y' })).toBe('');
+    expect(await launch('e', { type: 1 })).toBe('');
+  });
+
+  it('refuses a service that there is not', async () => {
+    const { status, body } = await house.ask('POST', 'app', { body: { name: 'x', storage_service_id: 99 } });
+    expect([status, JSON.stringify(body)]).toEqual([400, expect.stringContaining('storage_service_id')]);
+  });
+});

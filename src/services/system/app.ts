@@ -18,9 +18,10 @@ import {
 import { nestedLookups } from './lookup.ts';
 import { type NestedList, withNested } from './nested.ts';
 import type { SystemParts } from './parts.ts';
-import { flagOption, type Written } from './request.ts';
+import { flagOption, isObject, type Written } from './request.ts';
 import { type Call, type Resource, recordNotFound } from './resource.ts';
 import { type Field, type Row, stampFields } from './selection.ts';
+import { nestedUserRoles } from './user.ts';
 
 const fields: readonly Field[] = [
   { name: 'id', type: 'integer' },
@@ -41,6 +42,7 @@ const fields: readonly Field[] = [
   { name: 'launch_url', type: 'string' },
 ];
 
+const roleField = 'role_by_role_id';
 const rule = { max: limits.labelText };
 
 const empty: Omit<New<AppRecord>, 'name' | 'apiKey'> = {
@@ -78,74 +80,108 @@ export class AppResource implements Resource {
 
 /** The records of `app`; `isRenewing`: every change makes a new key. */
 export function appCollection(parts: SystemParts, isRenewing = false): Collection {
-  const { authority, observe } = parts;
-  const lists = [nestedLookups(parts, 'app')];
+  const { authority, observe, sessions, store: stored } = parts;
+  const { publicUrl } = parts.accounts;
+  const lists = [nestedLookups(parts, 'app'), nestedUserRoles('app')];
+  const kind: AppKind = { lists, isRenewing, publicUrl };
   return {
     name: 'app',
     noun: 'app',
     identifier: 'id',
     fields,
-    relations: ['role_by_role_id', ...lists.map(({ field }) => field)],
-    rows: async (store) => withRelations(store, lists, await store.apps.list()),
-    create: (change) => create(lists, change),
-    update: (row, change) => update({ lists, isRenewing, id: Number(row.id) }, change),
+    relations: [roleField, ...lists.map(({ field }) => field)],
+    rows: async (store) => withRelations(store, kind, await store.apps.list()),
+    create: (change) => create(kind, change),
+    update: (row, change) => update(kind, Number(row.id), change),
     remove: async (row, { store }) => void (await store.apps.delete(Number(row.id))),
     applied: async (ids, by) => {
       await authority.load();
+      // What users may do in these apps may be something else now.
+      const concerned = (await stored.userRoles.list()).filter(({ appId }) => ids.includes(appId));
+      sessions.forget(concerned.map(({ userId }) => userId));
       for (const id of ids) observe({ kind: 'config.changed', record: `app/${id}`, by });
     },
   };
 }
 
-function create(lists: readonly NestedList[], { store, written, by }: Change): Promise<Row> {
+/** What apps are written with. */
+interface AppKind {
+  readonly lists: readonly NestedList[];
+  readonly isRenewing: boolean;
+  /** Where apps of this server are. */
+  readonly publicUrl: string;
+}
+
+function create(kind: AppKind, { store, written, by }: Change): Promise<Row> {
   const name = required(readText(written, 'name', { max: limits.roleName }), 'name');
   const app = { ...empty, ...readApp(written), name, apiKey: newKey() };
   return store.transaction(async (inside) => {
-    await checkRole(inside, app.roleId);
-    return saved(lists, await inside.apps.create(app, by), { store: inside, written, by });
+    await checkTargets(inside, app);
+    return saved(kind, await inside.apps.create(app, by), { store: inside, written, by });
   });
 }
 
-interface Update {
-  readonly lists: readonly NestedList[];
-  readonly isRenewing: boolean;
-  readonly id: number;
-}
-
-function update({ lists, isRenewing, id }: Update, { store, written, by }: Change): Promise<Row> {
-  const changes = { ...readApp(written), ...(isRenewing ? { apiKey: newKey() } : {}) };
+function update(kind: AppKind, id: number, { store, written, by }: Change): Promise<Row> {
+  const changes = { ...readApp(written), ...(kind.isRenewing ? { apiKey: newKey() } : {}) };
   return store.transaction(async (inside) => {
-    await checkRole(inside, changes.roleId);
+    await checkTargets(inside, changes);
     const changed = await inside.apps.update(id, changes, by);
     if (changed === undefined) throw recordNotFound(id);
-    return saved(lists, changed, { store: inside, written, by });
+    return saved(kind, changed, { store: inside, written, by });
   });
 }
 
-async function saved(lists: readonly NestedList[], app: AppRecord, change: Change): Promise<Row> {
-  for (const list of lists) await list.save(change, app.id);
-  const [row] = await withRelations(change.store, lists, [app]);
-  return row ?? rowOf(app);
+async function saved(kind: AppKind, app: AppRecord, change: Change): Promise<Row> {
+  for (const list of kind.lists) await list.save(change, app.id);
+  const [row = {}] = await withRelations(change.store, kind, [app]);
+  return row;
 }
 
 async function withRelations(
   store: Store,
-  lists: readonly NestedList[],
+  { lists, publicUrl }: AppKind,
   apps: readonly AppRecord[],
 ): Promise<Row[]> {
   const roles = new Map((await store.roles.list()).map((role) => [role.id, role]));
+  const services = new Map((await store.services.list()).map((service) => [service.id, service.name]));
   const rows = apps.map((app) => {
     const role = app.roleId === null ? undefined : roles.get(app.roleId);
     const { id, name, description, isActive } = role ?? {};
     const view = role === undefined ? null : { id, name, description, is_active: isActive };
-    return { ...rowOf(app), role_by_role_id: view };
+    const service = services.get(app.storageServiceId ?? -1);
+    return { ...rowOf(app), launch_url: launchAddress(app, { publicUrl, service }), [roleField]: view };
   });
   return withNested(store, lists, rows);
 }
 
-async function checkRole(store: Store, id: number | null | undefined): Promise<void> {
-  if (id === undefined || id === null || (await store.roles.get(id)) !== undefined) return;
-  throw invalidField('role_id', `is ${id}, and there is no such role`);
+type Targets = Pick<Partial<New<AppRecord>>, 'roleId' | 'storageServiceId'>;
+
+async function checkTargets(store: Store, { roleId, storageServiceId: serviceId }: Targets): Promise<void> {
+  if (typeof roleId === 'number' && (await store.roles.get(roleId)) === undefined) {
+    throw invalidField('role_id', `is ${roleId}, and there is no such role`);
+  }
+  if (typeof serviceId === 'number' && (await store.services.get(serviceId)) === undefined) {
+    throw invalidField('storage_service_id', `is ${serviceId}, and there is no such service`);
+  }
+}
+
+interface Place {
+  readonly publicUrl: string;
+  /** Name of the service that holds its files. */
+  readonly service: string | undefined;
+}
+
+// Where people open the app; '' for one that has no pages.
+function launchAddress(
+  { type, url, path, storageContainer }: AppRecord,
+  { publicUrl, service }: Place,
+): string {
+  if (type === 2) return url ?? '';
+  const files = type === 1 && service !== undefined ? [service, storageContainer, path] : [];
+  const parts = type === 3 && path !== null ? [path] : files;
+  if (parts.length === 0) return '';
+  const segments = parts.flatMap((part) => (part ?? '').split('/')).filter((part) => part !== '');
+  return `${publicUrl}/${segments.map(encodeURIComponent).join('/')}`;
 }
 
 /** Gives an app the key that it has elsewhere. */
@@ -180,8 +216,19 @@ function readApp(written: Written): Partial<New<AppRecord>> {
     requiresFullscreen: readFlag(written, 'requires_fullscreen'),
     allowFullscreenToggle: readFlag(written, 'allow_fullscreen_toggle'),
     toggleLocation: readText(written, 'toggle_location', { max: limits.roleName }),
-    roleId: readOptionalId(written, 'role_id'),
+    roleId: readRole(written),
   });
+}
+
+// The role, by its id or as it is answered; what else stands there belongs to `system/role`.
+function readRole(written: Written): number | null | undefined {
+  const given = readOptionalId(written, 'role_id');
+  const role = Object.hasOwn(written, roleField) ? written[roleField] : undefined;
+  if (given !== undefined) return given;
+  if (role === undefined || role === null) return role;
+  const id = isObject(role) ? readOptionalId(role, 'id') : undefined;
+  if (typeof id === 'number') return id;
+  throw invalidField(roleField, 'must be null or an object with the id of a role; system/role makes roles');
 }
 
 function readType(written: Written): number | undefined {
