@@ -110,6 +110,8 @@ describe('an address can be written to', () => {
     `a@${'b'.repeat(64)}.com`,
     `a@${'b.'.repeat(130)}com`,
     'ä@b.c',
+    '-oQ/tmp@b.c',
+    '-a@b.c',
   ])('not %j', (email) => {
     expect(() => checkedAddress({ name: '', email }, 'to')).toThrow(
       /^Field 'to' has '.*', which is no address of mail\.$/s,

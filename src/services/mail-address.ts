@@ -43,8 +43,9 @@ export function invalidMail(field: string, problem: string): PlatformError {
 const breaksLine = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 
 // Without quotes, comments and literal addresses, which nobody has and servers read differently; without
-// braces, which are placeholders that nothing was put in for.
-const localPart = /^[\w!#$%&'*+/=?^`|~-]+(?:\.[\w!#$%&'*+/=?^`|~-]+)*$/;
+// braces, which are placeholders that nothing was put in for, and without a dash at its start, which would
+// make it an option of a mail program.
+const localPart = /^(?!-)[\w!#$%&'*+/=?^`|~-]+(?:\.[\w!#$%&'*+/=?^`|~-]+)*$/;
 const domainLabel = /^[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}-]*[\p{L}\p{M}\p{N}])?$/u;
 
 function isAddress(email: string): boolean {

@@ -9,7 +9,7 @@ type Config = Readonly<Record<string, unknown>>;
 const optional = { required: false, default: null } as const;
 
 /** What is said of a sender, whatever carries the mail. Lookups in it are those of whoever sends. */
-const senderConfig: readonly ConfigField[] = [
+export const senderConfig: readonly ConfigField[] = [
   {
     name: 'parameters',
     label: 'Parameters',

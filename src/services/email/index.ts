@@ -1,9 +1,12 @@
 // The types of mail services.
+
+import { limits } from '../../core/limits.ts';
 import type { Service, ServiceSettings, ServiceType } from '../../core/service.ts';
 import type { Store } from '../../core/store.ts';
 import type { Egress } from '../../egress/egress.ts';
 import { connectToOwn } from '../../egress/own-host.ts';
-import { senderValues, smtpConfig, smtpSettings } from './config.ts';
+import { senderConfig, senderValues, smtpConfig, smtpSettings } from './config.ts';
+import { SendmailCarrier } from './sendmail.ts';
 import { EmailService } from './service.ts';
 import { SmtpCarrier } from './smtp.ts';
 
@@ -25,7 +28,23 @@ export function emailServiceTypes(parts: EmailParts): readonly ServiceType[] {
       config: smtpConfig,
       create: (settings) => smtpService(settings, parts),
     },
+    {
+      name: 'local_email',
+      label: 'Local mail',
+      description: `Sends mail by the program ${sendmail} of this machine.`,
+      group: 'Email',
+      singleton: false,
+      config: senderConfig,
+      create: (settings) => localService(settings, parts),
+    },
   ];
+}
+
+const sendmail = '/usr/sbin/sendmail';
+
+function localService({ name, config }: ServiceSettings, parts: EmailParts): Service {
+  const carrier = new SendmailCarrier({ service: name, program: sendmail, timeoutMs: limits.mailMs });
+  return new EmailService({ name, type: 'local_email', values: senderValues(config), carrier, ...parts });
 }
 
 function smtpService({ name, config }: ServiceSettings, parts: EmailParts): Service {

@@ -387,3 +387,15 @@ describe('the service', () => {
     expect(mail.mails).toHaveLength(10);
   });
 });
+
+describe('a service of type local_email', () => {
+  test('takes the same mails, where this machine has a mail program', async () => {
+    const config = { from_email: 'us@example.com' };
+    const body = { resource: [{ name: 'local', type: 'local_email', is_active: true, config }] };
+    expect(await mail.house.ask('POST', 'service', { body })).toMatchObject({ status: 201 });
+    const local = mail.house.as('local');
+    expect(await local.ask('POST', '', { body: { ...note, to: 'nobody' } })).toMatchObject({ status: 400 });
+    const types = await mail.house.ask('GET', 'service_type?group=Email&fields=name&as_list=true&id_field=name');
+    expect(JSON.stringify(types.body)).toMatch(/local_email.*smtp_email/);
+  });
+});

@@ -2,6 +2,7 @@
 import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { eventName } from '../../core/event.ts';
+import { limits } from '../../core/limits.ts';
 import { type Action, actions, type Operation, type Result } from '../../core/operation.ts';
 import type { CallContext, Endpoint, Location, Service } from '../../core/service.ts';
 import type { EmailTemplateRecord, Store } from '../../core/store.ts';
@@ -36,6 +37,7 @@ export class EmailService implements Service {
   readonly #parts: EmailServiceParts;
   readonly #locations: Readonly<Record<Action, Location>>;
   readonly #endpoints: readonly Endpoint[] = [mailEndpoint];
+  #sending = 0;
 
   constructor(parts: EmailServiceParts) {
     this.name = parts.name;
@@ -53,6 +55,16 @@ export class EmailService implements Service {
 
   async handle(operation: Operation, _location: Location, context: CallContext): Promise<Result> {
     if (operation.action !== 'POST') throw this.#unsupported(operation);
+    if (this.#sending >= limits.mailsAtOnce) throw this.#busy();
+    this.#sending++;
+    try {
+      return await this.#send(operation, context);
+    } finally {
+      this.#sending--;
+    }
+  }
+
+  async #send(operation: Operation, context: CallContext): Promise<Result> {
     const { values, carrier, outgoing } = this.#parts;
     const { principal } = operation;
     const template = await this.#template(operation);
@@ -62,7 +74,7 @@ export class EmailService implements Service {
     const attached = await readAttachments(draft.attached('attachment'), 'attachment', reach);
     const imported = await readAttachments(draft.attached('import_url'), 'import_url', reach);
     const { count, refused } = await carrier.send({ ...letter, attachments: [...attached, ...imported] });
-    const headers = refused.length === 0 ? {} : { 'X-Tenon-Warning': `Not taken for: ${refused.join(', ')}` };
+    const headers = refused.length === 0 ? {} : { 'X-Tenon-Warning': warningOf(refused) };
     return { status: 200, headers, body: Body.ofValue({ count }) };
   }
 
@@ -90,12 +102,25 @@ export class EmailService implements Service {
     return (Number.isNaN(number) ? undefined : await templates.get(number)) ?? noTemplate(id);
   }
 
+  #busy(): PlatformError {
+    return new PlatformError(
+      'service.unavailable',
+      `Service '${this.name}' is sending ${limits.mailsAtOnce} mails at the moment. Try again later.`,
+    );
+  }
+
   #unsupported({ action }: Operation): PlatformError {
     return new PlatformError(
       'request.unsupported_verb',
       `${action} requests are not currently supported by the '${this.name}' service. POST sends a mail.`,
     );
   }
+}
+
+// Headers are of ASCII; addresses need not be.
+function warningOf(refused: readonly string[]): string {
+  const text = `Not taken for: ${refused.join(', ')}`;
+  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, limits.warningChars);
 }
 
 function isGiven(value: unknown): value is string | number {

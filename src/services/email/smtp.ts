@@ -1,13 +1,13 @@
 // Hands mails over to a mail server. Invariant: one mail takes no longer than its deadline, whatever the
 // server does; what is told of a failure names neither the server nor what it said beyond its codes.
 import type { Socket } from 'node:net';
-import type { Mail, NodemailerError, SendMailOptions, SMTPPoolOptions } from 'nodemailer';
+import type { Mail, NodemailerError, SMTPPoolOptions } from 'nodemailer';
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
-import type { MailAddress } from '../mail-address.ts';
 import type { SmtpSettings } from './config.ts';
 import { explained } from './fault.ts';
 import type { Letter } from './letter.ts';
+import { messageOf, noReading } from './message.ts';
 
 /** What a carrier is made with. */
 export interface SmtpParts {
@@ -119,32 +119,6 @@ function optionsOf(settings: SmtpSettings): SMTPPoolOptions {
     maxResponseSize: limits.mailReplyBytes,
     maxConnections: limits.mailConnections,
     maxRequeues: 1,
-    // Attachments are bytes that we hold: nothing in a mail makes the library read files or addresses.
-    disableFileAccess: true,
-    disableUrlAccess: true,
+    ...noReading,
   };
-}
-
-function messageOf(letter: Letter): SendMailOptions {
-  const { from, replyTo, to, cc, bcc, subject, text, html, attachments } = letter;
-  return {
-    from: person(from),
-    ...(replyTo === undefined ? {} : { replyTo: person(replyTo) }),
-    to: to.map(person),
-    cc: cc.map(person),
-    bcc: bcc.map(person),
-    ...(subject === undefined ? {} : { subject }),
-    ...(text === undefined ? {} : { text }),
-    ...(html === undefined ? {} : { html }),
-    attachments: attachments.map(({ name, content, type }) => ({
-      filename: name,
-      content,
-      ...(type === undefined ? {} : { contentType: type }),
-    })),
-    xMailer: false,
-  };
-}
-
-function person({ name, email }: MailAddress): { name: string; address: string } {
-  return { name, address: email };
 }
