@@ -28,6 +28,7 @@ import { RunResource } from './run.ts';
 import { scriptRunResource } from './script-run.ts';
 import { scriptTypeCollection } from './script-type.ts';
 import { ServiceResource } from './service.ts';
+import { serviceReportCollection } from './service-report.ts';
 import { serviceTypeCollection } from './service-type.ts';
 import { adminSession } from './session.ts';
 import { userResource } from './user.ts';
@@ -69,6 +70,7 @@ export function createSystemService(parts: SystemParts): Service {
     scriptRunResource(parts),
     new CollectionResource({ collection: scriptTypeCollection(parts), ...kept }),
     new ServiceResource(parts),
+    new CollectionResource({ collection: serviceReportCollection(), ...kept }),
     new CollectionResource({ collection: serviceTypeCollection(parts), ...kept }),
     userResource(parts),
   ]);
