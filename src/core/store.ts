@@ -256,6 +256,8 @@ export interface AuditEntry {
   readonly userEmail: string | null;
   readonly remoteAddress: string | null;
   readonly door: Origin;
+  /** Set where an API key came with it. */
+  readonly appId?: number;
   /** Set where it was done with more authority than that of the user. */
   readonly elevation?: Elevation;
   /** The row as callers see it, secrets masked; null: there was none. */

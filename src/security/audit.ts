@@ -72,7 +72,8 @@ export class AuditLog {
   }
 
   #add(note: AuditNote, store: Pick<Store, 'audit'>, ringOf: (head: AuditHead) => Ring): Promise<void> {
-    const entry = { date: new Date().toISOString(), ...note };
+    const record = note.record.slice(0, limits.auditRecordChars);
+    const entry = { date: new Date().toISOString(), ...note, record };
     return store.audit.add(entry, (head, content) => this.#seal(head, content, ringOf(head)));
   }
 

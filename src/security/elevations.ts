@@ -128,11 +128,12 @@ function noteOf({ script, operation }: ElevatedCall, { elevation }: Acting): Aud
   const { principal, remoteAddress, origin } = operation;
   return {
     action: 'elevate',
-    record: `script/${script}`.slice(0, limits.auditRecordChars),
+    record: `script/${script}`,
     userId: principal.user?.id ?? null,
     userEmail: principal.user?.email ?? null,
     remoteAddress: remoteAddress ?? null,
     door: origin,
+    ...(principal.app === null ? {} : { appId: principal.app.id }),
     before: null,
     after: { ...elevation, runs: 1 },
   };

@@ -48,11 +48,12 @@ export function actionNote(
   const { principal, remoteAddress, origin, elevation } = operation;
   return {
     action,
-    record: record.slice(0, limits.auditRecordChars),
+    record,
     userId: principal.user?.id ?? null,
     userEmail: principal.user?.email ?? null,
     remoteAddress: remoteAddress ?? null,
     door: origin,
+    ...(principal.app === null ? {} : { appId: principal.app.id }),
     ...(elevation === undefined ? {} : { elevation }),
     before: bounded(before),
     after: bounded(after),

@@ -32,6 +32,7 @@ const found: readonly Field[] = [
 const fields: readonly Field[] = [
   ...found,
   { name: 'user_email', type: 'string' },
+  { name: 'app_id', type: 'integer' },
   { name: 'remote_address', type: 'string' },
   { name: 'door', type: 'string' },
   { name: 'elevation', type: 'object' },
@@ -114,6 +115,7 @@ function rowOf(entry: AuditRecord): Row {
     record: entry.record,
     user_id: entry.userId,
     user_email: entry.userEmail,
+    app_id: entry.appId ?? null,
     remote_address: entry.remoteAddress,
     door: entry.door,
     elevation: entry.elevation ?? null,
