@@ -48,7 +48,8 @@ export interface LimitCounter {
 export interface LimitCounters {
   /** To be told the limits in force before `take` is asked for them; those of before are no longer. */
   prepare(limits: readonly CountedLimit[]): Promise<void>;
-  take(limitId: number, who: string): Promise<Count>;
+  /** Undefined for a limit that is no longer in force. */
+  take(limitId: number, who: string): Promise<Count | undefined>;
   /** Counters whose window is open, the most used first, at most `limits.records`; of one limit or all. */
   list(limitId?: number): Promise<readonly LimitCounter[]>;
   /** Lets the counters of a limit, or all, begin anew. */

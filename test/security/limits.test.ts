@@ -121,6 +121,26 @@ describe('how often', () => {
     expect(found.filter((status) => status === 429)).toHaveLength(150);
   });
 
+  it('answers every call while limits come and go', async () => {
+    let isOver = false;
+    const callers = Array.from({ length: 8 }, async () => {
+      const found = new Set<number>();
+      while (!isOver) found.add((await world.app(`${todo}/1`)).status);
+      return found;
+    });
+    for (let turn = 0; turn < 10; turn++) {
+      const made = [
+        await limit({ rate: 5 }),
+        await limit({ name: 'each', type: 'instance.each_user', rate: 3 }),
+      ];
+      await world.server.ask('/api/v2/system/limit_cache?allow_delete=true', { method: 'DELETE' });
+      for (const { id } of made) await world.server.ask(`/api/v2/system/limit/${id}`, { method: 'DELETE' });
+    }
+    isOver = true;
+    const statuses = new Set((await Promise.all(callers)).flatMap((found) => [...found]));
+    expect([...statuses].sort()).toEqual([200, 429]);
+  });
+
   it('lets exactly the rate through of many that two processes of one data folder are asked', async () => {
     const other = await startProcess({ TENON_HOME: world.server.home });
     try {

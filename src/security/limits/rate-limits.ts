@@ -114,6 +114,8 @@ export class RateLimits {
     for (const { rule, who } of given) {
       const { limit } = rule;
       const count = await this.#parts.counters.take(limit.id, who);
+      // It was taken away while a narrower one was counted.
+      if (count === undefined) continue;
       if (count.isExceeded) throw this.#spend(limit, who, count);
       if (tightest === undefined || remaining(limit, count) < remaining(tightest.limit, tightest.count)) {
         tightest = { limit, count };

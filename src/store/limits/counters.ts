@@ -19,9 +19,9 @@ export class InsuredCounters implements LimitCounters {
     this.#limiters = new Map(made.map((limiter) => [limiter.limit.id, limiter]));
   }
 
-  async take(limitId: number, who: string): Promise<Count> {
+  async take(limitId: number, who: string): Promise<Count | undefined> {
     const limiter = this.#limiters.get(limitId);
-    if (limiter === undefined) throw new Error(`limit ${limitId} is not prepared`);
+    if (limiter === undefined) return undefined;
     try {
       return countOf(await limiter.counter.consume(who), false);
     } catch (refusal) {
