@@ -111,6 +111,12 @@ test('administration, and a copy of the data folder', async () => {
   expect(answer.status).toBe(200);
 });
 
+test('the configuration as code', async () => {
+  const outputs = (await (await open('configuration-as-code')).check()).join('');
+  expect(outputs).toContain('It would be: 2 created.\n');
+  expect(outputs).toContain('Done: 2 created.\nNothing to change.\n');
+});
+
 test('packages', async () => {
   const outputs = (await (await open('packages')).check()).join('');
   expect(outputs).toMatch(/^node +greeting +1\.0\.0$/m);
@@ -150,6 +156,7 @@ test('all pages are tried', () => {
     'api-reference.md',
     'audit.md',
     'authority.md',
+    'configuration-as-code.md',
     'databases.md',
     'formats.md',
     'limits.md',
