@@ -34,7 +34,7 @@ describe('configuration', () => {
     ['TENON_LOG_LEVEL', 'loud', /TENON_LOG_LEVEL must be one of trace/],
     ['TENON_BODY_BYTES', '10', /TENON_BODY_BYTES/],
     ['TENON_SESSION_TOKEN_IN_QUERY', 'maybe', /true or false/],
-    ['TENON_DATABASE_URL', 'postgres://db/x', /PostgreSQL and MySQL follow/],
+    ['TENON_DATABASE_URL', 'postgres://db', /postgres:\/\/user:password@host/],
     ['TENON_RUN_SAMPLE', '1.5', /TENON_RUN_SAMPLE must be a number from 0 to 1/],
     ['TENON_RUN_SAMPLE', '-1', /TENON_RUN_SAMPLE/],
     ['TENON_RUN_SAMPLE', 'some', /TENON_RUN_SAMPLE/],

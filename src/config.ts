@@ -97,7 +97,9 @@ export const settings: Settings = {
   databaseUrl: {
     variable: 'TENON_DATABASE_URL',
     fallback: '',
-    meaning: 'system database; empty: SQLite in the data folder',
+    meaning:
+      'system database: `sqlite:file`, `postgres://user:password@host/database` or `mysql://…`; empty: SQLite in ' +
+      'the data folder',
     read: databaseUrl,
   },
   redisUrl: {
@@ -270,6 +272,14 @@ export function readConfig(
   });
   const config = Object.fromEntries(entries) as Config;
   if (config.runnersMin > config.runnersMax) throw refused('TENON_RUNNERS_MIN', 'at most TENON_RUNNERS_MAX');
+  // Servers on other machines must be able to open what this one seals, and not by a key beside it.
+  const isShared = /^(postgres|postgresql|mysql|mariadb):/.test(config.databaseUrl ?? '');
+  if (isShared && config.masterKey === undefined) {
+    throw refused(
+      'TENON_MASTER_KEY',
+      'given where the system database is on a server: 32 random bytes as base64',
+    );
+  }
   return { ...config, publicUrl: config.publicUrl || addressOf(config) };
 }
 
@@ -302,8 +312,8 @@ function shown(variable: string, value: unknown): unknown {
   return value ?? null;
 }
 
-/** The file of the system database. */
-export function systemDatabaseFile({ home, databaseUrl }: Pick<Config, 'home' | 'databaseUrl'>): string {
+/** The system database: its file, or its address on a server. */
+export function systemDatabase({ home, databaseUrl }: Pick<Config, 'home' | 'databaseUrl'>): string {
   return databaseUrl === undefined ? join(home, 'system.sqlite') : databaseUrl.replace(/^sqlite:(\/\/)?/, '');
 }
 
@@ -401,8 +411,12 @@ function redisUrl(value: string, variable: string): string | undefined {
 function databaseUrl(value: string, variable: string): string | undefined {
   if (value === '') return undefined;
   if (/^sqlite:/.test(value)) return value;
-  if (/^(postgres|postgresql|mysql|mariadb):/.test(value)) {
-    throw refused(variable, 'sqlite:<file> in this release; PostgreSQL and MySQL follow');
-  }
-  throw refused(variable, 'an address such as sqlite:./.tenon/system.sqlite');
+  const isServer =
+    /^(postgres|postgresql|mysql|mariadb):\/\/[^/]+\/[^/?]+/.test(value) && URL.canParse(value);
+  if (isServer) return value;
+  throw refused(
+    variable,
+    'an address such as sqlite:./.tenon/system.sqlite, postgres://user:password@host/database or ' +
+      'mysql://user:password@host/database',
+  );
 }

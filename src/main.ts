@@ -2,34 +2,25 @@
 // are started from the ground up and ended in the reverse order.
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, settingsInForce, systemDatabaseFile } from './config.ts';
+import { type Config, settingsInForce, systemDatabase } from './config.ts';
+import { ConfigurationWatch, reloadAuthority } from './configuration-watch.ts';
 import { byRole } from './core/access.ts';
 import { Dispatcher } from './core/dispatch.ts';
-import { PlatformError } from './core/errors.ts';
-import { limits } from './core/limits.ts';
 import type { Observe } from './core/observe.ts';
 import type { Operation, Result } from './core/operation.ts';
-import type { Runner } from './core/runner.ts';
-import type { CorsRecord, EventScriptRecord, New, Repository, Stamps, Store } from './core/store.ts';
-import { Egress } from './egress/egress.ts';
+import type { ServiceType } from './core/service.ts';
+import type { Store } from './core/store.ts';
+import { type Announce, announceOnce, type InitialService, makeFirstRecords } from './first-records.ts';
 import { Authentication } from './http/authentication.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLog } from './log.ts';
-import { PackageWatch, packageFolders } from './package-folders.ts';
-import { createRunners } from './runners/index.ts';
 import { type OpenSandbox, openSandbox } from './runners/sandbox/index.ts';
-import { scriptEnvironments } from './script-environment.ts';
-import { Compiler } from './scripts/compiler.ts';
-import { EventScripts } from './scripts/directory.ts';
-import { RunHistory } from './scripts/history.ts';
-import { platformConfig } from './scripts/platform.ts';
-import { scriptTypes, validateScript } from './scripts/script-types.ts';
+import { openScriptHouse, type ScriptHouse } from './script-house.ts';
+import { scriptTypes } from './scripts/script-types.ts';
 import { actor } from './security/actor.ts';
 import { AuditLog } from './security/audit.ts';
 import { Authority } from './security/authority.ts';
 import { BasicLogins } from './security/basic-logins.ts';
-import { Elevations } from './security/elevations.ts';
-import { createFirstAdministrator } from './security/first-administrator.ts';
 import { openKeyRing } from './security/key-ring.ts';
 import { CallLimits } from './security/limits/call-limits.ts';
 import { RateLimits } from './security/limits/rate-limits.ts';
@@ -41,7 +32,7 @@ import { Sessions } from './security/sessions.ts';
 import { LoginThrottle } from './security/throttle.ts';
 import { TokenAuthority } from './security/tokens.ts';
 import { serverFacts } from './server-facts.ts';
-import { apiDocsServiceRecord, apiDocsServiceType, createApiDocsService } from './services/api-docs/index.ts';
+import { apiDocsServiceType, createApiDocsService } from './services/api-docs/index.ts';
 import { Services } from './services/directory.ts';
 import {
   emailServiceTypes,
@@ -50,29 +41,13 @@ import {
   scriptServiceTypes,
   serviceTypes,
 } from './services/index.ts';
-import {
-  createSystemService,
-  listServices,
-  type ScriptDesk,
-  systemServiceType,
-} from './services/system/index.ts';
-import {
-  createUserService,
-  userMailTemplates,
-  userServiceRecord,
-  userServiceType,
-} from './services/user/index.ts';
+import { createSystemService, listServices, systemServiceType } from './services/system/index.ts';
+import { createUserService, userServiceType } from './services/user/index.ts';
 import { createLimitCounters } from './store/limits/index.ts';
-import { createSqliteStore } from './store/sqlite.ts';
+import { openSystemStore } from './store/open.ts';
 import { version } from './version.ts';
 
-/** A service to configure at the start, where none of that name is there yet. */
-export interface InitialService {
-  readonly name: string;
-  readonly label: string;
-  readonly type: string;
-  readonly config: Readonly<Record<string, unknown>>;
-}
+export { announceOnce, type InitialService } from './first-records.ts';
 
 /** What a server is started with. */
 export interface ServerOptions {
@@ -81,7 +56,7 @@ export interface ServerOptions {
   /** Told everything that the log is told. */
   readonly observe?: Observe;
   /** Told the password that was made up for the first administrator; without, it is printed once. */
-  readonly announce?: (account: { email: string; password: string }) => void;
+  readonly announce?: Announce;
 }
 
 /** A running server. */
@@ -134,7 +109,7 @@ async function open(options: ServerOptions) {
   const { home, masterKey: given, masterKeyPrevious: previous } = config;
   const keys = openKeyRing({ given, previous, home });
   const sandbox = await contain(config, observe);
-  const store = await createSqliteStore({ file: systemDatabaseFile(config) });
+  const store = await openSystemStore(systemDatabase(config));
   const closers: (() => Promise<void>)[] = [() => sandbox.close(), () => store.close()];
   try {
     const house = await furnish({ options, store, keys, sandbox, observe });
@@ -148,7 +123,7 @@ async function open(options: ServerOptions) {
 
 async function contain(config: Config, observe: Observe): Promise<OpenSandbox> {
   const { sandboxMin: minimum, scriptReadPaths: readPaths } = config;
-  const secrets = [join(config.home, 'master.key'), systemDatabaseFile(config)].filter(existsSync);
+  const secrets = [join(config.home, 'master.key'), systemDatabase(config)].filter(existsSync);
   const sandbox = await openSandbox({ minimum, readPaths, secrets });
   const { level, launcher, notes } = sandbox.report;
   observe({ kind: 'sandbox.opened', level, launcher, notes });
@@ -164,252 +139,113 @@ interface Ground {
 }
 
 /** Everything between the store and the door. */
-async function furnish({ options, store, keys, sandbox, observe }: Ground) {
+async function furnish(ground: Ground) {
+  const { options, store, observe } = ground;
   const { config } = options;
-  const passwords = new Passwords();
-  const throttle = new LoginThrottle();
-  const secrets = new Secrets({ keys });
-  const key = keys.current();
-  const authority = new Authority({
-    ...{ store, secrets, observe },
-    facts: (records) => serverFacts(config, records),
-  });
-  const runTokens = new RunTokens();
-  const sessions = new Sessions({
-    store,
-    tokens: new TokenAuthority({ key }),
-    authority,
-    runTokens,
-    rules: config,
-  });
-  const { home } = config;
-  const runners = createRunners({
-    ...config,
-    sandbox,
-    observe,
-    platformConfig: platform(),
-    packages: () => packageFolders(home),
-    environments: scriptEnvironments(config.scriptEnv, home),
-  });
-  const packages = new PackageWatch({ home, onChange: (language) => runners.get(language)?.refresh?.() });
-  const outgoing = new Egress({ allow: config.egressAllow, observe });
-  const compiler = new Compiler({ runners });
-  const history = runHistory(config, store, observe);
-  const audit = new AuditLog({ store, secrets });
-  const elevations = new Elevations({ authority, audit, observe });
-  const running = { runTokens, outgoing, history, elevations };
-  const scripts = new EventScripts({ compiler, runners, observe, ...running });
+  const guard = guardOf(ground);
+  const { authority, audit, passwords, throttle, sessions } = guard;
+  const house = openScriptHouse({ ...ground, ...guard, config });
+  const { scripts } = house;
   const overlays = new Overlays({ store });
-  const types = [
-    ...serviceTypes({ overlays }),
-    ...emailServiceTypes({ templates: store.emailTemplates, outgoing }),
-    ...scriptServiceTypes(scriptTypes, scripts.handlers),
-    ...identityServiceTypes({ egressAllow: config.egressAllow, observe }),
-  ];
-  const services = new Services({ types, secrets, observe, lookups: authority.forServices });
-  const desk = scriptDesk({ scripts, authority, history });
-  const load = () => reloadAuthority({ authority, scripts, store });
-  const act = actor({ audit, observe, authority, dispatch: (operation) => dispatcher.dispatch(operation) });
-  const { redisUrl } = config;
-  const counters = createLimitCounters({ database: systemDatabaseFile(config), redisUrl, observe });
+  const services = new Services({
+    types: typesOf({ ground, house, overlays }),
+    ...{ secrets: guard.secrets, observe, lookups: authority.forServices },
+  });
+  const counters = createLimitCounters({
+    ...{ database: systemDatabase(config), redisUrl: config.redisUrl, observe },
+  });
   const limitCounts = new RateLimits({ store, counters });
   const callLimits = new CallLimits({ rates: limitCounts, concurrency: new RoleConcurrency() });
-  const facts = { version, settings: settingsInForce(config) };
-  const desks = {
-    scripts: desk,
-    sessions,
-    passwords,
-    throttle,
-    authority: { load },
-    secrets,
-    facts,
-    limitCounts,
-    accounts: { publicUrl: config.publicUrl, hasForeverSessions: config.foreverSessions },
-    audit,
-    act,
-  };
-  const parts = { store, services, schemas: overlays, outgoing, ...desks, observe };
-  services.install(systemServiceType(createSystemService(parts)));
-  services.install(userServiceType(createUserService(parts), store));
-  services.install(apiDocsServiceType(createApiDocsService({ store, services })));
-  const { adminEmail: email, adminPassword: password } = config;
-  const made = await createFirstAdministrator({ store, passwords, audit, email, password });
-  if (made !== undefined) (options.announce ?? announceOnce)(made);
-  for (const record of [userServiceRecord, apiDocsServiceRecord]) await createRecord(store.services, record);
-  for (const record of userMailTemplates) await createRecord(store.emailTemplates, record);
-  await createInitialServices(options.services ?? [], { store, services, audit });
+  const dispatcher = new Dispatcher({ services, access: byRole, callLimits, scripts, observe });
+  installOwn({ ground, guard, house, services, overlays, limitCounts, dispatcher });
+  const announce = options.announce ?? announceOnce;
+  const first = { config, store, services, passwords, audit, announce };
+  await makeFirstRecords(first, options.services ?? []);
   const watch = new ConfigurationWatch({
     ...{ store, services, overlays, scripts, authority, limitCounts, observe },
   });
   await watch.start();
-  const dispatcher = new Dispatcher({ services, access: byRole, callLimits, scripts, observe });
   const basicLogins = new BasicLogins({ store, passwords, throttle, authority });
   const { sessionTokenInQuery } = config;
   return {
     door: {
       dispatcher,
       authentication: new Authentication({ sessions, basicLogins, authority, sessionTokenInQuery }),
-      listServices: (operation: Parameters<typeof listServices>[1]) =>
-        listServices({ store, services, callLimits }, operation),
+      listServices: (operation: Operation) => listServices({ store, services, callLimits }, operation),
       corsRules: () => watch.corsRules,
     },
     isHealthy: () => watch.isHealthy,
     close: async () => {
       watch.stop();
-      packages.stop();
-      await stopRunners(runners);
-      await history.close();
-      await elevations.flush();
-      await outgoing.close();
+      await house.close();
       await services.close();
       await counters.close();
     },
   };
 }
 
-// Which names in braces are lookups decides how scripts are compiled.
-async function reloadAuthority(parts: Pick<WatchParts, 'authority' | 'scripts' | 'store'>): Promise<void> {
-  const { authority, scripts, store } = parts;
-  const before = authority.lookupNames();
-  await authority.load();
-  if (authority.lookupNames() === before) return;
-  scripts.load(await store.eventScripts.list(), authority.lookupNames());
-  void scripts.warm();
-}
-
-interface WatchParts {
-  readonly store: Store;
-  readonly services: Services;
-  readonly overlays: Overlays;
-  readonly scripts: EventScripts;
-  readonly authority: Authority;
-  readonly limitCounts: RateLimits;
-  readonly observe: Observe;
-}
-
-/**
- * Keeps services, scripts, roles and apps in step with the store, also when another process of the same data
- * folder changes it.
- */
-class ConfigurationWatch {
-  readonly #parts: WatchParts;
-  #timer: NodeJS.Timeout | undefined;
-  #generation = -1;
-  isHealthy = false;
-  corsRules: readonly CorsRecord[] = [];
-
-  constructor(parts: WatchParts) {
-    this.#parts = parts;
-  }
-
-  async start(): Promise<void> {
-    await this.#look();
-    this.#timer = setInterval(() => void this.#tryLook(), limits.configurationPollMs);
-    this.#timer.unref();
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  async #tryLook(): Promise<void> {
-    try {
-      await this.#look();
-    } catch (error) {
-      if (this.isHealthy) {
-        const reason = error instanceof Error ? error.message : String(error);
-        this.#parts.observe({ kind: 'service.failed', service: 'system', reason: `store: ${reason}` });
-      }
-      this.isHealthy = false;
-    }
-  }
-
-  async #look(): Promise<void> {
-    const { store, services, overlays, scripts, authority, limitCounts } = this.#parts;
-    const generation = await store.generation();
-    if (generation !== this.#generation) {
-      await overlays.load();
-      services.reload(await store.services.list());
-      this.corsRules = await store.cors.list();
-      await authority.load();
-      await limitCounts.load();
-      scripts.load(await store.eventScripts.list(), authority.lookupNames());
-      void scripts.warm();
-      this.#generation = generation;
-    }
-    this.isHealthy = true;
-  }
-}
-
-function runHistory(config: Config, { runs }: Store, observe: Observe): RunHistory {
-  const { runSample: sample, runRetentionDays: retentionDays, runRetentionCount: retentionCount } = config;
-  const history = new RunHistory({ runs, observe, sample, retentionDays, retentionCount });
-  history.start();
-  return history;
-}
-
-interface ScriptDeskParts {
-  readonly scripts: EventScripts;
-  readonly authority: Authority;
-  readonly history: RunHistory;
-}
-
-function scriptDesk({ scripts, authority, history }: ScriptDeskParts): ScriptDesk {
+/** Who is who, and what is sealed. */
+function guardOf({ options, store, keys, observe }: Ground) {
+  const { config } = options;
+  const secrets = new Secrets({ keys });
+  const facts = (records: Parameters<typeof serverFacts>[1]) => serverFacts(config, records);
+  const authority = new Authority({ store, secrets, observe, facts });
+  const runTokens = new RunTokens();
+  const tokens = new TokenAuthority({ key: keys.current() });
   return {
-    types: scriptTypes.map(({ name, label, description, sandboxed, supportsInlineExecution }) => ({
-      name,
-      label,
-      description,
-      sandboxed,
-      supports_inline_execution: supportsInlineExecution,
-    })),
-    validate: validateScript,
-    flaw: (record) => scripts.flaw(record),
-    reload: (records: readonly EventScriptRecord[]) => {
-      scripts.load(records, authority.lookupNames());
-      void scripts.warm();
-    },
-    try: (trial) => scripts.try(trial),
-    recorded: () => history.written(),
+    secrets,
+    authority,
+    runTokens,
+    audit: new AuditLog({ store, secrets }),
+    passwords: new Passwords(),
+    throttle: new LoginThrottle(),
+    sessions: new Sessions({ store, tokens, authority, runTokens, rules: config }),
   };
 }
 
-/** Prints the password that was made up for the first administrator. */
-export function announceOnce({ email, password }: { email: string; password: string }): void {
-  console.log(`First start: administrator ${email}, one-time password ${password}`);
-  console.log('  It is shown only now; change it with POST /api/v2/system/admin/password.');
+interface TypesParts {
+  readonly ground: Ground;
+  readonly house: ScriptHouse;
+  readonly overlays: Overlays;
 }
 
-// Another process that starts at the same time may make it first; then it is there, and that is all we want.
-async function createRecord<Entry extends Stamps & { readonly name: string }>(
-  records: Repository<Entry, number>,
-  record: New<Entry> & { readonly name: string },
-): Promise<void> {
-  const isThere = (await records.list()).some(({ name }) => name === record.name);
-  if (isThere) return;
-  try {
-    await records.create(record, null);
-  } catch (error) {
-    if (!(error instanceof PlatformError) || error.kind !== 'config.conflict') throw error;
-  }
+function typesOf({ ground, house, overlays }: TypesParts): ServiceType[] {
+  const { options, store, observe } = ground;
+  const { scripts, outgoing } = house;
+  return [
+    ...serviceTypes({ overlays }),
+    ...emailServiceTypes({ templates: store.emailTemplates, outgoing }),
+    ...scriptServiceTypes(scriptTypes, scripts.handlers),
+    ...identityServiceTypes({ egressAllow: options.config.egressAllow, observe }),
+  ];
 }
 
-async function createInitialServices(
-  wanted: readonly InitialService[],
-  { store, services, audit }: { store: Store; services: Services; audit: AuditLog },
-): Promise<void> {
-  const nobody = { userId: null, userEmail: null, remoteAddress: null, door: 'cli' } as const;
-  const taken = new Set((await store.services.list()).map((record) => record.name));
-  for (const { name, label, type, config } of wanted.filter((service) => !taken.has(service.name))) {
-    const prepared = services.prepare({ name, type, isActive: true, config }, undefined);
-    const fixed = { description: null, isActive: true, mutable: true, deletable: true, document: null };
-    const record = { name, label, type, config: prepared, ...fixed };
-    await store.transaction(async (inside) => {
-      const { id } = await inside.services.create(record, null);
-      const note = { ...nobody, action: 'create', record: `service/${id}`, before: null };
-      await audit.add({ ...note, after: { id, name, type } }, inside);
-    });
-  }
+interface OwnParts extends TypesParts {
+  readonly guard: ReturnType<typeof guardOf>;
+  readonly services: Services;
+  readonly limitCounts: RateLimits;
+  readonly dispatcher: Dispatcher;
+}
+
+/** Our own services: what people configure, who they are, and what there is. */
+function installOwn({ ground, guard, house, services, overlays, limitCounts, dispatcher }: OwnParts): void {
+  const { options, store, observe } = ground;
+  const { config } = options;
+  const { authority, audit } = guard;
+  const { scripts, outgoing } = house;
+  const dispatch = (operation: Operation) => dispatcher.dispatch(operation);
+  const parts = {
+    ...guard,
+    ...{ store, services, schemas: overlays, outgoing, limitCounts, observe },
+    scripts: house.desk,
+    authority: { load: () => reloadAuthority({ authority, scripts, store }) },
+    facts: { version, settings: settingsInForce(config) },
+    accounts: { publicUrl: config.publicUrl, hasForeverSessions: config.foreverSessions },
+    act: actor({ audit, observe, authority, dispatch }),
+  };
+  services.install(systemServiceType(createSystemService(parts)));
+  services.install(userServiceType(createUserService(parts), store));
+  services.install(apiDocsServiceType(createApiDocsService({ store, services })));
 }
 
 function observerOf({ config, observe }: ServerOptions): Observe {
@@ -419,14 +255,6 @@ function observerOf({ config, observe }: ServerOptions): Observe {
     log.observe(observation);
     observe(observation);
   };
-}
-
-function platform(): Record<string, unknown> {
-  return platformConfig({ version, maxRecords: limits.records });
-}
-
-async function stopRunners(runners: ReadonlyMap<string, Runner>): Promise<void> {
-  await Promise.all([...runners.values()].map((runner) => runner.stop()));
 }
 
 async function closeAll(closers: (() => Promise<void>)[]): Promise<void> {

@@ -5,13 +5,14 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { type Config, settings, systemDatabaseFile } from '../config.ts';
+import { type Config, settings, systemDatabase } from '../config.ts';
 import { limits } from '../core/limits.ts';
 import type { Store } from '../core/store.ts';
 import { AuditLog } from '../security/audit.ts';
 import { openKeyRing } from '../security/key-ring.ts';
 import { keyFiles, loadMasterKey } from '../security/master-key.ts';
 import { Secrets } from '../security/secrets.ts';
+import { isOnServer, lookAtSystemStore } from '../store/open.ts';
 import { createSqliteStore } from '../store/sqlite.ts';
 import { nearest } from './nearest.ts';
 import { installedPackages } from './packages/index.ts';
@@ -101,7 +102,8 @@ function isWritable(path: string): boolean {
 }
 
 async function checkDatabase(config: Config): Promise<Finding> {
-  const file = systemDatabaseFile(config);
+  const file = systemDatabase(config);
+  if (isOnServer(file)) return checkServer(file);
   const exists = existsSync(file);
   try {
     const services = await withCopy(file, (store) => store.services.list());
@@ -113,6 +115,33 @@ async function checkDatabase(config: Config): Promise<Finding> {
       message: `${file}: ${reason}`,
       remedy: 'Put back a copy of it, or name another database.',
     };
+  }
+}
+
+async function checkServer(url: string): Promise<Finding> {
+  const { protocol, host, pathname } = new URL(url);
+  const place = `${protocol}//${host}${pathname}`;
+  try {
+    const services = await withLook(url, (store) => store.services.list());
+    return ok(services === undefined ? `${place}, empty` : `${place}, ${services.length} services`);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return {
+      status: 'fail',
+      message: `${place}: ${reason}`,
+      remedy: 'Look whether the server runs and lets us in.',
+    };
+  }
+}
+
+// Undefined where there is nothing yet.
+async function withLook<T>(url: string, work: (store: Store) => Promise<T>): Promise<T | undefined> {
+  const store = await lookAtSystemStore(url);
+  if (store === undefined) return undefined;
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
   }
 }
 
@@ -145,7 +174,7 @@ async function copyDatabase(from: string, to: string): Promise<void> {
 function checkMasterKey(config: Config): Finding {
   const { masterKey, home } = config;
   if (masterKey === undefined && !existsSync(join(home, 'master.key'))) {
-    if (!existsSync(systemDatabaseFile(config))) return ok('will be made at the first start');
+    if (!existsSync(systemDatabase(config))) return ok('will be made at the first start');
     return {
       status: 'fail',
       message: 'the system database is there, but its master key is not',
@@ -165,12 +194,16 @@ function checkMasterKey(config: Config): Finding {
 }
 
 async function checkAudit({ masterKey: given, masterKeyPrevious: previous, ...config }: Config) {
-  const file = systemDatabaseFile(config);
+  const file = systemDatabase(config);
   const { home } = config;
   const hasKey = given !== undefined || existsSync(join(home, keyFiles.current));
-  if (!existsSync(file) || !hasKey) return ok('nothing to look at yet');
+  const isServer = isOnServer(file);
+  if (!(isServer || existsSync(file)) || !hasKey) return ok('nothing to look at yet');
   const secrets = new Secrets({ keys: openKeyRing({ given, previous, home }) });
-  const { entries, brokenAt } = await withCopy(file, (store) => new AuditLog({ store, secrets }).verify());
+  const verify = (store: Store) => new AuditLog({ store, secrets }).verify();
+  const checked = await (isServer ? withLook(file, verify) : withCopy(file, verify));
+  if (checked === undefined) return ok('nothing to look at yet');
+  const { entries, brokenAt } = checked;
   if (brokenAt === null) return ok(`${entries} entries, each following from the one before`);
   return {
     status: 'fail',

@@ -2,11 +2,12 @@
 // itself. Invariant: what a person named is used or refused; the data folder stands in only for a server that
 // nobody named.
 import { existsSync } from 'node:fs';
-import { type Config, systemDatabaseFile } from '../config.ts';
+import { type Config, systemDatabase } from '../config.ts';
 import { Body } from '../core/body.ts';
 import { limits } from '../core/limits.ts';
 import { itself, type Result } from '../core/operation.ts';
 import { openPlatform } from '../main.ts';
+import { isOnServer } from '../store/open.ts';
 import { Client, type ClientOptions } from './client.ts';
 import { CommandError } from './failure.ts';
 import { configOf } from './options.ts';
@@ -117,7 +118,6 @@ function contentOf({ status, body }: Result): Uint8Array {
 }
 
 function hasDatabase(config: Config): boolean {
-  const { databaseUrl } = config;
-  const isFile = databaseUrl === undefined || databaseUrl.startsWith('sqlite:');
-  return !isFile || existsSync(systemDatabaseFile(config));
+  const database = systemDatabase(config);
+  return isOnServer(database) || existsSync(database);
 }

@@ -2,13 +2,13 @@
 // Invariant: tells what the self-test found on this machine, not what it should be.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, systemDatabaseFile } from '../config.ts';
+import { type Config, systemDatabase } from '../config.ts';
 import { openSandbox, type SandboxReport } from '../runners/sandbox/index.ts';
 import type { Finding } from './checks.ts';
 
 /** What scripts could reach on this machine. */
 export async function checkSandbox(config: Config): Promise<Finding> {
-  const secrets = [join(config.home, 'master.key'), systemDatabaseFile(config)].filter(existsSync);
+  const secrets = [join(config.home, 'master.key'), systemDatabase(config)].filter(existsSync);
   const sandbox = await openSandbox({ secrets, readPaths: config.scriptReadPaths });
   await sandbox.close();
   const { report } = sandbox;

@@ -2,13 +2,13 @@
 // Invariant: neither a secret nor a key is ever printed; ids and names are.
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Config, systemDatabaseFile } from '../config.ts';
+import { type Config, systemDatabase } from '../config.ts';
 import { limits } from '../core/limits.ts';
 import type { Store } from '../core/store.ts';
 import { type KeySource, openKeyRing } from '../security/key-ring.ts';
 import { listSealed, type Rotated, type RotationStep, rotateMasterKey } from '../security/rotation.ts';
 import { Secrets } from '../security/secrets.ts';
-import { createSqliteStore } from '../store/sqlite.ts';
+import { isOnServer, openSystemStore } from '../store/open.ts';
 import { CommandError } from './failure.ts';
 import { configOf, type ServerOptions } from './options.ts';
 
@@ -68,11 +68,11 @@ function tell({ from, to, values, unreadable, isContinued }: Rotated, { masterKe
 }
 
 async function withStore<T>(config: Config, work: (store: Store) => Promise<T>): Promise<T> {
-  const file = systemDatabaseFile(config);
-  if (!existsSync(file)) {
-    throw new CommandError(`There is no system database ${file}.`, 'Name its data folder with --home.');
+  const database = systemDatabase(config);
+  if (!isOnServer(database) && !existsSync(database)) {
+    throw new CommandError(`There is no system database ${database}.`, 'Name its data folder with --home.');
   }
-  const store = await createSqliteStore({ file });
+  const store = await openSystemStore(database);
   try {
     return await work(store);
   } finally {

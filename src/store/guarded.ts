@@ -84,7 +84,7 @@ class GuardedConnection implements DatabaseConnection {
     return this.#guard(() => this.inner.executeQuery<Row>(query));
   }
 
-  streamQuery<Row>(query: CompiledQuery, size?: number): AsyncIterableIterator<QueryResult<Row>> {
-    return size === undefined ? this.inner.streamQuery(query) : this.inner.streamQuery(query, size);
+  streamQuery<Row>(query: CompiledQuery, size: number): AsyncIterableIterator<QueryResult<Row>> {
+    return this.inner.streamQuery(query, size);
   }
 }

@@ -1,7 +1,7 @@
 import mysql from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canTest, type TestDatabase, testDatabase } from '../../test/databases.ts';
-import { createMysqlStore } from './mysql.ts';
+import { openSystemStore } from './open.ts';
 import { storeSuite } from './suite.ts';
 
 describe.runIf(canTest('mysql'))('on MariaDB', () => {
@@ -13,7 +13,7 @@ describe.runIf(canTest('mysql'))('on MariaDB', () => {
   };
   beforeAll(async () => {
     database = await testDatabase('mysql');
-    await (await createMysqlStore({ url: url() })).close();
+    await (await openSystemStore(url())).close();
     fresh = await emptying(url());
   }, 60_000);
   afterAll(async () => {
@@ -23,17 +23,17 @@ describe.runIf(canTest('mysql'))('on MariaDB', () => {
 
   storeSuite('MariaDB', async () => {
     await fresh.empty();
-    return createMysqlStore({ url: url() });
+    return openSystemStore(url());
   });
 
   it('tells a server that is not there from a statement that is not taken', async () => {
-    const away = createMysqlStore({ url: 'mysql://nobody@127.0.0.1:1/nothing' });
+    const away = openSystemStore('mysql://nobody@127.0.0.1:1/nothing');
     await expect(away).rejects.toMatchObject({ kind: 'service.unavailable' });
   });
 
   it('tells texts that differ by case alone, and takes long ones', async () => {
     await fresh.empty();
-    const store = await createMysqlStore({ url: url() });
+    const store = await openSystemStore(url());
     const more = { isActive: true, maxConcurrency: null, maxBodyBytes: null };
     for (const name of ['reader', 'Reader', 'READER'])
       await store.roles.create({ name, ...more, description: null }, null);
@@ -46,7 +46,7 @@ describe.runIf(canTest('mysql'))('on MariaDB', () => {
   it('is migrated once, however many servers start', async () => {
     const { database: name, execute } = database;
     await execute(`drop database ${name}; create database ${name}`);
-    const stores = await Promise.all([1, 2, 3].map(() => createMysqlStore({ url: url() })));
+    const stores = await Promise.all([1, 2, 3].map(() => openSystemStore(url())));
     for (const store of stores) expect(await store.services.list()).toHaveLength(1);
     for (const store of stores) await store.close();
   }, 30_000);
@@ -62,7 +62,7 @@ interface Emptying {
 async function emptying(uri: string): Promise<Emptying> {
   const connection = await mysql.createConnection({ uri, multipleStatements: true });
   const [tables] = await connection.query<mysql.RowDataPacket[]>({ sql: 'show tables', rowsAsArray: true });
-  const names = tables.map(([name]) => String(name)).filter((name) => !name.startsWith('kysely'));
+  const names = tables.map((row) => String(row[0])).filter((name) => !name.startsWith('kysely'));
   const filled = async () => {
     const found: { name: string; rows: mysql.RowDataPacket[] }[] = [];
     for (const name of names) {

@@ -10,14 +10,12 @@ import {
   sql,
 } from 'kysely';
 import { limits } from '../core/limits.ts';
-import type { Store } from '../core/store.ts';
 import type { StoreDialect } from './dialect.ts';
 import { GuardedDriver } from './guarded.ts';
-import { openStore } from './store.ts';
 import type { Handle } from './table.ts';
 
-/** Opens the system database at an address such as `mysql://user:password@host/database`. */
-export async function createMysqlStore({ url }: { readonly url: string }): Promise<Store> {
+/** How to speak to the one at an address such as `mysql://user:password@host/database`. */
+export async function mysqlStoreDialect(url: string): Promise<StoreDialect> {
   // Loaded when needed: who keeps the system in SQLite pays nothing for it.
   const { createPool } = await import('mysql2');
   const pool = createPool({
@@ -29,12 +27,8 @@ export async function createMysqlStore({ url }: { readonly url: string }): Promi
     enableKeepAlive: true,
   });
   const columns = new Map<string, string>();
-  return openStore(mysqlStoreDialect(pool as unknown as MysqlPool, columns));
-}
-
-function mysqlStoreDialect(pool: MysqlPool, columns: Map<string, string>): StoreDialect {
   return {
-    kysely: new GuardedMysql({ pool }),
+    kysely: new GuardedMysql({ pool: pool as unknown as MysqlPool }),
     keyType: 'integer',
     generated: (column) => column.autoIncrement().primaryKey(),
     conflict: (error) => conflictIn(columns, error),

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canTest, type TestDatabase, testDatabase } from '../../test/databases.ts';
-import { createPostgresStore } from './postgres.ts';
+import { openSystemStore } from './open.ts';
 import { storeSuite } from './suite.ts';
 
 describe.runIf(canTest('postgres'))('on PostgreSQL', () => {
@@ -16,17 +16,17 @@ describe.runIf(canTest('postgres'))('on PostgreSQL', () => {
 
   storeSuite('PostgreSQL', async () => {
     await database.execute('drop schema public cascade; create schema public');
-    return createPostgresStore({ url: url() });
+    return openSystemStore(url());
   });
 
   it('tells a server that is not there from a statement that is not taken', async () => {
-    const away = createPostgresStore({ url: 'postgres://nobody@127.0.0.1:1/nothing' });
+    const away = openSystemStore('postgres://nobody@127.0.0.1:1/nothing');
     await expect(away).rejects.toMatchObject({ kind: 'service.unavailable' });
   });
 
   it('is migrated once, however many servers start', async () => {
     await database.execute('drop schema public cascade; create schema public');
-    const stores = await Promise.all([1, 2, 3].map(() => createPostgresStore({ url: url() })));
+    const stores = await Promise.all([1, 2, 3].map(() => openSystemStore(url())));
     for (const store of stores) expect(await store.services.list()).toHaveLength(1);
     for (const store of stores) await store.close();
   });

@@ -1,14 +1,12 @@
 // The system database on PostgreSQL, which several servers may share.
-import { type Driver, PostgresDialect, type PostgresPool, sql } from 'kysely';
+import { type Driver, PostgresDialect, sql } from 'kysely';
 import { limits } from '../core/limits.ts';
-import type { Store } from '../core/store.ts';
 import type { StoreDialect } from './dialect.ts';
 import { GuardedDriver } from './guarded.ts';
-import { openStore } from './store.ts';
 import type { Handle } from './table.ts';
 
-/** Opens the system database at an address such as `postgres://user:password@host/database`. */
-export async function createPostgresStore({ url }: { readonly url: string }): Promise<Store> {
+/** How to speak to the one at an address such as `postgres://user:password@host/database`. */
+export async function postgresStoreDialect(url: string): Promise<StoreDialect> {
   // Loaded when needed: who keeps the system in SQLite pays nothing for it.
   const { default: pg } = await import('pg');
   const pool = new pg.Pool({
@@ -21,10 +19,6 @@ export async function createPostgresStore({ url }: { readonly url: string }): Pr
   });
   // An event `error` of an idle connection that nobody listens to would end the process.
   pool.on('error', () => undefined);
-  return openStore(postgresStoreDialect(pool));
-}
-
-function postgresStoreDialect(pool: PostgresPool): StoreDialect {
   return {
     kysely: new GuardedPostgres({ pool }),
     keyType: 'serial',

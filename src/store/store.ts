@@ -52,6 +52,20 @@ export async function openStore(dialect: StoreDialect): Promise<Store> {
   return storeOn(handle, dialect);
 }
 
+/** Opens it without bringing its schema up to date; undefined where nobody made it yet. */
+export async function openStoreAsItIs(dialect: StoreDialect): Promise<Store | undefined> {
+  const handle: Handle = new Kysely<Record<string, TableRow>>({ dialect: dialect.kysely });
+  try {
+    const tables = await handle.introspection.getTables();
+    if (tables.some(({ name }) => name === 'service')) return storeOn(handle, dialect);
+  } catch (error) {
+    await handle.destroy();
+    throw error;
+  }
+  await handle.destroy();
+  return undefined;
+}
+
 function storeOn(handle: Handle, dialect: StoreDialect): Store {
   return {
     services: new Records<ServiceRecord, number>({ handle, dialect, kind: serviceKind }),
