@@ -94,6 +94,13 @@ describe('whoever sends mail', () => {
     expect(await post({ ...note, attachment })).toMatchObject({ status: 200 });
     const [, file] = mail.mails[0] === undefined ? [] : leaves(mail.mails[0]);
     expect(JSON.parse(String(file?.content))).toEqual({ resource: [{ id: 1, name: 'Tea' }] });
+    const narrow = {
+      service: 'shop',
+      path: "_table/item?fields=name&filter=name%3D'none'",
+      name: 'items.json',
+    };
+    await post({ ...note, attachment: narrow });
+    expect(mail.mails[1] && String(leaves(mail.mails[1])[1]?.content).trim()).toBe('{"resource":[]}');
   });
 
   test('is not told what only administrators are', async () => {

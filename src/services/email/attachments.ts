@@ -6,6 +6,7 @@ import { limits } from '../../core/limits.ts';
 import type { Operation, Result } from '../../core/operation.ts';
 import type { CallContext } from '../../core/service.ts';
 import type { Egress } from '../../egress/egress.ts';
+import { parseParameters } from '../../query/parameters.ts';
 import { checkedLine, invalidMail } from '../mail-address.ts';
 
 /** A file that goes with a mail. */
@@ -87,9 +88,8 @@ function inline(source: Source, field: string): MailAttachment {
 
 async function fromService(source: Source, field: string, reach: Reach): Promise<MailAttachment> {
   const service = textOf(source, 'service', field);
-  const path = textOf(source, 'path', field)
-    .split('/')
-    .filter((segment) => segment !== '');
+  const [place = '', query = ''] = textOf(source, 'path', field).split('?', 2);
+  const path = place.split('/').filter((segment) => segment !== '');
   if (path.some((segment) => segment === '..' || segment === '.')) {
     throw invalidMail(field, "has a 'path' with '.' or '..', which leads nowhere");
   }
@@ -97,7 +97,7 @@ async function fromService(source: Source, field: string, reach: Reach): Promise
     service,
     path,
     action: 'GET',
-    request: { parameters: {}, headers: {}, body: undefined },
+    request: { parameters: parseParameters(query), headers: {}, body: undefined },
     uri: `/api/v2/${[service, ...path].map(encodeURIComponent).join('/')}`,
   });
   if (result.status >= 300) throw unavailable(field, `service '${service}'`, result);

@@ -35,7 +35,7 @@ export interface MailServer {
   close(): Promise<void>;
 }
 
-/** Starts one. Logs in `mo` with the password `word`, unless the options say otherwise. */
+/** Starts one. Logs in `mo` with the password `word` and refuses `refused@…`, unless options say otherwise. */
 export async function startMailServer(options: SMTPServerOptions = {}): Promise<MailServer> {
   const mails: Arrived[] = [];
   const sockets = new Set<Socket>();
@@ -53,6 +53,10 @@ export async function startMailServer(options: SMTPServerOptions = {}): Promise<
     onAuth: ({ username, password }, _session, done) => {
       if (username === 'mo' && password === 'word') done(null, { user: username });
       else done(new Error(`bad login ${password}`));
+    },
+    onRcptTo: ({ address }, _session, done) => {
+      const refusal = Object.assign(new Error('no such user'), { responseCode: 550 });
+      done(address.startsWith('refused@') ? refusal : null);
     },
     onData: (stream, session, done) => {
       const chunks: Buffer[] = [];

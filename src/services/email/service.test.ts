@@ -1,5 +1,6 @@
 // Mails as callers send them: a house, its system API, and a real mail server beside it.
 import { describe, expect, test } from 'vitest';
+import { limits } from '../../core/limits.ts';
 import { anonymous, type Principal } from '../../core/operation.ts';
 import { MailHouse, note, textsOf } from './mail-house-fixture.ts';
 
@@ -388,6 +389,25 @@ describe('the service', () => {
   });
 });
 
+test('addresses that the server refuses while it takes others are told beside the answer', async () => {
+  await mail.addMail();
+  const body = { ...note, to: ['bo@example.org', 'refused@bücher.example', 'refused@example.org'] };
+  const { status, headers, body: answer } = await mail.house.as('email').reply('POST', '', { body });
+  expect([status, answer?.value]).toEqual([200, { count: 1 }]);
+  const warning = headers['X-Tenon-Warning'] ?? '';
+  expect(warning).toMatch(/^Not taken for: refused@[\x20-\x7e]+, refused@example\.org$/);
+  expect(await mail.send({ ...note, to: 'refused@example.org' })).toMatchObject({ status: 502 });
+});
+
+test('more mails at once than are held are refused', async () => {
+  await mail.addMail();
+  const sending = Array.from({ length: limits.mailsAtOnce + 5 }, () => mail.send(note));
+  const statuses = (await Promise.all(sending)).map(({ status }) => status);
+  expect(statuses.filter((status) => status === 503)).toHaveLength(5);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(limits.mailsAtOnce);
+  expect(await mail.send(note)).toMatchObject({ status: 200 });
+});
+
 describe('a service of type local_email', () => {
   test('takes the same mails, where this machine has a mail program', async () => {
     const config = { from_email: 'us@example.com' };
@@ -395,7 +415,10 @@ describe('a service of type local_email', () => {
     expect(await mail.house.ask('POST', 'service', { body })).toMatchObject({ status: 201 });
     const local = mail.house.as('local');
     expect(await local.ask('POST', '', { body: { ...note, to: 'nobody' } })).toMatchObject({ status: 400 });
-    const types = await mail.house.ask('GET', 'service_type?group=Email&fields=name&as_list=true&id_field=name');
+    const types = await mail.house.ask(
+      'GET',
+      'service_type?group=Email&fields=name&as_list=true&id_field=name',
+    );
     expect(JSON.stringify(types.body)).toMatch(/local_email.*smtp_email/);
   });
 });

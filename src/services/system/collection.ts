@@ -8,6 +8,7 @@ import { limits } from '../../core/limits.ts';
 import type { Parameters, Principal, Result } from '../../core/operation.ts';
 import type { Endpoint } from '../../core/service.ts';
 import type { Store } from '../../core/store.ts';
+import { withLookups } from '../../query/lookups.ts';
 import { changeNote, type RecordedChange } from './audit-note.ts';
 import { runBatch } from './batch.ts';
 import { describedRecords } from './describe-collection.ts';
@@ -351,8 +352,9 @@ export class CollectionResource implements Resource {
   }
 
   async #rowSet(store: Store, request: Request): Promise<RowSet> {
-    const rows = await this.#collection.rows(store, request.call.parameters);
-    return { ...this.#shape(), rows };
+    const { parameters, operation } = request.call;
+    const rows = await this.#collection.rows(store, parameters);
+    return { ...this.#shape(), rows, meant: (value) => withLookups(value, operation.principal) };
   }
 
   #shape(): RowSet {

@@ -135,3 +135,19 @@ describe('lookups inside other records', () => {
     expect(await house.store.lookups.list()).toEqual([]);
   });
 });
+
+test('filters of system records name lookups as those of tables do', async () => {
+  await house.ask('POST', 'lookup', { body: { resource: [{ name: 'blue', value: 'sky' }] } });
+  await house.ask('POST', 'lookup', { body: { resource: [{ name: 'red', value: '{wanted}' }] } });
+  const principal = { ...house.admin, lookups: { open: { wanted: 'blue' }, secret: { word: 'blue' } } };
+  const found = async (filter: string) => {
+    const answer = await house.ask('GET', 'lookup?fields=name', {
+      principal,
+      parameters: { filter, fields: 'name' },
+    });
+    return (answer.body as { resource: { name: string }[] }).resource.map(({ name }) => name);
+  };
+  expect(await found("name = '{wanted}'")).toEqual(['blue']);
+  expect(await found("name = '{word}'")).toEqual([]);
+  expect(await found('created_by_id = {user.id}')).toEqual(['blue', 'red']);
+});

@@ -34,6 +34,8 @@ export interface RowSet {
   /** Members of rows that are answered only where the option `related` asks for them. */
   readonly relations?: readonly string[];
   readonly rows: readonly Row[];
+  /** What a value of a filter means to the caller: it may name lookups. Absent: itself. */
+  readonly meant?: (value: string) => string;
 }
 
 /**
@@ -134,6 +136,7 @@ export function readFilter(set: RowSet, options: Parameters): Where | undefined 
   if (text === undefined) return undefined;
   const values = isObject(options.params) ? options.params : {};
   return parseFilter(text, {
+    ...(set.meant === undefined ? {} : { text: set.meant }),
     field: (name) => fieldNamed(set, name),
     parameter: (name) => literalOf(Object.hasOwn(values, name) ? values[name] : undefined),
   });
