@@ -136,7 +136,7 @@ describe('lookups inside other records', () => {
   });
 });
 
-test('filters of system records name lookups as those of tables do', async () => {
+it('filters of system records name lookups as those of tables do', async () => {
   await house.ask('POST', 'lookup', { body: { resource: [{ name: 'blue', value: 'sky' }] } });
   await house.ask('POST', 'lookup', { body: { resource: [{ name: 'red', value: '{wanted}' }] } });
   const principal = { ...house.admin, lookups: { open: { wanted: 'blue' }, secret: { word: 'blue' } } };
