@@ -109,7 +109,7 @@ export async function outside(house: () => SuiteHouse, id: number): Promise<unkn
 export const denied = { code: 403, message: 'Denied access to some of the requested fields.' };
 
 /** Numbers of the records of an answer. */
-export function ids({ body }: SuiteAnswer): number[] {
+export function ids({ body }: Pick<SuiteAnswer, 'body'>): number[] {
   return body.resource.map(({ id }: { id: number }) => id);
 }
 
