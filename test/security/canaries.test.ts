@@ -250,9 +250,12 @@ describe('canaries', () => {
     expect([status, world.found(text)]).toEqual([200, []]);
     const sealed = await world.ask('api/v2/system/package', {
       ...{ caller: { ...admin, 'X-Tenon-Passphrase': 'a passphrase that is long enough' }, method: 'POST' },
-      body: { secured: true },
+      body: {},
     });
-    expect(world.found(sealed.text)).toEqual([]);
+    expect([sealed.status, sealed.text, world.found(sealed.text)]).toEqual([
+      ...[200, expect.stringContaining('"$sealed"')],
+      [],
+    ]);
   });
 
   test('are in no process argument, and no environment of a runner', () => {
@@ -261,6 +264,10 @@ describe('canaries', () => {
     for (const { pid, cmdline, environ } of children) {
       expect([pid, cmdline, world.found(cmdline), world.found(environ)]).toEqual([pid, cmdline, [], []]);
     }
+    expect(
+      children.filter(({ environ }) => environ.includes('OPEN_VARIABLE=visible')).length,
+    ).toBeGreaterThan(0);
+    expect(world.commandLine()).toContain('serve');
     expect(world.found(world.commandLine())).toEqual([]);
   });
 
