@@ -151,7 +151,10 @@ describe('accounts', () => {
     const { token } = await post.house.sessions.open(user);
     await post.house.ask('PATCH', 'user/2', { body: { confirmed: false } });
     await expect(async () => post.house.sessions.resolve(token, null)).rejects.toThrow('terminated');
-    expect((await enter('session', { email, password: fresh })).status).toBe(401);
+    expect(await enter('session', { email, password: fresh })).toMatchObject({
+      status: 401,
+      body: { error: { message: 'Invalid credentials supplied.' } },
+    });
   });
 
   it('that move to another address lose the codes of the old one', async () => {

@@ -76,6 +76,15 @@ describe('a reset by mail', () => {
     expect((await login(password)).status).toBe(401);
   });
 
+  it('does not open what is shut, although the code is still there', async () => {
+    await ask('password?reset=true', { email });
+    const { code } = await post.next();
+    await post.house.store.users.update(2, { isActive: false }, null);
+    expect((await ask('password', { email, code, new_password: fresh })).status).toBe(401);
+    await post.house.store.users.update(2, { isActive: true }, null);
+    expect(await ask('password', { email, code, new_password: fresh })).toEqual(done);
+  });
+
   it('takes the user name as well, and the flag in the body', async () => {
     expect(await ask('password', { username: email, reset: true })).toEqual(done);
     expect((await post.next()).to).toEqual([{ email }]);
