@@ -98,8 +98,8 @@ export const settings: Settings = {
     variable: 'TENON_DATABASE_URL',
     fallback: '',
     meaning:
-      'system database: `sqlite:file`, `postgres://user:password@host/database` or `mysql://…`; empty: SQLite in ' +
-      'the data folder',
+      'system database: `sqlite:file`, `postgres://user:password@host/database` or `mysql://…`; ' +
+      'empty: SQLite in the data folder',
     read: databaseUrl,
   },
   redisUrl: {

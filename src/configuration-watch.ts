@@ -1,5 +1,5 @@
-// Keeps what is in force in step with what is stored, also when another process that shares the system database
-// changes it. Invariant: what fails to be read is told once, and read again a moment later.
+// Keeps what is in force in step with what is stored, also when another process that shares the system
+// database changes it. Invariant: what fails to be read is told once, and read again a moment later.
 import { limits } from './core/limits.ts';
 import type { Observe } from './core/observe.ts';
 import type { CorsRecord, Store } from './core/store.ts';

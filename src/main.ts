@@ -17,6 +17,7 @@ import { createLog } from './log.ts';
 import { type OpenSandbox, openSandbox } from './runners/sandbox/index.ts';
 import { openScriptHouse, type ScriptHouse } from './script-house.ts';
 import { scriptTypes } from './scripts/script-types.ts';
+import { AccountUpkeep } from './security/account-upkeep.ts';
 import { actor } from './security/actor.ts';
 import { AuditLog } from './security/audit.ts';
 import { Authority } from './security/authority.ts';
@@ -165,6 +166,8 @@ async function furnish(ground: Ground) {
     ...{ store, services, overlays, scripts, authority, limitCounts, observe },
   });
   await watch.start();
+  const upkeep = new AccountUpkeep({ store, audit, observe });
+  upkeep.start();
   const basicLogins = new BasicLogins({ store, passwords, throttle, authority });
   const { sessionTokenInQuery } = config;
   return {
@@ -177,6 +180,7 @@ async function furnish(ground: Ground) {
     isHealthy: () => watch.isHealthy,
     close: async () => {
       watch.stop();
+      await upkeep.stop();
       await house.close();
       await services.close();
       await counters.close();
