@@ -1,5 +1,5 @@
-// `tenon import`: makes the configuration of a server, or of a data folder, what a file says. Invariant: it is
-// shown what would change, and asked, before anything is changed, unless --yes says that nobody need be asked.
+// `tenon import`: makes the configuration of a server, or of a data folder, what a file says. Invariant: what
+// would change is shown, and asked about, before anything is changed, unless --yes says that it need not be.
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { zipOf } from '../services/system/package/archive.ts';

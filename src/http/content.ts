@@ -1,5 +1,5 @@
-// The body of a request: bytes within the limit, as UTF-8 text or as a file, with the media type it is to be read as (spec
-// §5.3).
+// The body of a request: bytes within the limit, as UTF-8 text or as a file, with the media type it is to be
+// read as (spec §5.3).
 // Invariant: a request without content has no Body; nothing is parsed here but forms, whose values no text
 // can stand for. CSV and XML are read when somebody looks at their values.
 import { isUtf8 } from 'node:buffer';

@@ -1,4 +1,5 @@
-// Seals values under a passphrase, for documents that leave the server: scrypt makes the key, AES-256-GCM seals.
+// Seals values under a passphrase, for documents that leave the server: scrypt makes the key, AES-256-GCM
+// seals.
 // Invariant: the master key has no part in it; a sealed value opens only with its passphrase, in a document
 // with the same salt, and at the place it was sealed for.
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
@@ -45,7 +46,7 @@ export class PassphraseSeal {
     return PassphraseSeal.#of(passphrase, { cipher: 'aes-256-gcm', kdf: 'scrypt', ...cost, salt });
   }
 
-  /** For a document whose header says how it was sealed. Throws `request.invalid_record` for any other way. */
+  /** For a document whose header says how it was sealed. Throws `request.invalid_record` for other ways. */
   static async open(passphrase: string, header: unknown): Promise<PassphraseSeal> {
     const { cipher, kdf, n, r, p, salt } = (header ?? {}) as Partial<SealHeader>;
     // Costs that a document may choose would be memory that a stranger may choose.

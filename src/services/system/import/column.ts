@@ -1,5 +1,5 @@
-// The types of the columns of a new table, guessed from all of their values. Invariant: a type is guessed only
-// when it keeps every value as it was written; whatever is in doubt stays text.
+// The types of the columns of a new table, guessed from all of their values. Invariant: a type is guessed
+// only when it keeps every value as it was written; whatever is in doubt stays text.
 
 /** A field as `_schema` takes it. */
 export interface GuessedField {

@@ -135,7 +135,7 @@ class Load {
     const { service, table, columns } = this.#parts;
     const there = await this.#ask('GET', ['_schema', table]);
     if (there.status < 300) {
-      const message = `The service '${service}' has a table '${table}' already. Import makes new tables only.`;
+      const message = `The service '${service}' has a table '${table}' already. Import makes new ones only.`;
       throw new PlatformError('request.conflict', message);
     }
     if (there.status !== 404) throw refusalOf(there);

@@ -13,7 +13,7 @@ export type Item = Readonly<Record<string, unknown>>;
 export type Items = ReadonlyMap<string, readonly Item[]>;
 
 /** The member that makes a document one of ours, and its version. */
-export const marker = 'tenon_package';
+const marker = 'tenon_package';
 const version = 1;
 
 /** A value that leaves the server only sealed, and is shown masked. */

@@ -1,5 +1,5 @@
-// The configuration as a package: `GET package` tells what there is, `POST` of a manifest exports it, `POST` of
-// a package imports it. Invariant: only administrators get here, whatever a role grants, because a package
+// The configuration as a package: `GET package` tells what there is, `POST` of a manifest exports it, `POST`
+// of a package imports it. Invariant: only administrators get here, whatever a role grants, because a package
 // holds what roles are made of; every export and import is in the audit log.
 import { Body } from '../../../core/body.ts';
 import { PlatformError } from '../../../core/errors.ts';

@@ -1,6 +1,7 @@
 // What of the configuration is exported: all kinds but accounts, or what a manifest names. Invariant: what is
 // named and not there is refused; nothing is exported that was not asked for.
 import { PlatformError } from '../../../core/errors.ts';
+import { limits } from '../../../core/limits.ts';
 import type { Parameters } from '../../../core/operation.ts';
 import { invalidField, readFlag } from '../fields.ts';
 import { flagOption, invalidParameter, isObject, listOption, textOption, type Written } from '../request.ts';
@@ -144,7 +145,8 @@ export function selected(
       const found = new Set(chosen.flatMap(({ name, id }) => [name, id]));
       const missing = [...names].find((name) => !found.has(name));
       if (missing === undefined) return [kind, chosen.map(({ item }) => item)];
-      const message = `There is no '${kind}' with the ${keyOfKind(kind)} or id '${missing.slice(0, 80)}' to export.`;
+      const shown = missing.slice(0, limits.excerpt);
+      const message = `There is no '${kind}' with the ${keyOfKind(kind)} or id '${shown}' to export.`;
       throw new PlatformError('request.not_found', message);
     }),
   );

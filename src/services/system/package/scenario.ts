@@ -1,5 +1,5 @@
 // A configuration with everything in it that packages hold, for their tests.
-import type { House } from '../scenario.ts';
+import type { Answer, House } from '../scenario.ts';
 
 /** Makes it in a house. */
 export async function furnishHouse({ ask, store }: House): Promise<void> {
@@ -72,3 +72,52 @@ export async function furnishHouse({ ask, store }: House): Promise<void> {
 
 /** Texts that may never be seen outside of a sealed package. */
 export const hushed = /hush-/;
+
+/** The user of that house. */
+export const grace = 'grace@example.com';
+
+/** What secrets are sealed under. */
+export const passphrase = 'a passphrase of some length';
+
+/** A manifest of all that can be exported. */
+export const everything = {
+  ...{ include_users: true, include_keys: true },
+  ...{ secured: true, password: passphrase },
+};
+
+/** A package. */
+export type Document = Record<string, Record<string, unknown>[]>;
+
+/** The package of a house. */
+export async function exported(house: House, manifest: unknown = {}): Promise<Document> {
+  const { status, body } = await house.ask('POST', 'package', { body: manifest });
+  if (status !== 200) throw new Error(`export: ${JSON.stringify(body)}`);
+  return body as Document;
+}
+
+interface Change {
+  readonly kind: string;
+  readonly name: string;
+  readonly action: string;
+  readonly changes: readonly { readonly field: string; readonly before: unknown; readonly after: unknown }[];
+}
+
+/** What an import answers. */
+export interface Report {
+  readonly dry_run: boolean;
+  readonly summary: Record<string, number>;
+  readonly resource: readonly Change[];
+  readonly warnings: readonly string[];
+}
+
+/** Imports a package that is to be taken. */
+export async function imported(house: House, document: unknown, query = ''): Promise<Report> {
+  const { status, body } = await house.ask('POST', `package${query}`, { body: document });
+  if (status !== 200) throw new Error(`import: ${JSON.stringify(body)}`);
+  return body as Report;
+}
+
+/** What a refusal says. */
+export function messageOf({ body }: Answer): string {
+  return (body as { error: { message: string } }).error.message;
+}

@@ -81,8 +81,8 @@ function readSaid(value: unknown): readonly Said[] {
   return said;
 }
 
-const texts =
-  /^(alias|label|plural|description|name_field|type|(ref|junction)_(service|table|field)|junction_ref_field|field)$/;
+const texts = /^(alias|label|plural|description|name_field|type|field|junction_ref_field)$/;
+const references = /^(ref|junction)_(service|table|field)$/;
 const flags = /^(is_virtual|is_aggregate|always_fetch|flatten|flatten_drop_prefix)$/;
 
 // The API checks what is said against the database, which a package may come before; here it is the types.
@@ -94,7 +94,7 @@ function checkSettings(settings: Readonly<Record<string, unknown>>, place: strin
 }
 
 function isSetting(name: string, value: unknown): boolean {
-  if (texts.test(name)) return value === null || typeof value === 'string';
+  if (texts.test(name) || references.test(name)) return value === null || typeof value === 'string';
   if (flags.test(name)) return typeof value === 'boolean';
   if (name === 'validation') return value === null || isObject(value);
   if (name === 'picklist') return value === null || isListOf(value, (each) => typeof each === 'string');

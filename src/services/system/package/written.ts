@@ -125,8 +125,8 @@ interface ListReading {
   readonly row: Row | undefined;
 }
 
-// A list of a document is the whole list: rows that it does not hold are removed. What is removed comes first,
-// so that its place is free.
+// A list of a document is the whole list: rows that it does not hold are removed, first of all, so that their
+// places are free.
 function listOf(list: ListKind, value: unknown, { names, row }: ListReading): unknown {
   if (value === null) return [];
   if (!Array.isArray(value) || !value.every(isObject))
@@ -155,8 +155,8 @@ interface Compared {
   readonly given: unknown;
 }
 
-// Whether what is stored says all that a document says. A document need not say everything: what it leaves out
-// of a configuration or of a row in a list stays as it is.
+// Whether what is stored says all that a document says. A document need not say everything: what it leaves
+// out of a configuration or of a row in a list stays as it is.
 function covers({ collection, lists }: Kind, { name, stored, given }: Compared): boolean {
   if (typeof given === 'string' || given === null) return isSameText(stored, given) || isSame(stored, given);
   if (collection.name === 'service' && name === 'config') return isPart(stored, given);

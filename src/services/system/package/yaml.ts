@@ -11,7 +11,7 @@ export async function readYaml(
 ): Promise<unknown> {
   const text = textOf(bytes);
   if (isJson || /^\s*\{/.test(text)) return readJson(text);
-  const { parse } = await import('yaml');
+  const { parse } = (await import('yaml')).default;
   try {
     // JSON has no aliases, and a package has nothing to say twice.
     return readJson(JSON.stringify(parse(text, { maxAliasCount: 0, schema: 'core' })) ?? 'null');
@@ -24,7 +24,7 @@ export async function readYaml(
 
 /** The text of a document as YAML. */
 export async function writeYaml(value: unknown): Promise<string> {
-  const { stringify } = await import('yaml');
+  const { stringify } = (await import('yaml')).default;
   return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
