@@ -11,7 +11,7 @@ export type CsvRow = readonly string[];
  * that can not be read.
  */
 export async function* csvPortions(content: Uint8Array, rows: number): AsyncGenerator<readonly CsvRow[]> {
-  const parser = parse({ bom: true, skip_empty_lines: true });
+  const parser = parse({ bom: true, skip_empty_lines: true, record_delimiter: ['\r\n', '\n', '\r'] });
   parser.end(Buffer.from(content));
   let portion: CsvRow[] = [];
   try {
