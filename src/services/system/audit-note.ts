@@ -71,7 +71,12 @@ function bounded(value: unknown): unknown {
 // Who wrote it and when is said by the entry itself.
 const stamps: ReadonlySet<string> = new Set(stampFields.map(({ name }) => name));
 
-const secretName = /(password|passwd|secret|token|api_?key|private_?key)s?$/i;
+// A secret that is another one than before.
+const replaced = `${mask} (new)`;
+
+// Random and long, so that a digest gives nothing away; of a password it would.
+const keyName = /api_?keys?$/i;
+const secretName = /(password|passwd|secret|token|private_?key)s?$/i;
 
 function shown(row: Row): Row {
   const fields = Object.entries(row).filter(([name]) => !stamps.has(name));
@@ -79,7 +84,11 @@ function shown(row: Row): Row {
 }
 
 function plain(value: unknown, name: string): unknown {
-  if (typeof value === 'string') return plainText(value, name);
+  const isKnown = value === null || value === undefined || typeof value === 'boolean' || value === '';
+  if (isKnown || isMasked(value)) return value;
+  if (keyName.test(name)) return digestOf(typeof value === 'string' ? value : JSON.stringify(value));
+  if (secretName.test(name)) return mask;
+  if (typeof value === 'string') return cutText(value);
   if (Array.isArray(value)) {
     const kept = value.slice(0, limits.auditList).map((item) => plain(item, name));
     const left = value.length - kept.length;
@@ -88,10 +97,8 @@ function plain(value: unknown, name: string): unknown {
   return isObject(value) ? shown(value) : value;
 }
 
-function plainText(text: string, name: string): string {
-  if (text === '' || text.startsWith(mask)) return text;
-  if (secretName.test(name)) return digestOf(text);
-  return cutText(text);
+function isMasked(value: unknown): boolean {
+  return value === mask || value === replaced;
 }
 
 /** A text as the audit log keeps it: the beginning and the digest of one that is long. */
@@ -108,8 +115,9 @@ function digestOf(text: string): string {
 function withSecrets(row: Row, written: Written = {}): Row {
   const told = Object.entries(written).flatMap(([name, given]) => {
     const value = row[name];
-    if (given === null || given === undefined || given === mask) return [];
-    if (value === mask || (value === undefined && secretName.test(name))) return [[name, `${mask} (new)`]];
+    if (given === null || given === undefined || given === '' || given === mask) return [];
+    const isHidden = value === mask || (secretName.test(name) && !keyName.test(name));
+    if (isHidden) return [[name, replaced]];
     return isObject(value) && isObject(given) ? [[name, withSecrets(value, given)]] : [];
   });
   return { ...row, ...Object.fromEntries(told) };
