@@ -64,6 +64,7 @@ function sourceOf(given: unknown, field: string): Source {
   );
 }
 
+// The three ways to say where a file is; content that is there already comes first.
 function fetched(source: Source, field: string, reach: Reach): Promise<MailAttachment> | MailAttachment {
   if (source.content !== undefined) return inline(source, field);
   if (source.service !== undefined) return fromService(source, field, reach);
@@ -76,6 +77,7 @@ function inline(source: Source, field: string): MailAttachment {
   const isBase64 = source.is_base64 === true;
   const name = fileName(source.name, field);
   if (name === undefined) throw invalidMail(field, "has an attachment without 'name'");
+  // Bytes that are none would arrive as others, and nobody would know.
   if (isBase64 && !/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(content)) {
     throw invalidMail(field, `has content of '${name}' that is no base64`);
   }
@@ -90,6 +92,7 @@ async function fromService(source: Source, field: string, reach: Reach): Promise
   const service = textOf(source, 'service', field);
   const [place = '', query = ''] = textOf(source, 'path', field).split('?', 2);
   const path = place.split('/').filter((segment) => segment !== '');
+  // Where a value of the mail is a part of the path it must not lead out of its place.
   if (path.some((segment) => segment === '..' || segment === '.')) {
     throw invalidMail(field, "has a 'path' with '.' or '..', which leads nowhere");
   }
@@ -111,6 +114,7 @@ async function fromWeb(source: Source, field: string, reach: Reach): Promise<Mai
   const { operation, outgoing } = reach;
   const call = { by: operation.service, method: 'GET', url, headers: {}, body: undefined };
   const answer = await outgoing.call({ ...call, redirects: limits.egressRedirects, isBinary: true });
+  // A page that says that there is no such file is not the file.
   if (answer.status >= 300) {
     throw invalidMail(field, `names an address of the web that answers ${answer.status}`);
   }
@@ -138,6 +142,7 @@ function fileName(given: unknown, field: string): string | undefined {
   return last === '' || last === '.' || last === '..' ? undefined : last;
 }
 
+// It becomes a line of the mail, so nothing but a type may be in it.
 function mediaType(source: Source, field: string): string | undefined {
   const { content_type: given } = source;
   if (given === undefined || given === null || given === '') return undefined;

@@ -15,6 +15,7 @@ export const senderConfig: readonly ConfigField[] = [
     label: 'Parameters',
     type: 'object',
     description: 'Values for `{name}` in every mail: a map, or a list of {name, value}.',
+    // Mails are made for whoever asks, so what stands here must not name private lookups.
     isVerbatim: true,
     ...optional,
   },
@@ -117,6 +118,7 @@ export interface SmtpSettings {
 /** The settings of a configuration. Throws `service.invalid_config`. */
 export function smtpSettings(config: Config): SmtpSettings {
   const encryption = textOf(config.encryption) as SmtpSettings['encryption'];
+  // By now its lookups are in it, so this is where what they say is judged; what they say is not repeated.
   const host = textOf(config.host).trim();
   if (!/^[\w.:-]+$/.test(host)) throw invalid('host', 'must be the name or address of a mail server');
   return {

@@ -64,6 +64,7 @@ const reasons: Readonly<Record<string, string>> = {
   TimeoutError: 'did not answer in time',
 };
 
+// The name of the host stays out of it: it may have come out of a private lookup.
 function reasonOf(error: NodemailerError): string {
   const { code = '', name, message } = error;
   if (/certificate|self.signed|altname|unable to (get|verify)/i.test(`${code} ${message}`)) {

@@ -53,7 +53,7 @@ export class Draft {
     this.#valueOf = (name) => valueAt(this.#values, name) ?? lookupValue(name, principal);
   }
 
-  /** Everything but the attachments. */
+  /** Everything but the attachments: they are fetched only for a mail that can be sent. */
   letter(): Omit<Letter, 'attachments'> {
     const from = this.#sender('from');
     if (from === undefined) throw invalidMail('from_email', 'is missing: the service has none either');
@@ -81,12 +81,14 @@ export class Draft {
     return Object.hasOwn(this.#body, field) ? given : deep(given, (text) => this.#filled(text));
   }
 
+  // Looked at once its values are in it: one of them may hold the line break.
   #subject(): string | undefined {
     const subject = this.#own('subject');
     if (subject === undefined) return undefined;
     return checkedLine(this.#filled(subject), 'subject', limits.mailSubjectChars);
   }
 
+  // Values in HTML are text: whoever fills in a form does not write the mail.
   #text(field: 'body_text' | 'body_html'): string | undefined {
     const text = this.#own(field);
     if (text === undefined) return undefined;
@@ -97,6 +99,7 @@ export class Draft {
     return withValues(text, this.#valueOf, escaped);
   }
 
+  // A name without an address is no sender: the service's address stands under it only where it has one.
   #sender(kind: 'from' | 'reply_to'): MailAddress | undefined {
     const email = this.#line(`${kind}_email`);
     if (email === '') return undefined;
@@ -133,6 +136,7 @@ export class Draft {
   }
 }
 
+// What a template leaves open does not hide what the service says.
 function fieldsOf(template: EmailTemplateRecord | undefined): Values {
   if (template === undefined) return {};
   const { to, cc, bcc, attachment } = template;
@@ -161,7 +165,7 @@ function deep(value: unknown, change: (text: string) => string): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, deep(item, change)]));
 }
 
-// `{order.number}` is a member of a member.
+// `{order.number}` is a member of a member, unless something has that whole name. Lists and maps are no text.
 function valueAt(values: Values, name: string): string | undefined {
   const own = memberOf(values, name) ?? name.split('.').reduce<unknown>(memberOf, values);
   if (own === null) return '';

@@ -35,7 +35,10 @@ export interface MailServer {
   close(): Promise<void>;
 }
 
-/** Starts one. Logs in `mo` with the password `word` and refuses `refused@…`, unless options say otherwise. */
+/**
+ * Starts one. Unless options say otherwise, `mo` logs in with the password `word`, and addresses that begin
+ * with `refused@` are refused.
+ */
 export async function startMailServer(options: SMTPServerOptions = {}): Promise<MailServer> {
   const mails: Arrived[] = [];
   const sockets = new Set<Socket>();

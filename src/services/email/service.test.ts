@@ -146,7 +146,7 @@ describe('a template', () => {
     defaults: { footer: 'Yours', link: 'https://example.com/?a=1&b=2', brand: 'Default & Co' },
   };
 
-  test('is filled with the values of the request, its defaults and the parameters of the service', async () => {
+  test('is filled with values of the request, its defaults and the parameters of the service', async () => {
     await mail.addMail({
       parameters: [
         { name: 'footer', value: 'of the service' },

@@ -69,6 +69,7 @@ export class EmailService implements Service {
     const { principal } = operation;
     const template = await this.#template(operation);
     const draft = new Draft({ service: values, template, body: bodyOf(operation), principal });
+    // All that can be wrong with the mail itself is told before anything is fetched for it.
     const letter = draft.letter();
     const reach = { operation, context, outgoing };
     const attached = await readAttachments(draft.attached('attachment'), 'attachment', reach);
@@ -90,6 +91,7 @@ export class EmailService implements Service {
     return this.#parts.carrier.close();
   }
 
+  // Templates are looked up for each mail, so that a change counts at once, whichever process made it.
   async #template({ request }: Operation): Promise<EmailTemplateRecord | undefined> {
     const { template: name, template_id: id } = request.parameters;
     const { templates } = this.#parts;

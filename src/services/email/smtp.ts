@@ -41,6 +41,7 @@ export class SmtpCarrier {
 
   /** Hands over a mail. Throws `service.unavailable`, `mail.refused` and `egress.timeout`. */
   async send(letter: Letter): Promise<Sent> {
+    // It counts the wait for a connection, too, and ends this mail alone.
     const deadline = AbortSignal.timeout(this.#parts.settings.timeoutMs);
     try {
       const transport = await this.#open();
@@ -100,6 +101,7 @@ export class SmtpCarrier {
   }
 }
 
+// TLS is taken wherever it is offered, and its certificate is looked at unless somebody chose otherwise.
 function optionsOf(settings: SmtpSettings): SMTPPoolOptions {
   const { host, port, encryption, username, password, verifiesCertificate, ca } = settings;
   return {
@@ -118,6 +120,7 @@ function optionsOf(settings: SmtpSettings): SMTPPoolOptions {
     socketTimeout: limits.mailMs,
     maxResponseSize: limits.mailReplyBytes,
     maxConnections: limits.mailConnections,
+    // Once more over another connection, where the server closed one before it took a byte of the mail.
     maxRequeues: 1,
     ...noReading,
   };
