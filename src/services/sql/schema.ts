@@ -252,7 +252,7 @@ export interface Table {
   readonly concealed?: readonly Field[];
   /** Which of its records the caller's role reaches; absent: all. A condition of every statement about it. */
   readonly rows?: RowCondition;
-  /** The field of that name in any case, or undefined. A masked one is not found: it can not be compared with. */
+  /** The field of that name in any case, or undefined; not a masked one, which is compared with nothing. */
   field(name: string): Field | undefined;
   /** The same with masked fields, for what answers or refuses them. */
   shown(name: string): Field | undefined;

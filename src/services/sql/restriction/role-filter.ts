@@ -1,6 +1,7 @@
 // The filters of a role (spec §5.13) as conditions like those of requests: what a record must meet to be
-// there for the caller. Invariant: what a filter needs and does not have narrows it, never widens: a lookup without
-// a value is met by no record, also where it is negated; what can not be a condition of the table is refused.
+// there for the caller. Invariant: what a filter needs and does not have narrows it, never widens: a lookup
+// without a value is met by no record, also where it is negated; what can be no condition of the table is
+// refused.
 import { PlatformError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
 import type { Action, Principal } from '../../../core/operation.ts';

@@ -36,8 +36,8 @@ export function refuseUnfit(session: Session, written: WrittenRows): MaybePromis
 }
 
 /**
- * Refuses to change rows by fields that several can have in common: nobody could tell afterwards which of them
- * were changed.
+ * Refuses to change rows by fields that several can have in common: nobody could tell afterwards which of
+ * them were changed.
  */
 export function refuseUncertain(table: Table, keys: readonly Field[]): void {
   if (table.rows === undefined || identifiesOne(table.rows.of, keys)) return;
