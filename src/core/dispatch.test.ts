@@ -321,6 +321,89 @@ describe('inner calls', () => {
   });
 });
 
+describe('calls of a run that acts as somebody else', () => {
+  const again: InnerCall = {
+    ...{ service: 'echo', path: ['thing'], action: 'GET', request: message, uri: 'echo/thing' },
+  };
+  const grants = [{ id: 1, serviceId: null, service: null, component: '*', verbMask: 31, requestorMask: 3 }];
+  const stamps = { createdDate: '', lastModifiedDate: '', createdById: null, lastModifiedById: null };
+  const rest = { filters: [], filterOp: 'AND', fields: [], ...stamps };
+  const role = new Role({
+    ...{ id: 1, name: 'keeper', isActive: true },
+    grants: grants.map((grant) => ({ ...grant, ...rest })),
+  });
+  const keeper: Principal = { ...anonymous, role };
+  const elevation = { by: 'script x', to: 'role keeper' };
+  const run = { id: 'r', acting: { principal: keeper, elevation } };
+
+  /** What every level of a chain of calls saw; `next` makes the call of a level. */
+  async function chain(next: (context: CallContext, depth: number) => Promise<Result> | undefined) {
+    const seen: (string | undefined)[][] = [];
+    const built = house(async (operation, context) => {
+      const { principal, elevation: given } = operation;
+      seen.push([principal === keeper ? 'keeper' : 'admin', given?.to, operation.remoteAddress]);
+      return (await next(context, operation.depth)) ?? ok(1);
+    });
+    await built.dispatcher.dispatch(ask({ remoteAddress: '203.0.113.9' }));
+    return seen;
+  }
+
+  const outside = ['admin', undefined, '203.0.113.9'];
+  const elevated = ['keeper', 'role keeper', '203.0.113.9'];
+
+  test('are made by that one, and so is what becomes of them', async () => {
+    const seen = await chain((context, depth) => {
+      if (depth === 0) return context.call(again, 'script', run);
+      return depth < 3 ? context.call(again) : undefined;
+    });
+    expect(seen).toEqual([outside, elevated, elevated, elevated]);
+  });
+
+  test('stay with it when another run inside makes calls of its own', async () => {
+    const seen = await chain((context, depth) => {
+      if (depth === 0) return context.call(again, 'script', run);
+      return depth === 1 ? context.call(again, 'script', { id: 'other' }) : undefined;
+    });
+    expect(seen).toEqual([outside, elevated, elevated]);
+  });
+
+  test('are not those of others: a service without a run asks as its caller', async () => {
+    const seen = await chain((context, depth) => (depth === 0 ? context.call(again, 'script') : undefined));
+    expect(seen).toEqual([outside, outside]);
+  });
+
+  test('do not count where somebody else was put in its place on the way', async () => {
+    // As the system does for a mail: the run that set it off must not take its place again.
+    const seen: string[] = [];
+    const built = house(async (operation, context) => {
+      seen.push(operation.principal === keeper ? 'keeper' : 'admin');
+      return seen.length === 1 ? await context.call(again) : ok(1);
+    });
+    await built.dispatcher.dispatch(ask({ run, principal: admin }));
+    expect(seen).toEqual(['admin', 'admin']);
+  });
+
+  test('are refused beyond its role, in words that name both', async () => {
+    const built = house(async (operation, context) =>
+      operation.depth === 0
+        ? await context.call({ ...again, action: 'DELETE' }, 'script', {
+            id: 'r',
+            acting: { principal: { ...keeper, role: new Role({ ...role, grants: [] }) }, elevation },
+          })
+        : ok(1),
+    );
+    const { status, body } = await built.dispatcher.dispatch(ask());
+    expect([status, body?.value]).toMatchObject([
+      403,
+      {
+        error: {
+          message: expect.stringContaining('not allowed by the role keeper, as which the script x runs'),
+        },
+      },
+    ]);
+  });
+});
+
 describe('refusals of spec §5.2', () => {
   const role = new Role({ id: 2, name: 'reader', isActive: true, grants: [] });
   const off = new Role({ ...role, isActive: false });
