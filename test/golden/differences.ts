@@ -95,6 +95,35 @@ export const differences: Readonly<Record<string, Difference>> = {
     reason: 'what is not there (mail) is not announced',
     ours: { body: '{{environment}}' },
   },
+  '112-environment-admin': {
+    reason: 'no apps come with it, and what runs here is no PHP: the facts of the server are its own',
+    ours: {
+      body: {
+        authentication: {
+          admin: {
+            path: 'system/admin/session',
+            verb: 'POST',
+            payload: { email: 'string', password: 'string' },
+          },
+          user: { path: 'user/session', verb: 'POST', payload: { email: 'string', password: 'string' } },
+          ...{ oauth: [], adldap: [], saml: [], allow_open_registration: false },
+          ...{ allow_forever_sessions: false, login_attribute: 'email' },
+        },
+        apps: [],
+        platform: { name: 'Tenon', version: '0.1.0', license: 'Apache-2.0', node: '26' },
+        server: { host: '{{hostname}}', server_os: 'linux', release: '6', machine: 'x64' },
+        client: { user_agent: '{{user_agent}}', ip_address: '127.0.0.1', locale: null },
+        config: {
+          always_wrap_resources: true,
+          resources_wrapper: 'resource',
+          db: {
+            max_records_returned: 1_000,
+            ...{ time_format: null, date_format: null, datetime_format: null, timestamp_format: null },
+          },
+        },
+      },
+    },
+  },
   '123-api-docs-of-a-service': {
     reason: 'OpenAPI 3.1 instead of 3.0, with a path and schemas for each table instead of one for all',
     ours: {
@@ -331,7 +360,6 @@ export const differences: Readonly<Record<string, Difference>> = {
 
 /** By pattern on the id: what brings it. */
 export const later: readonly { readonly pattern: RegExp; readonly brings: string }[] = [
-  { pattern: /^112-/, brings: 'the whole system API' },
   { pattern: /^25[23]-/, brings: 'the queue' },
 ];
 
