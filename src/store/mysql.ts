@@ -17,7 +17,7 @@ import type { Handle } from './table.ts';
 /** How to speak to the one at an address such as `mysql://user:password@host/database`. */
 export async function mysqlStoreDialect(url: string): Promise<StoreDialect> {
   // Loaded when needed: who keeps the system in SQLite pays nothing for it.
-  const { createPool } = await import('mysql2');
+  const { createPool } = (await import('mysql2')).default;
   const pool = createPool({
     uri: url.replace(/^mariadb:/, 'mysql:'),
     connectionLimit: limits.storeConnections,

@@ -1,6 +1,7 @@
 // Where limits are counted: in Redis when there is one, else in the system database.
 import type { LimitCounters } from '../../core/limiter.ts';
 import type { Observe } from '../../core/observe.ts';
+import { isOnServer } from '../open.ts';
 import { InsuredCounters } from './counters.ts';
 import type { CounterEngine } from './engine.ts';
 import { RedisCounters } from './redis-counters.ts';
@@ -22,6 +23,6 @@ export function createLimitCounters(parts: LimitCounterParts): LimitCounters {
 
 function engineOf({ database, redisUrl, observe }: LimitCounterParts): CounterEngine {
   if (redisUrl !== undefined) return new RedisCounters({ url: redisUrl, observe });
-  if (/^(postgres(ql)?|mysql|mariadb):/.test(database)) return new ServerCounters({ url: database, observe });
+  if (isOnServer(database)) return new ServerCounters({ url: database, observe });
   return new SqliteCounters({ file: database, observe });
 }
