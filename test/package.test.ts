@@ -40,6 +40,34 @@ test('the bundle knows its version, and finds everything it needs to run a scrip
   expect(existsSync(env.TENON_HOME)).toBe(false);
 });
 
+// A package in CommonJS has its names in the sources, and in a part of the bundle nothing but a default.
+test('what is loaded when it is needed has the names that are asked of it', () => {
+  const files = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.js'),
+  );
+  const asked = files.flatMap((name) => {
+    const text = readFileSync(join(dist, name), 'utf8');
+    return [...text.matchAll(/\{([^{}]*)\} = await import\("(\.\/[^"]+)"\)/g)].map(
+      ([, names = '', target = '']) => ({
+        names: names.split(',').map((each) => each.split(':', 1).join('').trim()),
+        target: join(dirname(name), target),
+      }),
+    );
+  });
+  expect(asked.length).toBeGreaterThan(5);
+  for (const { names, target } of asked) {
+    expect(exportsOf(readFileSync(join(dist, target), 'utf8')), target).toEqual(
+      expect.arrayContaining(names),
+    );
+  }
+});
+
+function exportsOf(text: string): string[] {
+  const [, list = ''] = /^export \{([^}]*)\}/m.exec(text) ?? [];
+  const named = list.split(',').map((each) => each.trim().replace(/^.* as /, ''));
+  return /^export default /m.test(text) ? [...named, 'default'] : named;
+}
+
 test('the API reference is in it, with its viewer and the licences of what that contains', () => {
   expect(readdirSync(join(dist, 'docs-page')).sort()).toEqual([
     ...['index.html', 'page.css', 'page.js', 'rapidoc-min.js', 'rapidoc-min.js.LICENSE.txt'],
