@@ -7,6 +7,7 @@ import { PlatformError } from '../../../core/errors.ts';
 import type { Action, Result } from '../../../core/operation.ts';
 import type { FieldRule } from '../../../core/restriction.ts';
 import type { CallContext } from '../../../core/service.ts';
+import { DatabaseError, type DatabaseFailure } from '../../../database/connection.ts';
 import { SqliteEngine } from '../dialects/sqlite/engine.ts';
 import { readRecords } from '../reading/read.ts';
 import { noOverlay, type TableOverlay } from '../schema/overlay.ts';
@@ -14,6 +15,7 @@ import { tableAnswer } from '../schema/schema-view.ts';
 import type { Table } from '../schema.ts';
 import { EngineSource, type SqlSource } from '../source.ts';
 import { operationOf } from '../suite/path-fixture.ts';
+import { refusedWrite } from '../writing/refusals.ts';
 import { RecordWriter } from '../writing/write.ts';
 import { restrictFields } from './restricted-fields.ts';
 
@@ -219,12 +221,41 @@ describe('a hidden field', () => {
     // What administrators compute of it is a field of its own.
     expect(await ask('GET', 'loud/1')).toEqual({ id: 1, word: 'word', whisper: 'PSST!' });
     expect(await ask('GET', 'loud?fields=total')).toEqual({ resource: [{ total: 4 }] });
+    const veiled = seenBy({ loud: { hush: 'masked' } });
+    expect(await veiled.ask('GET', 'loud?fields=total')).toEqual({ resource: [{ total: 4 }] });
+    expect(await veiled.ask('GET', 'loud/1')).toMatchObject({ hush: '***', whisper: 'PSST!' });
     const open = seenBy({ loud: { whisper: 'hidden' } });
     expect(await open.ask('GET', 'loud/1')).toEqual({ id: 1, word: 'word', hush: 'psst' });
     const refused = seenBy({ loud: { id: 'masked' } });
     expect(await refused.ask('POST', 'loud', { resource: [{ word: 'bad', hush: 'x' }] })).toEqual({
       ...{ status: 400, message: "The record breaks a rule of table 'loud'." },
     });
+  });
+});
+
+describe('what the database refuses', () => {
+  const told = (table: Table, failure: DatabaseFailure, named?: string) => {
+    const thrown = new DatabaseError(failure, named, new Error('trigger: ssn was 111'));
+    const { settings } = source;
+    return (refusedWrite(thrown, { settings, table, isDelete: false }) as Error).message;
+  };
+
+  it.each([
+    ['raised', undefined],
+    ['unique', 'ssn'],
+    ['unique', 'person.ssn'],
+    ['unique', 'name,ssn'],
+    ['not_null', 'ssn'],
+    ['type', 'ssn'],
+    ['check', 'ssn'],
+    ['foreign_key', 'ssn'],
+  ] as const)('as %s of %s names nothing that is kept back', (failure, named) => {
+    for (const access of ['hidden', 'masked'] as const) {
+      const { table } = seenBy({ person: { ssn: access } });
+      expect(told(table('person'), failure, named)).not.toMatch(/ssn|111/);
+    }
+    if (failure === 'raised') expect(told(source.table('person'), failure)).toContain('ssn was 111');
+    if (failure === 'unique') expect(told(source.table('person'), failure, named)).toContain("ssn'");
   });
 });
 
