@@ -4,8 +4,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { type Answer, type Ask, startTestServer, type TestServer } from '../server.ts';
 
 const notesSql = `
-  CREATE TABLE note(id INTEGER PRIMARY KEY, owner INTEGER, region TEXT, text TEXT NOT NULL);
   CREATE TABLE job(id INTEGER PRIMARY KEY, name TEXT);
+  CREATE TABLE note(id INTEGER PRIMARY KEY, owner INTEGER, region TEXT, text TEXT NOT NULL,
+    job INTEGER REFERENCES job(id));
+  INSERT INTO job VALUES (1, 'first');
 `;
 const auditSql = 'CREATE TABLE visit(id INTEGER PRIMARY KEY, note INTEGER, region TEXT, owner INTEGER);';
 
@@ -159,7 +161,7 @@ describe('related records of another service', () => {
     });
 
   test('are read through the filter there', async () => {
-    const { body } = await as('uma', 'notes/_table/note/1?related=*');
+    const { body } = await as('uma', 'notes/_table/note/1?related=audit.visit_by_note');
     expect(body['audit.visit_by_note']).toEqual([expect.objectContaining({ id: 1 })]);
   });
 
@@ -175,6 +177,25 @@ describe('related records of another service', () => {
     expect([asked.status, asked.text]).toEqual([status, asked.text]);
     expect(await all('audit', 'visit')).toEqual(before);
     expect((await all('notes', 'note'))[0].text).toBe('of uma');
+  });
+
+  test('and what else is brought along goes through the filter of its own table', async () => {
+    await grant(
+      row(ids.notes, '_table/note', { filters: owned }),
+      row(ids.notes, '_table/job', { filters: [{ name: 'name', operator: '=', value: 'first' }] }),
+      row(ids.audit, '_table/*', { filters: owned }),
+      row(ids.audit, '_schema/*', { verb_mask: 1 }),
+    );
+    const bring = (job: object) =>
+      as('uma', 'notes/_table/note/1', {
+        method: 'PATCH',
+        body: { job_by_job: job, 'audit.visit_by_note': [{ owner: idOf('uma') }] },
+      });
+    expect((await bring({ id: 1, name: 'second' })).status).toBe(403);
+    expect((await bring({ name: 'third' })).status).toBe(403);
+    expect(await all('notes', 'job')).toEqual([{ id: 1, name: 'first' }]);
+    expect((await bring({ id: 1 })).status).toBe(200);
+    expect((await all('notes', 'note'))[0].job).toBe(1);
   });
 
   test('are written where they fit', async () => {
@@ -215,6 +236,8 @@ describe('scripts', () => {
       `(await platform.api.post('notes/_table/note', {resource: [${JSON.stringify(record)}]})).statusCode`;
     const patch = (id: number, record: object) =>
       `(await platform.api.patch('notes/_table/note/${id}', ${JSON.stringify(record)})).statusCode`;
+    const bring = (record: object) =>
+      `(await platform.api.patch('notes/_table/job/1', ${JSON.stringify({ note_by_job: [record] })})).statusCode`;
     const uma = idOf('uma');
     const calls = [
       post({ owner: uma, text: 'new' }),
@@ -222,13 +245,16 @@ describe('scripts', () => {
       patch(1, { text: 'mine' }),
       patch(1, { owner: 999 }),
       patch(2, { text: 'taken' }),
+      bring({ id: 2, text: 'taken' }),
+      bring({ text: 'brought', owner: 999 }),
+      bring({ text: 'brought', owner: uma }),
       "(await platform.api.delete('notes/_table/note?filter=id>0')).content.resource.length",
     ];
     const { body } = await run(answering(`return platform.transaction(async () => [${calls.join()}]);`));
-    expect(body).toEqual([200, 403, 200, 403, 404, 2]);
+    expect(body).toEqual([200, 403, 200, 403, 404, 404, 403, 200, 3]);
     expect(await all('notes', 'note')).toEqual([
-      { id: 2, owner: idOf('vic'), region: 'south', text: 'of vic' },
-      { id: 3, owner: null, region: 'north', text: 'of nobody' },
+      { id: 2, owner: idOf('vic'), region: 'south', text: 'of vic', job: null },
+      { id: 3, owner: null, region: 'north', text: 'of nobody', job: null },
     ]);
   });
 });

@@ -135,12 +135,13 @@ function kinds(engine: EngineUnderTest): void {
 
 function portions(engine: EngineUnderTest): void {
   describe('long lists and what shows no records', () => {
-    const house = shared(() => openSuiteHouse(engine, notebook));
+    const house = shared(() => openSuiteHouse(engine, notebook, { max_records: 100_000 }));
     const one: AskAs = (...asked) => asking(house, userOf(1, ownersOnly()))(...asked);
 
     test('a list that is read in portions', async () => {
-      const { body } = await one('GET', '_table/note?limit=100000&order=id');
-      expect(body.resource.map(({ id }: { id: number }) => id)).toEqual([1, 2]);
+      for (const more of ['', '&include_count=true', '&related=team_by_team_id', '&filter=id>0 or id<0']) {
+        expect(ids(await one('GET', `_table/note?limit=100000&order=id${more}`)), more).toEqual([1, 2]);
+      }
     });
 
     test('names of tables and their schema show no records, so they are there', async () => {
@@ -152,6 +153,12 @@ function portions(engine: EngineUnderTest): void {
       expect((await wide('GET', '_schema/note')).status).toBe(200);
       expect((await wide('DELETE', '_schema/note')).status).toBe(403);
       expect((await wide('PATCH', '_schema/note', { body: { label: 'x' } })).status).toBe(403);
+      // What routines show is nothing that a filter could be applied to.
+      for (const path of ['_proc', '_func', '_proc/any', '_func/any']) {
+        for (const action of ['GET', 'POST'] as const) {
+          expect([403, 404], `${action} ${path}`).toContain((await wide(action, path)).status);
+        }
+      }
       expect(ids(await wide('GET', '_table/note?order=id'))).toEqual([1, 2]);
     });
   });
