@@ -38,6 +38,7 @@ describe('places', () => {
       'audit',
       'cache',
       'config',
+      'config_package',
       'constant',
       'cors',
       'custom',
@@ -47,17 +48,17 @@ describe('places', () => {
     ];
     const more = [
       'event_script',
+      'import',
       'limit',
       'limit_cache',
-      'import',
       'lookup',
       'package',
-      'config_package',
       'role',
       'run',
       'script_run',
       'script_type',
       'service',
+      'service_report',
       'service_type',
       'user',
     ];
