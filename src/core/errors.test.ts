@@ -5,7 +5,7 @@ import { limits, limitTable } from './limits.ts';
 describe('error catalogue', () => {
   test('every code has a family and an error status', () => {
     for (const [code, status] of Object.entries(catalog)) {
-      expect(code).toMatch(/^(request|access|script|service|queue|config|egress)\.[a-z_]+$/);
+      expect(code).toMatch(/^(request|access|limit|script|service|queue|config|egress|mail)\.[a-z_]+$/);
       expect(status).toBeGreaterThanOrEqual(400);
       expect(status).toBeLessThan(600);
     }
@@ -16,6 +16,14 @@ describe('error catalogue', () => {
     expect(envelope(plain)).toEqual({ code: 404, context: null, message: 'Gone.', status_code: 404 });
     const rich = new PlatformError('script.threw', 'No.', { status: 418, code: 7, context: { a: 1 } });
     expect(envelope(rich)).toEqual({ code: 7, context: { a: 1 }, message: 'No.', status_code: 418 });
+  });
+
+  test('headers that tell when to try again are those of the answer, not of the envelope', () => {
+    const headers = { 'Retry-After': '5' };
+    const busy = new PlatformError('limit.concurrency', 'Busy.', { headers });
+    expect(busy.headers).toEqual(headers);
+    expect(JSON.stringify(envelope(busy))).not.toContain('5');
+    expect(new PlatformError('request.not_found', 'Gone.').headers).toEqual({});
   });
 
   test('what was not meant for callers is hidden behind a general message', () => {

@@ -93,6 +93,22 @@ describe('how often', () => {
     expect(listed[0]?.headers.get('x-ratelimit-remaining')).toBe('1');
   });
 
+  it('slows down one flow of one caller, and nothing else', async () => {
+    const services = await world.server.ask("/api/v2/system/service?filter=name='user'&fields=id");
+    const place = { service_id: services.body.resource[0].id, endpoint: 'password', verb: 'POST' };
+    await limit({ type: 'instance.each_user.service.endpoint', rate: 3, period: 'day', ...place });
+    const body = { email: 'nobody@example.com' };
+    const ask = { method: 'POST', body, anonymous: true };
+    const forgot = () => world.server.ask('/api/v2/user/password?reset=true', ask);
+    const found = [await forgot(), await forgot(), await forgot(), await forgot()].map(
+      ({ status }) => status,
+    );
+    expect(found.map((status) => status === 429)).toEqual([false, false, false, true]);
+    expect((await world.app('/api/v2/user/password?reset=true', ask)).status).not.toBe(429);
+    const elsewhere = await world.server.ask('/api/v2/user/session', { anonymous: true });
+    expect([elsewhere.status, elsewhere.headers.get('x-ratelimit-limit')]).toEqual([401, null]);
+  });
+
   it('takes no word of a caller for who he is: headers, query, body, keys that were made up', async () => {
     await limit({ rate: 3, type: 'instance.each_user' });
     const body = { email: 'ann@example.com', password: 'wrong' };

@@ -3,7 +3,10 @@
 import { PlatformError } from '../../core/errors.ts';
 import type { LimitCounter } from '../../core/limiter.ts';
 import type { Parameters, Result } from '../../core/operation.ts';
+import type { Endpoint } from '../../core/service.ts';
 import type { LimitRecord } from '../../core/store.ts';
+import { successResponse } from '../../openapi/envelopes.ts';
+import { recordParameters } from '../../openapi/record-parameters.ts';
 import { counterText, everybody } from '../../security/limits/rule.ts';
 import { actionNote } from './audit-note.ts';
 import { describedRecords } from './describe-collection.ts';
@@ -38,14 +41,7 @@ export function counterRows(limit: LimitRecord, counters: readonly LimitCounter[
 export function limitCacheResource(parts: SystemParts): Resource {
   return {
     name: 'limit_cache',
-    endpoints: describedRecords({ ...shape, noun: 'counter of a limit' }, [
-      { pattern: ['limit_cache'], actions: ['GET', 'DELETE'], summary: 'counters of limits' },
-      {
-        pattern: ['limit_cache', '{id}'],
-        actions: ['GET', 'DELETE'],
-        summary: 'the counter of one limit, by the id of the limit',
-      },
-    ]),
+    endpoints: endpoints(),
     handle: (call) => {
       const [id] = call.path;
       if (call.action === 'GET') return id === undefined ? list(parts, call) : read(parts, call, id);
@@ -53,6 +49,33 @@ export function limitCacheResource(parts: SystemParts): Resource {
     },
   };
 }
+
+function endpoints(): Endpoint[] {
+  const read = describedRecords({ ...shape, noun: 'counter of a limit' }, [
+    { pattern: ['limit_cache'], actions: ['GET'], summary: 'counters of limits' },
+    { pattern: ['limit_cache', '{id}'], actions: ['GET'], summary: 'the counter of one limit, by its id' },
+  ]);
+  return read.map((endpoint) => {
+    const isOne = endpoint.pattern.length > 1;
+    const summary = isOne ? 'Let the counters of one limit begin anew' : 'Let counters begin anew';
+    const DELETE = { summary, parameters: isOne ? [] : choice, responses: { 200: successResponse } };
+    const { details } = endpoint;
+    return {
+      ...endpoint,
+      actions: ['GET', 'DELETE'],
+      details: (reader) =>
+        (details?.(reader) ?? []).map((path) => ({ ...path, actions: { ...path.actions, DELETE } })),
+    };
+  });
+}
+
+const choice = [
+  recordParameters.ids,
+  {
+    ...{ name: 'allow_delete', in: 'query', description: 'Those of all limits.' },
+    schema: { type: 'boolean' },
+  },
+];
 
 async function list({ store, limitCounts }: SystemParts, { operation }: Call): Promise<Result> {
   const options = readOptions(operation);
