@@ -14,6 +14,8 @@ describe('lookups of a text', () => {
     ['return "{color} {size}";', ['color', 'size']],
     ['return "{nope}";', []],
     ['return "{user.email}";', ['*']],
+    ['return "{session.token}";', ['*']],
+    ['return "{session.id} {df.version}";', []],
     ['return {color: 1};', []],
     ['no braces', []],
   ])('%s', (content, expected) => {

@@ -4,7 +4,7 @@
 import type ts from 'typescript';
 
 // The caller's own properties are there without a lookup: `{user.email}`.
-const ownProperties = /\{(?:user|role|app)\.[A-Za-z_]\w*\}/;
+const ownProperties = /\{(?:(?:user|role|app)\.[A-Za-z_]\w*|session\.token)\}/;
 
 /** What such literals are handed to; a name that no script has by chance. */
 export const lookupFunction = '_tenonLookup';

@@ -81,7 +81,8 @@ describe('a script of v8js', () => {
 describe('lookups in literals', () => {
   const session = JSON.stringify({
     user: { id: 7, email: 'a@b.c' },
-    lookup: { color: 'red', quote: '"; throw 1; "', zero: 0 },
+    session_token: 'run.token',
+    lookup: { color: 'red', quote: '"; throw 1; "', zero: 0, 'mail.from.name': 'Us' },
     lookup_secret: { word: 'hidden' },
   });
   const bound = async (argument: string) => {
@@ -100,6 +101,7 @@ describe('lookups in literals', () => {
       '{user.nope} {session.user} {toString} {constructor}',
     ],
     ['"{ color } {}"', '{ color } {}'],
+    ['"{mail.from.name} {session.token} {session.session_token}"', 'Us run.token {session.session_token}'],
   ])('%s', async (argument, expected) => {
     expect(await bound(argument)).toEqual([expected]);
   });

@@ -6,8 +6,8 @@ type Map = Readonly<Record<string, unknown>>;
 /** The text with each `{name}` and `{user.email}` replaced that the session has a value for. */
 export function withLookups(text: string, session: unknown): string {
   if (!isMap(session)) return text;
-  return text.replace(/\{([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?\}/g, (whole, name: string, part?: string) => {
-    const value = part === undefined ? named(session, name) : own(session, name, part);
+  return text.replace(/\{([A-Za-z_][\w.]*)\}/g, (whole, name: string) => {
+    const value = named(session, name) ?? own(session, name);
     return value === undefined || value === null || typeof value === 'object' ? whole : String(value);
   });
 }
@@ -16,8 +16,11 @@ function named({ lookup, lookup_secret: secret }: Map, name: string): unknown {
   return member(lookup, name) ?? member(secret, name);
 }
 
-function own(session: Map, name: string, part: string): unknown {
-  return name === 'user' || name === 'role' || name === 'app' ? member(session[name], part) : undefined;
+// The token is the one that the script sees as its session's, good for this run.
+function own(session: Map, name: string): unknown {
+  if (name === 'session.token') return session.session_token;
+  const [, owner = '', part = ''] = /^(user|role|app)\.(\w+)$/.exec(name) ?? [];
+  return member(session[owner], part);
 }
 
 function member(map: unknown, name: string): unknown {

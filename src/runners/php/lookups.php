@@ -8,7 +8,7 @@ namespace Tenon\Runner;
 final class Lookups
 {
     /** What a text must hold to be looked at when the script runs. */
-    public const PATTERN = '/\{([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?\}/';
+    public const PATTERN = '/\{([A-Za-z_][\w.]*)\}/';
 
     /** The text with each name replaced that the session has a value for. */
     public static function replaced(string $text, array $session): string
@@ -16,9 +16,8 @@ final class Lookups
         return preg_replace_callback(
             self::PATTERN,
             static function (array $found) use ($session): string {
-                $value = isset($found[2])
-                    ? self::own($session, $found[1], $found[2])
-                    : ($session['lookup'][$found[1]] ?? $session['lookup_secret'][$found[1]] ?? null);
+                $name = $found[1];
+                $value = $session['lookup'][$name] ?? $session['lookup_secret'][$name] ?? self::own($session, $name);
                 if ($value === null || is_array($value)) return $found[0];
                 return is_bool($value) ? ($value ? 'true' : 'false') : (string) $value;
             },
@@ -26,8 +25,11 @@ final class Lookups
         ) ?? $text;
     }
 
-    private static function own(array $session, string $name, string $part): mixed
+    private static function own(array $session, string $name): mixed
     {
-        return in_array($name, ['user', 'role', 'app'], true) ? $session[$name][$part] ?? null : null;
+        // The one that the script sees as its session's, good for this run.
+        if ($name === 'session.token') return $session['session_token'] ?? null;
+        [$owner, $part] = explode('.', $name, 2) + [1 => ''];
+        return in_array($owner, ['user', 'role', 'app'], true) ? $session[$owner][$part] ?? null : null;
     }
 }

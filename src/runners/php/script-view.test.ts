@@ -433,7 +433,8 @@ describe('platform of a PHP script', () => {
 describe('lookups in the text of a PHP script', () => {
   const session = JSON.stringify({
     user: { email: 'a@b' },
-    lookup: { color: 'r\'e"d$x' },
+    lookup: { color: 'r\'e"d$x', 'mail.from': 'Us' },
+    session_token: 'run.token',
     lookup_secret: { key: 's' },
   });
   const sections = { ...someSections, session };
@@ -442,6 +443,7 @@ describe('lookups in the text of a PHP script', () => {
     ['"{color}"', 'r\'e"d$x'],
     ['"a $b {color}!"', 'a B r\'e"d$x!'],
     ['"{$b} {key}"', 'B s'],
+    ['"{mail.from} {session.token} {session.id}"', 'Us run.token {session.id}'],
     ["'{user.email} {nope} {user.nope}'", 'a@b {nope} {user.nope}'],
     ['<<<T\n {color} $b\nT', ' r\'e"d$x B'],
     ["<<<'T'\n{color}\nT", 'r\'e"d$x'],

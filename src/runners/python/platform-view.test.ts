@@ -165,7 +165,8 @@ describe('output', () => {
 
 describe('lookups', () => {
   const session =
-    '{"user":{"id":7,"email":"a@b.c"},"lookup":{"color":"red","n":5},"lookup_secret":{"word":"\'hidden\\""}}';
+    '{"user":{"id":7,"email":"a@b.c"},"lookup":{"color":"red","n":5,"mail.from":"Us"},' +
+    '"lookup_secret":{"word":"\'hidden\\""},"session_token":"run.token"}';
   const bound = (code: string) => run(code, { bindsLookups: true, sections: { ...someSections, session } });
 
   it.each([
@@ -175,6 +176,7 @@ describe('lookups', () => {
       ['\'hidden"', '{nope}', 'a@b.c 7 {user.nope}'],
     ],
     ['return {"{color}": "is {color}{color}"}', { red: 'is redred' }],
+    ['return "{mail.from} {session.token} {session.id}"', 'Us run.token {session.id}'],
     ["return '''{\ncolor} {n}'''", '{\ncolor} 5'],
     ['color = 1\nreturn f"{color}"', '1'],
     ['"{color}"\nreturn "a" "{color}"', 'ared'],

@@ -201,17 +201,23 @@ def with_lookups(text, session):
     import re
 
     def value(match):
-        name, part = match.groups()
-        if part is None:
-            found = _member(session.get('lookup'), name)
-            found = _member(session.get('lookup_secret'), name) if found is None else found
-        else:
-            found = _member(session.get(name), part) if name in ('user', 'role', 'app') else None
+        name = match.group(1)
+        found = _member(session.get('lookup'), name)
+        found = _member(session.get('lookup_secret'), name) if found is None else found
+        found = _own(session, name) if found is None else found
         if found is None or isinstance(found, (dict, list)):
             return match.group()
         return ('true' if found else 'false') if isinstance(found, bool) else str(found)
 
-    return re.sub(r'\{([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?\}', value, text)
+    return re.sub(r'\{([A-Za-z_][\w.]*)\}', value, text)
+
+
+def _own(session, name):
+    # The token is the one that the script sees as its session's, good for this run.
+    if name == 'session.token':
+        return session.get('session_token')
+    owner, _dot, part = name.partition('.')
+    return _member(session.get(owner), part) if owner in ('user', 'role', 'app') else None
 
 
 def _member(members, name):
