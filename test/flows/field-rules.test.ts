@@ -151,6 +151,19 @@ describe('a description', () => {
   );
 });
 
+test('the description of roles offers what is taken', async () => {
+  const { body } = await server.ask('/api/v2/system/_spec');
+  const { properties } = body.components.schemas.role;
+  expect(properties.max_concurrency).toMatchObject({ type: ['integer', 'null'], minimum: 1 });
+  const row = properties.role_service_access_by_role_id.items.properties;
+  expect(row.fields.items.properties.access.enum).toEqual(['hidden', 'masked', 'read_only']);
+  for (const operator of row.filters.items.properties.operator.enum) {
+    const filters = [{ name: 'id', operator, value: 1 }];
+    const rows = [{ service_id: null, component: 'x', verb_mask: 0, filters }];
+    await system('role?fields=id', { name: `by ${operator}`, role_service_access_by_role_id: rows });
+  }
+});
+
 describe('a script', () => {
   test('sees what its caller sees, and its own answer is not looked through again', async () => {
     const read = saveScript(
