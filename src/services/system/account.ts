@@ -1,10 +1,11 @@
 // What administrators and users have in common as records. Invariants: a password or its hash is never
 // answered; who is an administrator is decided by the resource that makes the account and never changes.
+import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { New, Store, UserRecord } from '../../core/store.ts';
 import { dropCodes } from '../../security/codes.ts';
 import { hasFactor, removeFactor } from '../../security/factors.ts';
-import type { Change, Collection } from './collection.ts';
+import type { Attempt, Change, Collection } from './collection.ts';
 import { describedPerson, sendInvite } from './describe-account.ts';
 import {
   invalidField,
@@ -73,6 +74,7 @@ export function accountCollection(parts: SystemParts, kind: AccountKind): Collec
     described: describedPerson,
     switches: [sendInvite],
     rows: async (store) => withNested(store, lists, await rowsOf(store, await own(store))),
+    permit: (attempt) => permitAdministrators(kind, attempt),
     create: (change) => create(parts, kind, change),
     update: (row, change) => update({ parts, kind, id: Number(row.id) }, change),
     remove: (row, { store }) =>
@@ -86,6 +88,15 @@ export function accountCollection(parts: SystemParts, kind: AccountKind): Collec
       for (const id of ids) parts.observe({ kind: 'config.changed', record: `${name}/${id}`, by });
     },
   };
+}
+
+// A role that may write administrators, or set a password of theirs, would be able to do everything.
+function permitAdministrators({ isSysAdmin }: AccountKind, { principal }: Attempt): void {
+  if (!isSysAdmin || principal.isAdmin) return;
+  throw new PlatformError(
+    'access.forbidden',
+    'Access Forbidden. Administrators are made, changed and deleted by administrators only.',
+  );
 }
 
 /** What people may write of themselves: everything but rights and password. */

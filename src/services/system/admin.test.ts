@@ -3,6 +3,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../core/limits.ts';
 import { anonymous } from '../../core/operation.ts';
+import { roleOf } from '../../core/role-fixture.ts';
+import { newAccount } from './account.ts';
 import { adminPassword, type House, openHouse, principalOf } from './scenario.ts';
 
 let house: House;
@@ -40,6 +42,34 @@ describe('administrators', () => {
     });
     expect((await login('bea@example.com', bea.password)).status).toBe(200);
     expect(house.observations).toContainEqual({ kind: 'config.changed', record: 'admin/2', by: 1 });
+  });
+
+  it('are written by administrators only, whatever a role grants', async () => {
+    const user = await house.store.users.create(newAccount({ email: 'uma@example.com' }), null);
+    const principal = {
+      ...principalOf(user),
+      role: roleOf([{ service: 'system', component: '*', verbMask: 31 }]),
+    };
+    const attempts = [
+      ['POST', 'admin', bea],
+      ['PATCH', 'admin/1', { password: 'taken over' }],
+      ['PATCH', 'admin/1', { second_factor: false }],
+      ['PATCH', 'admin?ids=1', { is_active: false }],
+      ['DELETE', 'admin/1', undefined],
+      ['DELETE', 'admin?force=true', undefined],
+    ] as const;
+    expect((await house.ask('GET', 'admin/1', { principal })).status).toBe(200);
+    for (const [action, path, body] of attempts) {
+      const answer = await house.ask(action, path, { principal, body });
+      expect(answer.status, path).toBeGreaterThanOrEqual(400);
+      expect(JSON.stringify(answer.body), path).toContain('by administrators only');
+    }
+    expect((await house.store.users.list()).map(({ email }) => email)).toEqual([
+      'admin@example.com',
+      'uma@example.com',
+    ]);
+    expect((await login('admin@example.com', adminPassword)).status).toBe(200);
+    expect((await house.ask('PATCH', 'user/2', { principal, body: { phone: '1' } })).status).toBe(200);
   });
 
   it('never show passwords or hashes', async () => {
