@@ -71,7 +71,10 @@ export function describedFields({ as }: Known): void {
     }
     expect((await ask('GET', '_table/person/1')).body).toMatchObject({ ssn: '111-1' });
   });
+}
 
+/** Defines the tests of what is listed above the tables. */
+export function listedRoots({ as }: Known): void {
   test('the root shows what the role reaches', async () => {
     const everything = (await as(roleWith({}))('GET', '?as_list=true')).body.resource;
     expect(everything).toEqual(expect.arrayContaining(['_schema', '_table']));

@@ -3,7 +3,7 @@
 // Invariant: a name that no table has is asked beside each hidden one, and both get the same answer.
 import { describe, expect, test } from 'vitest';
 import type { Role } from '../../../core/role.ts';
-import { describedFields, fieldsByVerb } from './field-description-suite.ts';
+import { describedFields, fieldsByVerb, listedRoots } from './field-description-suite.ts';
 import { type Known, message, people, roleWith, same } from './field-rule-fixture.ts';
 import { writtenFields } from './field-write-suite.ts';
 import { asking, userOf } from './restriction-fixture.ts';
@@ -82,6 +82,7 @@ export function fieldRuleSuite(engine: EngineUnderTest): void {
     maskedReads(known);
     writtenFields(known);
     describedFields(known);
+    listedRoots(known);
     fieldsByVerb(known);
   });
 }
