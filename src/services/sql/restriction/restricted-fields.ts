@@ -72,8 +72,8 @@ export function refuseLostRules(ruled: RuledTable, own: readonly FieldRule[]): v
     if (!names.has(name) || isAbout(rule)) continue;
     throw new PlatformError(
       'access.inapplicable_filter',
-      `Access Forbidden. This role keeps back a field of table '${ruled.table.name}' that the table does not ` +
-        'have. An administrator has to correct the role.',
+      `Access Forbidden. This role keeps back a field of table '${ruled.table.name}' that is not there. ` +
+        'An administrator has to correct the role.',
     );
   }
 }
