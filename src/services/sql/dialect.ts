@@ -54,6 +54,8 @@ export interface Grammar {
   like(column: RawBuilder<unknown>, escaped: boolean, field?: Field): RawBuilder<unknown>;
   /** Whether exactly one of two conditions holds. */
   xor(left: RawBuilder<unknown>, right: RawBuilder<unknown>): RawBuilder<unknown>;
+  /** Whether `xor` says each condition twice, one after the other; absent: once. */
+  readonly repeatsXor?: boolean;
   /** The mark of a value that a field is compared with. */
   mark(field: Field): RawBuilder<unknown>;
   /**

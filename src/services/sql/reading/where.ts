@@ -20,10 +20,24 @@ export interface BoundWhere {
  * not its type.
  */
 export function bindWhere(where: Where, table: Table, dialect: Dialect): BoundWhere {
+  const isRepeated = dialect.grammar.repeatsXor === true;
+  // Keys of related records count, too, beside what a filter may say.
+  if (isRepeated && timesWritten(where) > 4 * limits.filterTerms) throw tooManyXors();
   const values: Bindable[] = [];
   const bind = (name: string, literal: Literal) => {
     values.push(dialect.encodeLiteral(fieldOf(table, name), literal));
     return '';
+  };
+  // As the conditions stand in `xor`, of which all but the last are one that stands there twice itself.
+  const repeated = () => {
+    const start = values.length;
+    return (term: Where, index: number): string => {
+      if (index > 1) values.push(...values.slice(start));
+      const begin = values.length;
+      const own = shape(term);
+      values.push(...values.slice(begin));
+      return own;
+    };
   };
   const shape = (term: Where): string => {
     const name = 'field' in term ? JSON.stringify(term.field) : '';
@@ -45,11 +59,35 @@ export function bindWhere(where: Where, table: Table, dialect: Dialect): BoundWh
         return `${name}null`;
       case 'not':
         return `not(${shape(term.term)})`;
+      case 'xor':
+        return `xor(${term.terms.map(isRepeated ? repeated() : shape).join()})`;
       default:
         return `${term.kind}(${term.terms.map(shape).join()})`;
     }
   };
   return { shape: shape(where), values };
+}
+
+// How many conditions there are in SQL that says those of `xor` twice.
+function timesWritten(where: Where): number {
+  switch (where.kind) {
+    case 'not':
+      return timesWritten(where.term);
+    case 'xor':
+      return where.terms.map(timesWritten).reduce((left, right) => 2 * left + 2 * right);
+    case 'and':
+    case 'or':
+      return where.terms.reduce((sum, term) => sum + timesWritten(term), 0);
+    default:
+      return 1;
+  }
+}
+
+function tooManyXors(): PlatformError {
+  return new PlatformError(
+    'request.invalid_filter',
+    'Too many conditions are joined by XOR for this database: join some of them by AND and OR.',
+  );
 }
 
 const noCondition: BoundWhere = { shape: '', values: [] };

@@ -27,6 +27,7 @@ export const mssqlGrammar: Grammar = {
       ? sql`${column} LIKE REPLACE(${0}, '[', '\\[') ESCAPE '\\'`
       : sql`${column} LIKE REPLACE(${0}, '[', '[[]')`,
   // Conditions are no values here; what is unknown stays so.
+  repeatsXor: true,
   xor: (left, right) => sql`(${truth(left)} <> ${truth(right)})`,
   mark,
   setMark: mark,

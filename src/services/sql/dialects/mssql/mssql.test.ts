@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { PlatformError } from '../../../../core/errors.ts';
 import { parseFilter } from '../../../../query/filter.ts';
 import { ReadPlans } from '../../reading/plan.ts';
+import { bindWhere } from '../../reading/where.ts';
 import { restrictFields } from '../../restriction/restricted-fields.ts';
 import { assemble } from '../../schema/assembly.ts';
 import type { Field, Table } from '../../schema.ts';
@@ -140,6 +141,14 @@ describe('reading', () => {
     expect(list('(id = 1) xor (price > 2)', []).sql).toContain(
       'CASE WHEN ("id" = @1) THEN 1 WHEN NOT (("id" = @2)) THEN 0 END',
     );
+    const bound = (filter: string) => list(filter, []).values.map(Number);
+    expect(bound('(id = 1) xor (id = 2)')).toEqual([1, 1, 2, 2]);
+    expect(bound('(id = 1) xor (id = 2) xor (id = 3)')).toEqual([1, 1, 2, 2, 1, 1, 2, 2, 3, 3]);
+    expect(bound('(id in (1,2) and not (id = 3)) xor (id is null)')).toEqual([1, 2, 3, 1, 2, 3]);
+    const { sql } = list('(id = 4) and ((id = 1) xor (id = 2) xor (id = 3)) and (id = 5)', []);
+    expect(sql.match(/@\d+/g)?.length).toBe(12 + 2);
+    const many = new Array(40).fill('(id is null)').join(' xor ');
+    expect(() => list(many, [])).toThrow(/Too many conditions are joined by XOR/);
   });
 
   test('answers a mask in place of a column, in letters of all languages', () => {
@@ -181,6 +190,25 @@ describe('writing', () => {
       'set identity_insert "dbo"."contact" on; insert into "dbo"."contact" ("id", "name") values (@1, @2); ' +
         'set identity_insert "dbo"."contact" off',
     );
+  });
+
+  test('binds the condition of a role behind what is asked for', () => {
+    const where = { kind: 'compare', op: '>', field: 'price', value: '2' } as const;
+    const { shape, values } = bindWhere(where, contact, dialect);
+    const seen: Table = { ...contact, rows: { of: contact, plans: contact, where, shape, values } };
+    const change = statements.update(seen, [name], { keys: [id] });
+    expect(flat(change.statement.sql)).toBe(
+      'update "dbo"."contact" set "name" = @1 where "id" = @2 and ("price" > @3)',
+    );
+    expect(change.conditions).toEqual(values);
+    expect(flat(statements.remove(seen, { keys: [] }).statement.sql)).toBe(
+      'delete from "dbo"."contact" where ("price" > @1)',
+    );
+    const keyed = plans.keyed({ table: seen, fields: [id], keys: [id], count: 2 });
+    expect(flat(keyed.plan.rows.sql)).toBe(
+      'SELECT "id" FROM "dbo"."contact" WHERE ("id" IN (@1, @2)) AND ("price" > @3)',
+    );
+    expect(keyed.values).toEqual(values);
   });
 
   test('answers other keys that the database makes, changes and deletes by key', () => {
