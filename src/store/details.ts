@@ -3,7 +3,7 @@
 import type { DetailRepository, New, Stamps } from '../core/store.ts';
 import type { StoreDialect } from './dialect.ts';
 import { writeChange } from './records.ts';
-import { type Handle, type Kinds, readRow, type TableRow, timestamp, writeRow } from './table.ts';
+import { type Handle, type Kinds, readRows, type TableRow, timestamp, writeRow } from './table.ts';
 
 /** What distinguishes one kind of details. */
 export interface DetailKind<Entry extends Stamps> {
@@ -37,7 +37,7 @@ export class Details<Entry extends Stamps & { readonly id: number }> implements 
     for (const [column, value] of Object.entries(writeRow(kind.kinds, having))) {
       query = value === null ? query.where(column, 'is', null) : query.where(column, '=', value);
     }
-    return (await query.execute()).map((row) => readRow(kind.kinds, row));
+    return readRows(kind.kinds, await query.execute());
   }
 
   /** Adds one; refuses with `config.conflict` what must be unique and is not. */

@@ -11,6 +11,7 @@ import {
   type Kinds,
   optionalInteger,
   readRow,
+  readRows,
   type TableRow,
   text,
   timestamp,
@@ -60,7 +61,7 @@ export class Records<Entry extends Stamps, Key extends string | number> implemen
   async list(): Promise<Entry[]> {
     const { table, key, kinds } = this.#kind;
     const rows = await this.#handle.selectFrom(table).selectAll().orderBy(columnOf(key)).execute();
-    return rows.map((row) => readRow(kinds, row));
+    return readRows(kinds, rows);
   }
 
   /** The record with a key. */

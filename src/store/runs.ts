@@ -16,6 +16,7 @@ import {
   optionalInteger,
   optionalText,
   readRow,
+  readRows,
   text,
   writeRow,
 } from './table.ts';
@@ -98,7 +99,7 @@ export class Runs implements RunRepository {
     }
     // The last word, so that pages of runs that are equal otherwise neither overlap nor leave any out.
     const rows = await query.orderBy('position', 'desc').limit(limit).offset(skip).execute();
-    return rows.map((row) => readRow(keptKinds, row));
+    return readRows(keptKinds, rows);
   }
 
   async get(id: string): Promise<KeptRun | undefined> {

@@ -74,8 +74,16 @@ export function columnOf(field: string): string {
 
 /** The entry that a row holds. */
 export function readRow<Entry extends object>(kinds: Kinds<Entry>, row: TableRow): Entry {
+  return readRows(kinds, [row])[0] as Entry;
+}
+
+/** The entries that rows hold. The columns are found once for all of them. */
+export function readRows<Entry extends object>(kinds: Kinds<Entry>, rows: readonly TableRow[]): Entry[] {
   const names = Object.keys(kinds) as (keyof Entry & string)[];
-  return Object.fromEntries(names.map((name) => [name, kinds[name].read(row[columnOf(name)])])) as Entry;
+  const cells = names.map((name) => ({ name, column: columnOf(name), read: kinds[name].read }));
+  return rows.map((row) => {
+    return Object.fromEntries(cells.map(({ name, column, read }) => [name, read(row[column])])) as Entry;
+  });
 }
 
 /** The cells of the fields that are given; fields that are no part of the kind of entry are left out. */

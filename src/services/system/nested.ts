@@ -11,8 +11,8 @@ import type { Row } from './selection.ts';
 export interface NestedList {
   /** Its name in the parent: `lookup_by_role_id`. */
   readonly field: string;
-  /** Rows by the id of their parent. */
-  rows(store: Store): Promise<ReadonlyMap<number, readonly Row[]>>;
+  /** Rows by the id of their parent; of one parent alone where it is given. */
+  rows(store: Store, parentId?: number): Promise<ReadonlyMap<number, readonly Row[]>>;
   /** Writes what the parent's record holds under the field. */
   save(change: Change, parentId: number): Promise<void>;
 }
@@ -40,25 +40,26 @@ export interface NestedChange<Entry> {
   readonly stored: Entry | undefined;
 }
 
+// Lookups of the system belong to nobody, and no record has this id.
+const nobody = -1;
+
 /** Makes the list of a kind. */
 export function nestedList<Entry extends Stamps & { readonly id: number }>(
   kind: NestedKind<Entry>,
 ): NestedList {
+  const member = kind.parent.replace(/_(\w)/g, (_all, letter: string) => letter.toUpperCase());
+  const ownedBy = (parentId: number) => ({ [member]: parentId }) as Partial<Entry>;
   return {
     field: kind.field,
-    rows: async (store) => {
-      const rows = new Map<number, Row[]>();
-      for (const entry of await kind.repository(store).list()) {
-        const parent = kind.parentOf(entry);
-        if (parent !== null) rows.set(parent, [...(rows.get(parent) ?? []), kind.rowOf(entry)]);
-      }
-      return rows;
+    rows: async (store, parentId) => {
+      const entries = await kind.repository(store).list(parentId === undefined ? {} : ownedBy(parentId));
+      const owned = Map.groupBy(entries, (entry) => kind.parentOf(entry) ?? nobody);
+      return new Map([...owned].map(([parent, own]) => [parent, own.map((entry) => kind.rowOf(entry))]));
     },
     save: async ({ store, written }, parentId) => {
       const given = readList(written, kind.field);
       if (given.length === 0) return;
-      const all = await kind.repository(store).list();
-      const own = all.filter((entry) => kind.parentOf(entry) === parentId);
+      const own = await kind.repository(store).list(ownedBy(parentId));
       for (const [index, item] of given.entries()) {
         const place = `${kind.field}[${index}]`;
         const stored = own.find(({ id }) => id === item.id);
@@ -79,8 +80,10 @@ export async function withNested(
   lists: readonly NestedList[],
   rows: readonly Row[],
 ): Promise<Row[]> {
+  // Of one record, as after each write, not all that there are are read.
+  const only = rows.length === 1 ? Number(rows[0]?.id) : undefined;
   const found = await Promise.all(
-    lists.map(async ({ field, rows: read }) => ({ field, of: await read(store) })),
+    lists.map(async ({ field, rows: read }) => ({ field, of: await read(store, only) })),
   );
   return rows.map((row) => ({
     ...row,

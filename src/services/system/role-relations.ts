@@ -51,10 +51,11 @@ async function writeUser({
   else await store.userRoles.update(stored.id, entry, null);
 }
 
-async function servicesByRole(store: Store): Promise<ReadonlyMap<number, readonly Row[]>> {
+async function servicesByRole(store: Store, parentId?: number): Promise<ReadonlyMap<number, readonly Row[]>> {
   const services = new Map((await store.services.list()).map((service) => [service.id, service]));
   const rows = new Map<number, Row[]>();
-  for (const { roleId, serviceId } of await store.roleAccess.list()) {
+  const wanted = parentId === undefined ? {} : { roleId: parentId };
+  for (const { roleId, serviceId } of await store.roleAccess.list(wanted)) {
     const service = serviceId === null ? undefined : services.get(serviceId);
     const known = rows.get(roleId) ?? [];
     if (service === undefined || known.some(({ id }) => id === service.id)) continue;
