@@ -78,44 +78,6 @@ async function failure(made: Promise<unknown>): Promise<PlatformError> {
   throw error;
 }
 
-describe('an answer that is wanted as bytes', () => {
-  const bytes = Buffer.from(Array.from({ length: 256 }, (_none, index) => index));
-  const wanted = (): OutgoingCall => ({
-    ...{ by: 'test', method: 'GET', url: `http://127.0.0.1:${port}/`, headers: {}, body: undefined },
-    ...{ redirects: 1, isBinary: true },
-  });
-
-  test('is what was sent, packed or not', async () => {
-    for (const [coding, pack] of [
-      ['identity', (plain: Buffer) => plain],
-      ['gzip', gzipSync],
-      ['deflate', deflateSync],
-      ['br', brotliCompressSync],
-    ] as const) {
-      answer = (_request, response) => {
-        response.setHeader('content-encoding', coding);
-        response.setHeader('content-type', 'text/plain; charset=utf-16');
-        response.end(pack(bytes));
-      };
-      const { body, bytes: got } = await allowed().call(wanted());
-      expect([coding, body, got?.equals(bytes)]).toEqual([coding, '', true]);
-    }
-  });
-
-  test('is bounded like every other, after redirects, too', async () => {
-    answer = ({ url }, response) => {
-      if (url === '/') response.writeHead(302, { location: '/large' }).end();
-      else response.end(Buffer.alloc(limits.egressBytes + 1));
-    };
-    await expect(allowed().call(wanted())).rejects.toMatchObject({ kind: 'egress.failed' });
-    answer = ({ url }, response) => {
-      if (url === '/') response.writeHead(302, { location: '/small' }).end();
-      else response.end(bytes);
-    };
-    expect((await allowed().call(wanted())).bytes).toEqual(bytes);
-  });
-});
-
 describe('what is allowed', () => {
   test('verb, path, query, headers and body arrive, and the answer comes back', async () => {
     answer = (_request, response) => {

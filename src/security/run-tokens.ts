@@ -44,7 +44,7 @@ export class RunTokens {
     return { token, renewAt: expiresAt - limits.scriptTimeoutMaxMs };
   }
 
-  /** The same token each time until it grows old: whoever asks often does not push out the tokens of others. */
+  /** The same token until it grows old: whoever asks often does not push out the tokens of others. */
   of(principal: Principal): string | undefined {
     let own = this.#own.get(principal);
     if (own === undefined || own.renewAt <= this.#now()) {
