@@ -188,6 +188,31 @@ describe('a script', () => {
     expect(admin.body).toMatchObject({ seen: { ssn: '111-1', pay: 1.25 }, refused: 'none' });
   });
 
+  test('sees no more in a transaction, and what it is refused there is undone', async () => {
+    const tried = saveScript(
+      'staff._table.phone.{id}.get.post_process',
+      `const seen = [];
+       try {
+         await platform.transaction(async () => {
+           const put = await platform.api.patch("staff/_table/person/3?fields=*", { name: "inside" });
+           seen.push(put.content);
+           seen.push((await platform.api.get("staff/_table/person?filter=ssn='111-3'")).status);
+           const denied = await platform.api.patch("staff/_table/person/3", { mail: null });
+           seen.push(denied.status);
+           throw new Error("enough");
+         });
+       } catch {}
+       event.response.content = seen;`,
+    );
+    expect((await server.ask(tried.path, tried)).status).toBe(201);
+    const { body } = await asApp('/api/v2/staff/_table/phone/1');
+    const inside = { id: 3, name: 'inside', pay: '"•,<&>', mail: 'm3@example.com' };
+    expect(body).toEqual([inside, 400, 403]);
+    const kept = await server.ask(`${people}/3?fields=name,mail,ssn`);
+    expect(kept.body).toEqual({ name: 'Name 3', mail: 'm3@example.com', ssn: '111-3' });
+    await server.ask(tried.path, { method: 'DELETE' });
+  });
+
   test('before a call can not ask for more', async () => {
     const ask = saveScript(
       'staff._table.person.{id}.get.pre_process',
