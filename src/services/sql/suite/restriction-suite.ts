@@ -39,6 +39,15 @@ function lists(engine: EngineUnderTest): void {
       expect(ids(await house().ask('GET', '_table/note?order=id'))).toEqual([1, 2, 3, 4, 5]);
     });
 
+    test('many callers at the same time, each his own', async () => {
+      const callers = Array.from({ length: 40 }, (_unused, index) => (index % 2) + 1);
+      const asked = callers.map((id) =>
+        asking(house, userOf(id, role))('GET', '_table/note?order=id&fields=owner&limit=5'),
+      );
+      const seen = (await Promise.all(asked)).map(({ body }) => body.resource);
+      expect(seen).toEqual(callers.map((owner) => [{ owner }, { owner }]));
+    });
+
     test('a filter narrows further, and never widens', async () => {
       const found = async (filter: string) =>
         ids(await one('GET', '_table/note', { parameters: { filter, order: 'id' } }));
