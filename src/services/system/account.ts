@@ -136,6 +136,13 @@ async function create(parts: SystemParts, kind: AccountKind, { store, written, b
   });
 }
 
+/** Refuses a login name that is somebody else's address: its owner could not register any more. */
+export function checkLoginName(username: string | undefined, email: string): void {
+  if (username === undefined || !username.includes('@')) return;
+  if (username.toLowerCase() === email.toLowerCase()) return;
+  throw invalidField('username', 'must not be an address other than the own one');
+}
+
 /** An active user without a password who was just told of. */
 export function newAccount(person: Partial<New<UserRecord>> & Pick<UserRecord, 'email'>): New<UserRecord> {
   const { email, firstName = '', lastName = '' } = person;

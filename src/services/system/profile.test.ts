@@ -59,6 +59,18 @@ describe('the own profile', () => {
     expect(await post.house.store.users.get(1)).toMatchObject({ email: 'admin@example.com' });
   });
 
+  it('takes no login name that is somebody else’s address', async () => {
+    const taken = await own('PATCH', { username: 'ben@example.com' });
+    expect(taken).toMatchObject({ status: 400 });
+    expect(JSON.stringify(taken.body)).toContain("'username' must not be an address");
+    expect(await own('PATCH', { username: 'uma' })).toEqual(done);
+    expect(await own('PATCH', { username: email.toUpperCase() })).toEqual(done);
+    // What is there already may be written back, also after the address changed.
+    await own('PATCH', { username: email });
+    expect(await own('PATCH', { email: 'new@example.com', old_password: password })).toEqual(done);
+    expect(await own('PATCH', { username: email })).toEqual(done);
+  });
+
   it('names an app that there is', async () => {
     expect(await own('PATCH', { default_app_id: 9 })).toMatchObject({
       status: 400,

@@ -3,7 +3,7 @@
 import type { Operation, Result } from '../../core/operation.ts';
 import type { New, UserRecord } from '../../core/store.ts';
 import { dropCodes } from '../../security/codes.ts';
-import { readPerson, readSecurity } from './account.ts';
+import { checkLoginName, readPerson, readSecurity } from './account.ts';
 import { describedAccount } from './describe-account.ts';
 import { invalidField } from './fields.ts';
 import { hasText } from './login.ts';
@@ -66,6 +66,7 @@ async function changesOf(
   const person = readPerson(written);
   const security = await readSecurity(parts, user, written);
   const email = person.email?.toLowerCase();
+  if (person.username !== user.username) checkLoginName(person.username, email ?? user.email);
   const isTouchy = Object.keys(security).length > 0 || (email !== undefined && email !== user.email);
   if (isTouchy) {
     const field = ['old_password', 'password'].find((name) => hasText(written, name));

@@ -93,6 +93,18 @@ describe('registration without mail', () => {
     ]);
   });
 
+  it('keeps nobody out by a login name', async () => {
+    const name = { username: 'ben@example.com' };
+    expect((await register({ ...uma, ...name })).status).toBe(400);
+    await post.house.ask('POST', 'user', { body: { email: 'x@y.z', ...name } });
+    expect(await register({ ...uma, email: 'ben@example.com' })).toEqual(done);
+    expect((await login(uma.new_password, 'ben@example.com')).status).toBe(200);
+    const ben = await post.house.store.users.findByEmail('ben@example.com');
+    expect(ben?.username).toMatch(/^ben@example\.com#[0-9a-f]{8}$/);
+    expect((await register({ ...uma, ...{ email: 'c@d.e', username: 'ben' } })).status).toBe(200);
+    expect((await register({ ...uma, ...{ email: 'f@g.h', username: 'ben' } })).status).toBe(409);
+  });
+
   it('says that an address is taken, and is limited', async () => {
     const here = { remoteAddress: 'one place' };
     expect(await register(uma, '', here)).toEqual(done);
@@ -185,6 +197,12 @@ describe('registration with mail', () => {
     expect(await register({ ...uma, username: 'uma' })).toEqual(done);
     await post.next();
     expect(await post.house.store.users.findByEmail(uma.email)).toMatchObject({ username: uma.email });
+  });
+
+  it('keeps nobody out whose address is the login name of somebody else', async () => {
+    await post.house.ask('POST', 'user', { body: { email: 'x@y.z', username: uma.email } });
+    expect(await register(uma)).toEqual(done);
+    expect((await post.next()).to).toEqual([{ email: uma.email }]);
   });
 
   it('does not open what an administrator shut', async () => {

@@ -1,10 +1,12 @@
 // People register themselves, where that is allowed (spec §5.12). Invariants: only what is listed here is
 // taken from the request, so that nobody registers with rights; where addresses are confirmed by mail, the
 // answer does not tell whether there is an account, and only who got the mail says the password.
+import { randomBytes } from 'node:crypto';
 import { PlatformError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
 import type { Operation, Result } from '../../core/operation.ts';
 import type { New, Store, UserRecord } from '../../core/store.ts';
-import { newAccount, readPerson, readSecurity } from '../system/account.ts';
+import { checkLoginName, newAccount, readPerson, readSecurity } from '../system/account.ts';
 import { behindTheAnswer, mailCode } from '../system/account-mail.ts';
 import { describedAccount } from '../system/describe-account.ts';
 import { readFlag, required } from '../system/fields.ts';
@@ -53,7 +55,9 @@ async function registerAtOnce(parts: SystemParts, call: Call, policy: UserPolicy
   countMail(parts, operation, person.email);
   const security = await readSecurity(parts, undefined, body);
   const passwordHash = await parts.passwords.hash(password);
-  const account = { ...person, ...security, passwordHash, isAddressClaimed: true };
+  const claimed = { ...person, ...security, passwordHash, isAddressClaimed: true };
+  // A name that was asked for and is taken is refused; whoever asked for none gets one.
+  const account = person.username === undefined ? await withFreeName(parts, claimed) : claimed;
   const user = await make(parts, operation, { policy, account });
   if (!flagOption(call.parameters, 'login')) return success();
   return answer(await beginSession(parts, operation, { user, body }));
@@ -78,18 +82,26 @@ async function registerByMail(parts: SystemParts, { operation }: Call, policy: U
 
 function readApplicant(body: Written): Person {
   const { defaultAppId: _app, ...person } = readPerson(body);
-  return { ...person, email: required(person.email, 'email') };
+  const email = required(person.email, 'email');
+  checkLoginName(person.username, email);
+  return { ...person, email };
 }
 
 function isWaiting({ isConfirmed, isActive, isSysAdmin }: UserRecord): boolean {
   return !isConfirmed && isActive && !isSysAdmin;
 }
 
-// A login name that is taken must not be told either, so it is replaced by the address.
+// A login name that is taken must not be told either, so it is replaced by the address; and where somebody has
+// that for a name, because it was once his address, by one that nobody has.
 async function withFreeName({ store }: SystemParts, account: Person): Promise<Person> {
-  const { username, ...others } = account;
-  if (username === undefined) return account;
-  return (await store.users.findByUsername(username)) === undefined ? account : others;
+  const isFree = async (name: string) => (await store.users.findByUsername(name)) === undefined;
+  const { username = account.email, email } = account;
+  if (await isFree(username)) return { ...account, username };
+  if (await isFree(email)) return { ...account, username: email };
+  return {
+    ...account,
+    username: `${email.slice(0, limits.labelText - 9)}#${randomBytes(4).toString('hex')}`,
+  };
 }
 
 interface Registration {
