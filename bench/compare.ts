@@ -11,6 +11,7 @@ import { measureDatabases, measureGrowth } from './scenarios/databases.ts';
 import { measureStreams } from './scenarios/databases-stream.ts';
 import { house } from './scenarios/house.ts';
 import { languages } from './scenarios/languages.ts';
+import { limits } from './scenarios/limits.ts';
 import { measureRunners } from './scenarios/runners.ts';
 import { runs } from './scenarios/runs.ts';
 import { services } from './scenarios/services.ts';
@@ -25,7 +26,7 @@ const { values, positionals } = parseArgs({
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
-const scenarios = [...house, ...languages, ...services, ...runs];
+const scenarios = [...house, ...languages, ...services, ...runs, ...limits];
 const effort: Effort = {
   rounds: Number(values.rounds),
   seconds: Number(values.seconds),

@@ -16,6 +16,8 @@ export interface Variant {
   readonly scripts?: readonly { event: string; content: string; type?: string }[];
   /** Scripted services. */
   readonly services?: readonly { name: string; type: string; content: string }[];
+  /** Limits in force; then its requests come with the key of an app, because administrators are not limited. */
+  readonly limits?: readonly Readonly<Record<string, unknown>>[];
   /** Other than the run's, e.g. where each request starts a process. */
   readonly connections?: number;
 }
@@ -127,7 +129,18 @@ export async function prepare(
     const script = { name: event, type, content, is_active: true, allow_event_modification: true };
     await call(`/api/v2/system/event_script/${encodeURIComponent(event)}`, script, headers);
   }
-  return headers;
+  if (variant.limits === undefined) return headers;
+  const make = (resource: string, record: unknown) =>
+    call(`/api/v2/system/${resource}?fields=*`, { resource: [record] }, headers).then((answer) => {
+      const [made] = answer.resource as { id: number; api_key: string }[];
+      if (made === undefined) throw new Error(`no ${resource} was made`);
+      return made;
+    });
+  const access = { service_id: null, component: '*', verb_mask: 31, requestor_mask: 3 };
+  const role = await make('role', { name: 'bench', role_service_access_by_role_id: [access] });
+  for (const limit of variant.limits) await make('limit', limit);
+  const app = await make('app', { name: 'bench', role_id: role.id });
+  return { 'X-DreamFactory-API-Key': app.api_key };
 }
 
 interface Load {
