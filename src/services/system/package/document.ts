@@ -61,6 +61,8 @@ function writeValue(value: unknown, sealing: Sealing, place: string): unknown {
 
 function writeSecret({ value, isKey }: Secret, { seal, withKeys }: Sealing, place: string): unknown {
   if (isKey && !withKeys) return undefined;
+  // A secret that this server itself can not open.
+  if (seal !== undefined && value instanceof PlatformError) throw value;
   if (seal !== undefined) return { $sealed: seal.seal(value, place) };
   return isKey ? value : undefined;
 }
@@ -71,10 +73,16 @@ export function keyOfKind(kind: string): string {
   return kind === 'cors' ? 'path' : 'name';
 }
 
+/** Whether records of a kind, or what is referred to by that word, have names in which case says nothing. */
+export function ignoresCase(kind: string): boolean {
+  return kind === 'service' || kind === 'admin' || kind === 'user';
+}
+
 /** The name of a record in its kind; empty when it has none. */
 export function nameOf(kind: string, record: Item): string {
   const name = record[keyOfKind(kind)];
-  return typeof name === 'string' ? name : '';
+  if (typeof name !== 'string') return '';
+  return ignoresCase(kind) ? name.trim().toLowerCase() : name.trim();
 }
 
 /** A part of a list keeps its place when others come before it. */

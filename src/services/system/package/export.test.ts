@@ -75,6 +75,17 @@ describe('what is exported', () => {
     expect(messageOf(answer)).toMatch(message);
   });
 
+  test('a secret that this server can not open is no reason but to export it', async () => {
+    const [pin] = await first.store.lookups.list({ name: 'pin' });
+    await first.store.lookups.update(pin?.id ?? 0, { value: 'tenon:1:00000000:AAAA' }, null);
+    expect((await exported(first)).lookup).toContainEqual(expect.objectContaining({ name: 'pin' }));
+    const sealed = await first.ask('POST', 'package', { body: everything });
+    expect([sealed.status, messageOf(sealed)]).toEqual([400, expect.stringContaining('cannot be read')]);
+    const lookup = [{ name: 'pin', value: 'new', private: true }];
+    expect((await imported(first, { tenon_package: 1, lookup })).summary).toMatchObject({ updated: 1 });
+    expect((await exported(first, everything)).lookup).toHaveLength(2);
+  });
+
   test('a zip file, the same bytes each time, and back again', async () => {
     const reply = await first.reply('POST', 'package?format=zip', { body: {} });
     const bytes = reply.body?.bytes ?? new Uint8Array();

@@ -85,7 +85,7 @@ export class Importer {
     return asked.map((kind) => {
       const { name } = kind.collection;
       const items = (kinds[name] ?? []).map((record, index) => {
-        const own = nameOf(name, record).trim();
+        const own = nameOf(name, record);
         if (own === '') throw refused(`Record ${index} of '${name}' has no '${keyOfKind(name)}'.`);
         return openItem(record, seal, `${name}|${own}`);
       });

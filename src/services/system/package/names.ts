@@ -5,6 +5,7 @@ import { limits } from '../../../core/limits.ts';
 import type { ConfigField, ConfigReference } from '../../../core/service.ts';
 import type { Store } from '../../../core/store.ts';
 import { isObject } from '../request.ts';
+import { ignoresCase } from './document.ts';
 
 /** A field that holds the id of another record. */
 export interface Reference {
@@ -92,7 +93,10 @@ export class Names {
 
   #idOf({ member, to }: Reference, name: unknown): number | null {
     if (name === null || name === '') return null;
-    for (const [id, known] of this.#names.get(to) ?? []) if (known === name) return id;
+    const wanted = typeof name === 'string' && ignoresCase(to) ? name.toLowerCase() : name;
+    for (const [id, known] of this.#names.get(to) ?? []) {
+      if ((ignoresCase(to) ? known.toLowerCase() : known) === wanted) return id;
+    }
     const said = typeof name === 'string' ? `'${name.slice(0, limits.excerpt)}'` : 'no text';
     throw new UnknownName(member, `names ${said}, and there is no such ${to}`);
   }

@@ -213,6 +213,16 @@ describe('what is written by hand', () => {
     expect((await imported(first, document)).summary).toMatchObject({ unchanged: 1 });
   });
 
+  test('names in which case says nothing are the same in any case', async () => {
+    const app = [{ name: 'bare', storage_service: 'SALES' }];
+    const document = { tenon_package: 1, service: [{ name: 'Sales', label: 'Of sales' }], app };
+    expect((await imported(first, document)).summary).toMatchObject({ created: 0, updated: 1, unchanged: 1 });
+    const user = [{ email: ' Grace@Example.com', phone: '12' }];
+    expect((await imported(first, { tenon_package: 1, user })).summary).toMatchObject({ updated: 1 });
+    expect((await imported(first, { tenon_package: 1, user })).summary).toMatchObject({ unchanged: 1 });
+    expect(await first.store.users.findByEmail(grace)).toMatchObject({ phone: '12' });
+  });
+
   test('existing records are skipped where they may not be changed', async () => {
     const document = {
       tenon_package: 1,

@@ -8,7 +8,7 @@ import type { SystemParts } from '../parts.ts';
 import { isObject, type Written } from '../request.ts';
 import type { Row } from '../selection.ts';
 import { isSame } from './difference.ts';
-import { type Item, Secret } from './document.ts';
+import { type Item, keyOfKind, Secret } from './document.ts';
 import type { Kind, ListKind } from './kinds.ts';
 import { type Names, type Reference, referencesAmong, settingsAmong, UnknownName } from './names.ts';
 import { keyOf, type Present } from './reader.ts';
@@ -38,10 +38,10 @@ export function writingOf(item: Item, present: Present | undefined, reading: Rea
   const members = Object.entries(item).filter(([name, value]) => {
     if (!isKnown(kind, name))
       throw invalidField(name.slice(0, 80), `is no field of '${kind.collection.name}'`);
-    return (
-      value !== mask &&
-      (present === undefined || !covers(kind, { name, stored: present.item[name], given: value }))
-    );
+    // By its name it was found.
+    if (present !== undefined && name === keyOfKind(kind.collection.name)) return false;
+    const stored = present?.item[name];
+    return value !== mask && (present === undefined || !covers(kind, { name, stored, given: value }));
   });
   const isAside = (name: string) => kind.asides.some(({ member }) => member === name);
   const asides = members.filter(([name]) => isAside(name)).map(([name, value]) => [name, bare(value)]);
