@@ -19,7 +19,7 @@ export const limits: readonly Scenario[] = [
     a: limited('one limit', [rule]),
     b: none,
     path,
-    goal: { must: 0.5, stretch: 0.7 },
+    goal: { must: 0.4, stretch: 0.6 },
   },
   {
     name: 'limits-elsewhere',
