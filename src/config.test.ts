@@ -42,6 +42,8 @@ describe('configuration', () => {
     ['TENON_RUN_RETENTION_DAYS', '0', /TENON_RUN_RETENTION_DAYS must be a whole number from 1/],
     ['TENON_RUN_RETENTION_COUNT', 'all', /TENON_RUN_RETENTION_COUNT must be a whole number from 0/],
     ['TENON_DATABASE_URL', 'what', /sqlite:/],
+    ['TENON_REDIS_URL', '127.0.0.1:6379', /TENON_REDIS_URL must be an address such as redis:/],
+    ['TENON_REDIS_URL', 'redis://', /TENON_REDIS_URL/],
     ['TENON_RUNNERS_MIN', '64', /TENON_RUNNERS_MIN must be at most TENON_RUNNERS_MAX/],
   ])('%s=%s is refused by name', (variable, value, message) => {
     expect(() => readConfig({ [variable]: value })).toThrow(message);

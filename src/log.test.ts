@@ -52,6 +52,16 @@ describe('the log', () => {
     expect(written).toMatchObject([{ level: 40, count: 7, reason: 'busy' }]);
   });
 
+  test('limits that this process counts alone are an error, and that this is over is told', () => {
+    const { observe, written } = lines('info');
+    observe({ kind: 'limits.counting', isShared: false, reason: 'Redis: gone' });
+    observe({ kind: 'limits.counting', isShared: true, reason: null });
+    expect(written).toMatchObject([
+      { level: 50, reason: 'Redis: gone', msg: 'limits are counted by this process alone' },
+      { level: 30, msg: 'limits are counted with all servers again' },
+    ]);
+  });
+
   test('our own failures are told with their cause, refusals only at debug', () => {
     const about = {
       kind: 'operation.failed',
