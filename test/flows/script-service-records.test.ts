@@ -37,6 +37,7 @@ describe('storing one', () => {
           implements_access_list: false,
         },
         ...{ cache_enabled: false, cache_ttl: 5, storage_service_id: null, storage_path: 'a.js' },
+        run_as_role_id: null,
         ...{ scm_repository: null, scm_reference: 'main' },
       },
     });
