@@ -194,7 +194,7 @@ function addSecrets(tenon: Command): void {
     .addHelpText(
       'after',
       '\nWith TENON_MASTER_KEY: put the new key there and the old one into TENON_MASTER_KEY_PREVIOUS first.' +
-        '\nIt logs everybody out. Killed in the middle, it leaves a system that can be read; run it again then.',
+        '\nIt logs everybody out. Killed in the middle, it leaves a readable system; run it again then.',
     )
     .action(async (options) => (await import('./secrets.ts')).rotateSecrets(options));
   storeOptions(secrets.command('list'))

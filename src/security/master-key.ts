@@ -107,8 +107,8 @@ export function readKeyFile(path: string): MasterKey | undefined {
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
       throw new PlatformError(
         'config.invalid',
-        `The file ${basename(path)} in TENON_HOME may be read by others. Take that away (chmod 600) and start ` +
-          'again; when others may have read it, consider the secrets of this server known.',
+        `The file ${basename(path)} in TENON_HOME may be read by others. Take that away (chmod 600) and ` +
+          'start again; when others may have read it, consider the secrets of this server known.',
       );
     }
     return parseFile(readFileSync(file, 'utf8'), basename(path));
