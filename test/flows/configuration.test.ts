@@ -78,14 +78,23 @@ async function zipOf(server: TestServer): Promise<Uint8Array> {
   return bytes;
 }
 
-async function send(body: BodyInit, headers: Record<string, string>, query = '') {
+interface Sent {
+  readonly status: number;
+  readonly body: { summary: Record<string, number>; error: { message: string } };
+}
+
+async function send(
+  body: Buffer<ArrayBuffer> | FormData,
+  headers: Record<string, string>,
+  query = '',
+): Promise<Sent> {
   const own = { 'x-dreamfactory-session-token': second.token, ...headers };
   const response = await fetch(`${second.url}/api/v2/system/package${query}`, {
     method: 'POST',
     headers: own,
     body,
   });
-  return { status: response.status, body: await response.json() };
+  return { status: response.status, body: (await response.json()) as Sent['body'] };
 }
 
 const inHeader = { 'x-tenon-passphrase': Buffer.from(passphrase).toString('latin1') };

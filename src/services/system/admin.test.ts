@@ -211,3 +211,17 @@ describe('the own profile', () => {
     expect((await house.ask('POST', 'admin/password', { principal, body: {} })).status).toBe(401);
   });
 });
+
+it('takes roles and lookups as every user does, and stays an administrator', async () => {
+  const list = 'user_to_app_to_role_by_user_id';
+  await house.ask('POST', 'role', { body: { resource: [{ name: 'reader' }] } });
+  await house.ask('POST', 'app', { body: { resource: [{ name: 'web' }] } });
+  const body = { [list]: [{ app_id: 1, role_id: 1 }], lookup_by_user_id: [{ name: 'a', value: 'b' }] };
+  const changed = await house.ask('PATCH', `admin/1?fields=is_sys_admin&related=*`, { body });
+  expect(changed.body).toMatchObject({
+    is_sys_admin: true,
+    [list]: [{ user_id: 1, app_id: 1, role_id: 1 }],
+    lookup_by_user_id: [{ name: 'a', value: 'b' }],
+  });
+  expect((await house.ask('GET', 'role')).status).toBe(200);
+});

@@ -6,6 +6,7 @@ import { AccountResource } from './invited-accounts.ts';
 import { nestedLookups } from './lookup.ts';
 import type { SystemParts } from './parts.ts';
 import type { Resource } from './resource.ts';
+import { nestedUserRoles } from './user.ts';
 
 /** The resource `admin`. */
 export function adminResource(parts: SystemParts): Resource {
@@ -18,7 +19,8 @@ export function adminAccounts(parts: SystemParts): AccountKind {
     name: 'admin',
     noun: 'administrator',
     isSysAdmin: true,
-    lists: [nestedLookups(parts, 'user')],
+    // Roles limit no administrator; clients write them as for every user.
+    lists: [nestedUserRoles('user'), nestedLookups(parts, 'user')],
     needsPassword: true,
     check: keepOne,
   };

@@ -116,7 +116,7 @@ export function packageKinds(parts: SystemParts): readonly Kind[] {
     {
       ...account,
       collection: accountCollection(parts, adminAccounts(parts)),
-      lists: [lookupsOf('user')],
+      lists: [rolesOfUser, lookupsOf('user')],
       isPersonal: true,
     },
     {
