@@ -79,6 +79,28 @@ describe('a configuration', () => {
     expect(JSON.stringify(record)).not.toMatch(/CANARY|\{word\}/);
   });
 
+  test('names lookups in place of numbers and choices, too', async () => {
+    const path = await addLookup('page', '250');
+    await addLookup('speed', 'slow');
+    const service = await addEcho({ database: 'x', max_records: '{page}', mode: '{speed}' });
+    expect(await database()).toBe('x');
+    expect(await house.ask('GET', service)).toMatchObject({
+      body: { config: { max_records: '{page}', mode: '{speed}' } },
+    });
+    const message = "Field 'config.max_records' must be an integer.";
+    for (const value of ['many', '2.5', '']) {
+      await house.ask('PATCH', path, { body: { value } });
+      const answer = await house.as('echo').ask('GET', '');
+      expect(answer).toMatchObject({ status: 400, body: { error: { message } } });
+    }
+    await house.ask('PATCH', path, { body: { value: '10' } });
+    expect(await database()).toBe('x');
+    const refused = await house.ask('PATCH', service, {
+      body: { config: { max_records: '{page} records' } },
+    });
+    expect(refused).toMatchObject({ status: 400, body: { error: { message } } });
+  });
+
   test('is judged with its values when it is used, not when it is stored', async () => {
     await addLookup('mail_host', '169.254.169.254', { private: true });
     const config = { host: '{mail_host}', from_email: 'us@example.com' };

@@ -61,7 +61,11 @@ export interface ConfigLookups {
 
 /** The configuration with the values of the lookups that its texts name. It is never shown to anybody. */
 export function meantConfig(type: ServiceType, config: Config, { value }: ConfigLookups): Config {
-  return mapTexts(type, config, (text) => withValues(text, value));
+  const meant = mapTexts(type, config, (text) => withValues(text, value));
+  const entries = type.config.flatMap((field) => {
+    return Object.hasOwn(meant, field.name) ? [[field.name, typed(field, meant[field.name])]] : [];
+  });
+  return { ...meant, ...Object.fromEntries(entries) };
 }
 
 /** The names that stand in braces in a configuration. */
@@ -162,9 +166,29 @@ function changedTexts(value: unknown, change: (text: string) => string): unknown
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, changedTexts(item, change)]));
 }
 
+// Numbers and switches come out of lookups as text; what they are not is refused now, as it would have been.
+function typed(field: ConfigField, value: unknown): unknown {
+  if (typeof value !== 'string' || !isOpen(field)) return value;
+  const known: Readonly<Record<string, boolean>> = { true: true, false: false };
+  const own =
+    field.type === 'integer' && /^-?\d{1,15}$/.test(value)
+      ? Number(value)
+      : field.type === 'boolean' && Object.hasOwn(known, value)
+        ? known[value]
+        : value;
+  checkValue({ ...field, isVerbatim: true }, own);
+  return own;
+}
+
+// Fields that a lookup as a whole may stand in, although they are no texts.
+function isOpen({ type, isVerbatim }: ConfigField): boolean {
+  return isVerbatim !== true && ['integer', 'boolean', 'picklist'].includes(type);
+}
+
 function checkValue(field: ConfigField, value: unknown): void {
   const name = `config.${field.name}`;
   if (value === null || (field.secret === true && value === mask)) return;
+  if (isOpen(field) && typeof value === 'string' && /^\{[\w.()]+\}$/.test(value)) return;
   switch (field.type) {
     case 'integer':
       if (!Number.isSafeInteger(value)) throw invalid(name, 'must be an integer');
