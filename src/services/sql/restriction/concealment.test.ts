@@ -187,7 +187,8 @@ test('nothing that is asked tells of it', async () => {
 const record = fc.record(
   {
     ...{
-      id: fc.constantFrom(1, 2, 7),
+      // Taken ones: with `id_field` a free one would be a new key for a record that is there.
+      id: fc.constantFrom(1, 2),
       name: fc.constant('N'),
       hid: fc.constantFrom('canary 1', null, 'x', 7),
     },
