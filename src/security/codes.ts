@@ -24,10 +24,7 @@ export async function issueCode(store: CodeStore, { userId, purpose, minutes }: 
   return code;
 }
 
-/**
- * Takes a code; undefined when it is none of the user's that is still good. Its failures must not be undone:
- * a transaction that it is asked in goes on to its end.
- */
+/** Takes a code; undefined when it is none of the user's that is still good, which changes nothing. */
 export async function redeemCode(
   store: CodeStore,
   userId: number,
@@ -35,14 +32,19 @@ export async function redeemCode(
 ): Promise<UserCodeRecord['purpose'] | undefined> {
   const digest = digestOf(code);
   const now = new Date().toISOString();
-  for (const stored of await store.userCodes.list({ userId })) {
-    if (stored.expiresDate <= now) await store.userCodes.delete(stored.id);
-    // Digests are compared: how long that takes tells nothing of a code. Whoever deletes it is who took it.
-    else if (stored.codeHash === digest)
-      return (await store.userCodes.delete(stored.id)) ? stored.purpose : undefined;
-    else await countWrong(store, stored);
+  // Digests are compared: how long that takes tells nothing of a code.
+  const own = await store.userCodes.list({ userId });
+  const found = own.find(({ codeHash, expiresDate }) => codeHash === digest && expiresDate > now);
+  // Whoever deletes it is who took it.
+  return found !== undefined && (await store.userCodes.delete(found.id)) ? found.purpose : undefined;
+}
+
+/** Counts a wrong code against those that are out. */
+export async function countWrongCode({ userCodes }: CodeStore, userId: number): Promise<void> {
+  for (const { id, attempts } of await userCodes.list({ userId })) {
+    if (attempts + 1 >= limits.codeAttempts) await userCodes.delete(id);
+    else await userCodes.update(id, { attempts: attempts + 1 }, userId);
   }
-  return undefined;
 }
 
 /** Ends all codes of a user, because what they were mailed for is no longer so. */
@@ -53,9 +55,4 @@ export async function dropCodes(store: CodeStore, userId: number): Promise<void>
 /** The digest that is kept of a code. */
 export function digestOf(code: string): string {
   return createHash('sha256').update(code).digest('hex');
-}
-
-async function countWrong({ userCodes }: CodeStore, { id, attempts, userId }: UserCodeRecord): Promise<void> {
-  if (attempts + 1 >= limits.codeAttempts) await userCodes.delete(id);
-  else await userCodes.update(id, { attempts: attempts + 1 }, userId);
 }

@@ -3,8 +3,9 @@
 import { limits } from '../../core/limits.ts';
 import type { Operation, Result } from '../../core/operation.ts';
 import type { UserRecord } from '../../core/store.ts';
-import { redeemCode } from '../../security/codes.ts';
+import { countWrongCode, redeemCode } from '../../security/codes.ts';
 import { loginKeys } from '../../security/throttle.ts';
+import { behindTheAnswer } from './account-mail.ts';
 import { required } from './fields.ts';
 import { type Accepts, findAccount, readLoginName } from './login.ts';
 import { badCredentials } from './own-account.ts';
@@ -27,11 +28,14 @@ export async function resetByCode(parts: SystemParts, call: Call, accepts: Accep
     // Hashed first, so that its time is the same for all.
     const passwordHash = await passwords.hash(password);
     if (found === undefined || !found.isActive || !accepts(found)) return false;
-    return store.transaction(async (inside) => {
+    const isTaken = await store.transaction(async (inside) => {
       if ((await redeemCode(inside, found.id, code)) === undefined) return false;
       await renewPassword(inside, { user: found, passwordHash, sessionId: null, isConfirmed: true });
       return true;
     });
+    // Counting writes, and that would tell that there is an account.
+    if (!isTaken) behindTheAnswer(parts, () => countWrongCode(store, found.id));
+    return isTaken;
   });
   return finishRenewal(parts, call, { user, action: 'reset' });
 }

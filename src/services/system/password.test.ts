@@ -146,6 +146,17 @@ describe('a reset by mail', () => {
     );
   });
 
+  it('ends the code after a few wrong ones', async () => {
+    await ask('password?reset=true', { email });
+    const { code } = await post.next();
+    for (let i = 0; i < limits.codeAttempts; i++) {
+      expect((await ask('password', { email, code: `guess ${i}`, new_password: fresh })).status).toBe(401);
+      await post.quiet();
+    }
+    expect((await ask('password', { email, code, new_password: fresh })).status).toBe(401);
+    expect(await post.house.store.userCodes.list()).toEqual([]);
+  });
+
   it('is not possible by an answer then', async () => {
     const hash = (await uma()).passwordHash;
     await post.house.store.users.update(

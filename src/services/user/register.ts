@@ -91,8 +91,8 @@ function isWaiting({ isConfirmed, isActive, isSysAdmin }: UserRecord): boolean {
   return !isConfirmed && isActive && !isSysAdmin;
 }
 
-// A login name that is taken must not be told either, so it is replaced by the address; and where somebody has
-// that for a name, because it was once his address, by one that nobody has.
+// A login name that is taken must not be told either, so it is replaced by the address; and where somebody
+// has that for a name, because it was once his address, by one that nobody has.
 async function withFreeName({ store }: SystemParts, account: Person): Promise<Person> {
   const isFree = async (name: string) => (await store.users.findByUsername(name)) === undefined;
   const { username = account.email, email } = account;
