@@ -45,13 +45,12 @@ export class Names {
 
   /** Of what is in the store now. */
   static async read(store: Store): Promise<Names> {
-    const [apps, roles, services, templates, users] = await Promise.all([
-      store.apps.list(),
-      store.roles.list(),
-      store.services.list(),
-      store.emailTemplates.list(),
-      store.users.list(),
-    ]);
+    // One after the other: in a transaction there is one connection.
+    const apps = await store.apps.list();
+    const roles = await store.roles.list();
+    const services = await store.services.list();
+    const templates = await store.emailTemplates.list();
+    const users = await store.users.list();
     return new Names(
       new Map([
         ['app', new Map(apps.map(({ id, name }) => [id, name]))],

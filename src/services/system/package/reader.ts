@@ -57,9 +57,8 @@ export class Reader {
         configs.set(record.id, this.#config(record, names));
       }
     }
-    const asides = await Promise.all(
-      kind.asides.map(async ({ member, read }) => ({ member, values: await read(store) })),
-    );
+    const asides: View['asides'][number][] = [];
+    for (const { member, read } of kind.asides) asides.push({ member, values: await read(store) });
     return { names, secrets, configs, asides };
   }
 
