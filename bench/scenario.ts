@@ -16,7 +16,9 @@ export interface Variant {
   readonly scripts?: readonly { event: string; content: string; type?: string }[];
   /** Scripted services. */
   readonly services?: readonly { name: string; type: string; content: string }[];
-  /** Limits in force; then its requests come with the key of an app, because administrators are not limited. */
+  /**
+   * Limits in force; then its requests come with the key of an app, because administrators are not limited.
+   */
   readonly limits?: readonly Readonly<Record<string, unknown>>[];
   /** Other than the run's, e.g. where each request starts a process. */
   readonly connections?: number;

@@ -1,5 +1,5 @@
-// What limits on callers cost: counted in the system database, against none. Where there are limits that do not
-// count a caller, he pays nothing.
+// What limits on callers cost: counted in the system database, against none. Where there are limits that do
+// not count a caller, he pays nothing.
 import type { Scenario, Variant } from '../scenario.ts';
 
 const path = { reference: '/employees/10777', tenon: '/api/v2/bench/_table/employees/10777' };

@@ -11,7 +11,7 @@ export function withoutText(record: Written): Written {
 }
 
 const flags =
-  /^(?:is_.*|private|queued|allow_.*|script_visible|confirmed|expired|second_factor|enabled|supports_.*|requires_.*)$/;
+  /^(?:(?:is|allow|supports|requires)_.*|private|queued|script_visible|confirmed|expired|second_factor|enabled)$/;
 const numbers = /(?:^|_)(?:id|mask)$|^(?:type|priority|rate|max_age|max_concurrency|max_body_bytes)$/;
 const lists = /^(?:(?:role_service_access|lookup|user_to_app_to_role)_by_.*|to|cc|bcc|attachment|filters)$/;
 const structures = /^(?:config|defaults|fields|method|service_doc_by_service_id)$/;

@@ -64,8 +64,8 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-// What the package takes for a database of better-sqlite3. Its statements are prepared once. Calls of one turn
-// of the event loop are counted in one transaction, because that is what counting costs most of all.
+// What the package takes for a database of better-sqlite3. Its statements are prepared once. Calls of one
+// turn of the event loop are counted in one transaction, because that is what counting costs most of all.
 class CounterClient {
   readonly #file: string;
   readonly #report: CountingReport;
