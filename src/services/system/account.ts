@@ -5,7 +5,7 @@ import { limits } from '../../core/limits.ts';
 import type { New, Store, UserRecord } from '../../core/store.ts';
 import { dropCodes } from '../../security/codes.ts';
 import { hasFactor, removeFactor } from '../../security/factors.ts';
-import type { Attempt, Change, Collection } from './collection.ts';
+import type { Attempt, Change, Collection, Prepared } from './collection.ts';
 import { describedPerson, sendInvite } from './describe-account.ts';
 import {
   invalidField,
@@ -75,6 +75,7 @@ export function accountCollection(parts: SystemParts, kind: AccountKind): Collec
     switches: [sendInvite],
     rows: async (store) => withNested(store, lists, await rowsOf(store, await own(store))),
     permit: (attempt) => permitAdministrators(kind, attempt),
+    prepare: (written) => prepare(parts, written),
     create: (change) => create(parts, kind, change),
     update: (row, change) => update({ parts, kind, id: Number(row.id) }, change),
     remove: (row, { store }) =>
@@ -116,7 +117,14 @@ export function readPerson(written: Written): Partial<New<UserRecord>> {
   });
 }
 
-async function create(parts: SystemParts, kind: AccountKind, { store, written, by }: Change): Promise<Row> {
+// Hashing takes tens of milliseconds, and everybody else would wait for the transaction meanwhile.
+async function prepare({ passwords }: SystemParts, written: Written): Promise<Prepared> {
+  const password = readNewPassword(written, 'password');
+  return password === undefined ? {} : { passwordHash: await passwords.hash(password) };
+}
+
+async function create(parts: SystemParts, kind: AccountKind, change: Change): Promise<Row> {
+  const { store, written, prepared, by } = change;
   const person = readPerson(written);
   const email = required(person.email, 'email');
   const given = readNewPassword(written, 'password');
@@ -127,7 +135,8 @@ async function create(parts: SystemParts, kind: AccountKind, { store, written, b
     ...(await readSecurity(parts, undefined, written)),
     isConfirmed: kind.isInvited !== true && (readFlag(written, 'confirmed') ?? true),
     isActive: readFlag(written, 'is_active') ?? true,
-    passwordHash: password === undefined ? '' : await parts.passwords.hash(password),
+    passwordHash:
+      password === undefined ? '' : (prepared?.passwordHash ?? (await parts.passwords.hash(password))),
     isSysAdmin: kind.isSysAdmin,
   };
   return store.transaction(async (inside) => {
@@ -193,7 +202,7 @@ interface Update {
   readonly id: number;
 }
 
-async function update({ parts, kind, id }: Update, { store, written, by }: Change): Promise<Row> {
+async function update({ parts, kind, id }: Update, { store, written, prepared, by }: Change): Promise<Row> {
   const password = readNewPassword(written, 'password');
   const isActive = readFlag(written, 'is_active');
   const isConfirmed = readFlag(written, 'confirmed');
@@ -205,7 +214,9 @@ async function update({ parts, kind, id }: Update, { store, written, by }: Chang
     ...onlyGiven({ isActive, isConfirmed }),
     // An administrator vouches for the address that he writes, and for whom he confirms.
     ...(isConfirmed === true || Object.hasOwn(written, 'email') ? { isAddressClaimed: false } : {}),
-    ...(password === undefined ? {} : { passwordHash: await parts.passwords.hash(password) }),
+    ...(password === undefined
+      ? {}
+      : { passwordHash: prepared?.passwordHash ?? (await parts.passwords.hash(password)) }),
   };
   const isMoved = changes.email !== undefined && changes.email.toLowerCase() !== stored?.email;
   const isShut = isActive === false || isConfirmed === false;

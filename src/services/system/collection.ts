@@ -45,11 +45,13 @@ export interface Collection {
   readonly fields: readonly Field[];
   /** All rows, in the order of their identifiers. */
   rows(store: Store, parameters: Parameters): Promise<Row[]> | Row[];
+  /** Works out what takes long before the transaction of a change begins, because others wait for that. */
+  prepare?(written: Written): Promise<Prepared>;
   /** Makes a record and returns its row. */
   create?(change: Change): Promise<Row>;
   /** Changes the record of a row and returns the new row. */
   update?(row: Row, change: Change): Promise<Row>;
-  remove?(row: Row, change: Omit<Change, 'written'>): Promise<void>;
+  remove?(row: Row, change: Pick<Change, 'store' | 'by'>): Promise<void>;
   /** Refuses what this caller may not do although the resource is open to him; throws `access.*`. */
   permit?(attempt: Attempt): void;
   /** Whether `POST {name}/{id}` makes or changes the record of that name (event scripts). */
@@ -84,8 +86,13 @@ export interface Change {
    */
   readonly store: Store;
   readonly written: Written;
+  /** What the kind's own `prepare` made of it; absent where a change was not asked for over the API. */
+  readonly prepared?: Prepared | undefined;
   readonly by: number | null;
 }
+
+/** Values by names that only their kind of records knows. */
+export type Prepared = Readonly<Record<string, string>>;
 
 /** What the resource of a kind of records is made with. */
 export interface CollectionParts extends Pick<SystemParts, 'store' | 'audit'> {
@@ -300,22 +307,24 @@ export class CollectionResource implements Resource {
   }
 
   async #create(request: Request, store: Store, written: Written): Promise<Row> {
-    const { create, permit } = this.#collection;
+    const { create, permit, prepare } = this.#collection;
     if (create === undefined) throw new Error(`${this.name} has no create`);
     permit?.({ principal: request.call.operation.principal, written });
+    const prepared = await prepare?.(written);
     const { after } = await this.#recorded(request, store, async (inside) => {
-      const made = await create({ store: inside, written, by: request.call.by });
+      const made = await create({ store: inside, written, prepared, by: request.call.by });
       return { action: 'create', after: made, written };
     });
     return after;
   }
 
   async #update(request: Request, row: Row, { store, written }: Omit<Change, 'by'>): Promise<Row> {
-    const { update, permit } = this.#collection;
+    const { update, permit, prepare } = this.#collection;
     if (update === undefined) throw new Error(`${this.name} has no update`);
     permit?.({ principal: request.call.operation.principal, row, written });
+    const prepared = await prepare?.(written);
     const { after } = await this.#recorded(request, store, async (inside) => {
-      const changed = await update(row, { store: inside, written, by: request.call.by });
+      const changed = await update(row, { store: inside, written, prepared, by: request.call.by });
       return { action: 'update', before: row, after: changed, written };
     });
     return after;
@@ -330,7 +339,7 @@ export class CollectionResource implements Resource {
     const { identifier, name } = this.#collection;
     return store.transaction(async (inside) => {
       const done = await work(inside);
-      const id = (done.after ?? done.before ?? {})[identifier];
+      const id = (done.after ?? done.before)?.[identifier];
       const change = { ...done, identifier, record: `${name}/${id}` };
       await this.#audit.add(changeNote(call.operation, change), inside);
       return done;

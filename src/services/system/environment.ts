@@ -1,5 +1,6 @@
 // What a client may know before it has logged in (how to log in), what it may start once it has, and for
-// administrators what runs here (spec §5.11). Invariant: whoever is not logged in learns nothing of the server.
+// administrators what runs here (spec §5.11). Invariant: whoever is not logged in learns nothing of the
+// server.
 import { arch, hostname, platform, release } from 'node:os';
 import { limits } from '../../core/limits.ts';
 import type { Operation } from '../../core/operation.ts';

@@ -10,8 +10,10 @@ export function withoutText(record: Written): Written {
   return Object.fromEntries(fields.map(([name, value]) => [name, typed(name, value)]));
 }
 
-const flags =
-  /^(?:(?:is|allow|supports|requires)_.*|private|queued|script_visible|confirmed|expired|second_factor|enabled)$/;
+const flags = new RegExp(
+  '^(?:(?:is|allow|supports|requires)_.*|private|queued|script_visible|confirmed|expired|enabled|' +
+    'second_factor)$',
+);
 const numbers = /(?:^|_)(?:id|mask)$|^(?:type|priority|rate|max_age|max_concurrency|max_body_bytes)$/;
 const lists = /^(?:(?:role_service_access|lookup|user_to_app_to_role)_by_.*|to|cc|bcc|attachment|filters)$/;
 const structures = /^(?:config|defaults|fields|method|service_doc_by_service_id)$/;
