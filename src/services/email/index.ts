@@ -31,7 +31,7 @@ export function emailServiceTypes(parts: EmailParts): readonly ServiceType[] {
     {
       name: 'local_email',
       label: 'Local mail',
-      description: `Sends mail by the program ${sendmail} of this machine.`,
+      description: 'Sends mail by the mail program of the machine that the server runs on.',
       group: 'Email',
       singleton: false,
       config: senderConfig,

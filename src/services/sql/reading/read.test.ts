@@ -388,7 +388,6 @@ describe('bad requests', () => {
     'main.todo',
     '__proto__',
     'constructor',
-    '',
   ])('there is no table %s', async (name) => {
     const house = open();
     house.change('CREATE TABLE _tenon_outbox(id INTEGER PRIMARY KEY)');
