@@ -7,6 +7,7 @@ import { PlatformError } from './core/errors.ts';
 import { limits } from './core/limits.ts';
 import { Allowances } from './egress/destinations.ts';
 import { readScriptVariables, type ScriptVariable } from './script-environment.ts';
+import { isOnServer } from './store/place.ts';
 
 /** Levels of the server's log, from talkative to silent. */
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -273,8 +274,7 @@ export function readConfig(
   const config = Object.fromEntries(entries) as Config;
   if (config.runnersMin > config.runnersMax) throw refused('TENON_RUNNERS_MIN', 'at most TENON_RUNNERS_MAX');
   // Servers on other machines must be able to open what this one seals, and not by a key beside it.
-  const isShared = /^(postgres|postgresql|mysql|mariadb):/.test(config.databaseUrl ?? '');
-  if (isShared && config.masterKey === undefined) {
+  if (isOnServer(config.databaseUrl ?? '') && config.masterKey === undefined) {
     throw refused(
       'TENON_MASTER_KEY',
       'given where the system database is on a server: 32 random bytes as base64',
@@ -411,8 +411,7 @@ function redisUrl(value: string, variable: string): string | undefined {
 function databaseUrl(value: string, variable: string): string | undefined {
   if (value === '') return undefined;
   if (/^sqlite:/.test(value)) return value;
-  const isServer =
-    /^(postgres|postgresql|mysql|mariadb):\/\/[^/]+\/[^/?]+/.test(value) && URL.canParse(value);
+  const isServer = isOnServer(value) && /^\w+:\/\/[^/]+\/[^/?]+/.test(value) && URL.canParse(value);
   if (isServer) return value;
   throw refused(
     variable,

@@ -7,7 +7,7 @@ import { Body } from '../core/body.ts';
 import { limits } from '../core/limits.ts';
 import { itself, type Result } from '../core/operation.ts';
 import { openPlatform } from '../main.ts';
-import { isOnServer } from '../store/open.ts';
+import { isOnServer } from '../store/place.ts';
 import { Client, type ClientOptions } from './client.ts';
 import { CommandError } from './failure.ts';
 import { configOf } from './options.ts';

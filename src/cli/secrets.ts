@@ -8,7 +8,8 @@ import type { Store } from '../core/store.ts';
 import { type KeySource, openKeyRing } from '../security/key-ring.ts';
 import { listSealed, type Rotated, type RotationStep, rotateMasterKey } from '../security/rotation.ts';
 import { Secrets } from '../security/secrets.ts';
-import { isOnServer, openSystemStore } from '../store/open.ts';
+import { openSystemStore } from '../store/open.ts';
+import { isOnServer } from '../store/place.ts';
 import { CommandError } from './failure.ts';
 import { configOf, type ServerOptions } from './options.ts';
 

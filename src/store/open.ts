@@ -2,14 +2,10 @@
 import type { Store } from '../core/store.ts';
 import type { StoreDialect } from './dialect.ts';
 import { mysqlStoreDialect } from './mysql.ts';
+import { isOnServer } from './place.ts';
 import { postgresStoreDialect } from './postgres.ts';
 import { createSqliteStore } from './sqlite.ts';
 import { openStore, openStoreAsItIs } from './store.ts';
-
-/** Whether a system database is on a server, so that several processes on several machines may share it. */
-export function isOnServer(database: string): boolean {
-  return /^(postgres|postgresql|mysql|mariadb):/.test(database);
-}
 
 /** Opens it: a file, or the address of one on a server. Throws `config.invalid` or `service.unavailable`. */
 export async function openSystemStore(database: string): Promise<Store> {

@@ -1,7 +1,7 @@
 // Where limits are counted: in Redis when there is one, else in the system database.
 import type { LimitCounters } from '../../core/limiter.ts';
 import type { Observe } from '../../core/observe.ts';
-import { isOnServer } from '../open.ts';
+import { isOnServer } from '../place.ts';
 import { InsuredCounters } from './counters.ts';
 import type { CounterEngine } from './engine.ts';
 import { RedisCounters } from './redis-counters.ts';
