@@ -16,11 +16,19 @@ import type { StoreDialect } from './dialect.ts';
 import { openStore } from './store.ts';
 import type { Handle } from './table.ts';
 
+/** Where the system database is. */
+export interface SqliteStoreParts {
+  /** Absolute path, or `:memory:`. */
+  readonly file: string;
+  /** In place of the clock of the database, for tests: milliseconds since 1970. */
+  readonly clock?: () => number;
+}
+
 /**
  * Opens or makes the system database in `file` (absolute path, or `:memory:`) and brings its schema up to
  * date.
  */
-export function createSqliteStore({ file }: { readonly file: string }): Promise<Store> {
+export function createSqliteStore({ file, clock }: SqliteStoreParts): Promise<Store> {
   if (file !== ':memory:') makePrivate(file);
   const database = new Sqlite(file);
   database.pragma(`busy_timeout = ${limits.storeBusyMs}`);
@@ -28,16 +36,25 @@ export function createSqliteStore({ file }: { readonly file: string }): Promise<
   // A configuration change that was answered must survive a power cut; writes are rare enough to afford it.
   database.pragma('synchronous = FULL');
   database.pragma('foreign_keys = ON');
-  return openStore(sqliteStoreDialect(database));
+  if (clock !== undefined) database.function('queue_clock', { deterministic: false }, clock);
+  return openStore(sqliteStoreDialect(database, clock !== undefined));
 }
 
-function sqliteStoreDialect(database: Sqlite.Database): StoreDialect {
+const ownClock = sql<number>`cast(round(unixepoch('subsec') * 1000) as integer)`;
+
+function sqliteStoreDialect(database: Sqlite.Database, hasClock: boolean): StoreDialect {
   return {
     kysely: new EagerDialect(database),
     keyType: 'integer',
     generated: (column) => column.primaryKey().autoIncrement(),
     conflict: sqliteConflict,
     loosely,
+    now: hasClock ? sql<number>`queue_clock()` : ownClock,
+    isConcurrent: false,
+    hasPartialIndexes: true,
+    skippingDuplicates: (insertion) => insertion.onConflict((conflict) => conflict.doNothing()),
+    // The one who writes waits for the lock before it begins.
+    isCollision: () => false,
   };
 }
 
