@@ -320,7 +320,7 @@ export const limitTable = {
   limitSpent: limit(10_000, 'counters', 'known to be used up; the least used go first'),
   limitSpentMs: limit(1_000, 'ms', 'a counter that is used up is asked again after it: it may be reset'),
   limitBusyMs: limit(1_000, 'ms', 'how long counting waits for a write of the system database'),
-  limitBusyPauseMs: limit(2, 'ms', 'between tries to count, while something else is written'),
+  limitBusyPauseMs: limit(2, 'ms', 'between tries to write, while something else is written'),
   limitPruneMs: limit(300_000, 'ms', 'how often counters whose time is over are dropped'),
   limitPruneRows: limit(500, 'counters', 'dropped between two turns of the event loop'),
   limitMemorySeconds: limit(2_000_000, 'seconds', 'the longest that a timer of Node runs is some 24 days'),

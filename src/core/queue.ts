@@ -37,7 +37,7 @@ interface RunOrder extends QueuePlace {
   /** JSON text that says how long to wait before another try; null: as the worker has it. */
   readonly backoff: string | null;
   readonly timeoutMs: number | null;
-  /** At most one run with it is ready or running, in all queues. */
+  /** At most one run with it is ready or running, in all queues. Spaces at the end of keys do not count. */
   readonly uniqueKey: string | null;
   /**
    * Runs with the same one are started one at a time, in the order in which they were pushed: one that waits

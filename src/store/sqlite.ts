@@ -1,15 +1,9 @@
 // The system database as one SQLite file (or in memory, for tests and trials).
 // Invariant: the file and its companions are readable by the owner only.
 import { chmodSync, closeSync, openSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
-import {
-  CompiledQuery,
-  type DatabaseConnection,
-  SqliteAdapter,
-  SqliteDialect,
-  SqliteDriver,
-  sql,
-} from 'kysely';
+import { SqliteAdapter, SqliteDialect, SqliteDriver, sql } from 'kysely';
 import { limits } from '../core/limits.ts';
 import type { Store } from '../core/store.ts';
 import type { StoreDialect } from './dialect.ts';
@@ -97,7 +91,7 @@ class EagerDialect extends SqliteDialect {
   }
 
   override createDriver(): SqliteDriver {
-    return new EagerDriver({ database: this.#database });
+    return new EagerDriver(this.#database);
   }
 
   override createAdapter(): SqliteAdapter {
@@ -105,10 +99,37 @@ class EagerDialect extends SqliteDialect {
   }
 }
 
+// While SQLite itself waits for a lock the event loop stands still, and with it whoever holds the lock where
+// that is another store of this process. So a transaction that cannot begin is begun again a little later.
 class EagerDriver extends SqliteDriver {
-  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  readonly #database: Sqlite.Database;
+
+  constructor(database: Sqlite.Database) {
+    super({ database });
+    this.#database = database;
   }
+
+  override async beginTransaction(): Promise<void> {
+    const giveUp = performance.now() + limits.storeBusyMs;
+    while (!this.#hasBegun(giveUp)) await sleep(limits.limitBusyPauseMs);
+  }
+
+  #hasBegun(giveUp: number): boolean {
+    this.#database.pragma('busy_timeout = 0');
+    try {
+      this.#database.exec('begin immediate');
+      return true;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > giveUp) throw error;
+      return false;
+    } finally {
+      this.#database.pragma(`busy_timeout = ${limits.storeBusyMs}`);
+    }
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && error.code === 'SQLITE_BUSY';
 }
 
 class TransactionalAdapter extends SqliteAdapter {

@@ -26,8 +26,8 @@ export class Pushing {
   }
 
   /** The id of the run that stands for each. */
-  async push(runs: readonly NewQueuedRun[]): Promise<string[]> {
-    for (const run of runs) checkKeys(run);
+  async push(given: readonly NewQueuedRun[]): Promise<string[]> {
+    const runs = given.map(withKeys);
     let ids: string[] = [];
     // A run that held a key may be over by the time it is looked for; then the key is free.
     for (let tries = 0; tries < limits.deadlockTries; tries++) {
@@ -101,11 +101,17 @@ function cellsOf(run: NewQueuedRun, now: number): Cells {
   ];
 }
 
-// Engines differ in what they do with a text that is too long for its column.
-function checkKeys({ uniqueKey, orderingKey }: NewQueuedRun): void {
-  for (const key of [uniqueKey ?? '', orderingKey ?? '']) {
-    if (key.length <= limits.queueKeyChars) continue;
-    const message = `A key of a queued run may have ${limits.queueKeyChars} characters.`;
-    throw new PlatformError('request.invalid_parameter', message);
-  }
+// Engines differ in what they do with a text that is too long for its column, and with spaces at its end.
+function withKeys(run: NewQueuedRun): NewQueuedRun {
+  const { uniqueKey, orderingKey } = run;
+  if (uniqueKey === null && orderingKey === null) return run;
+  return { ...run, uniqueKey: checkedKey(uniqueKey), orderingKey: checkedKey(orderingKey) };
+}
+
+function checkedKey(text: string | null): string | null {
+  if (text === null) return null;
+  const key = text.replace(/ +$/, '');
+  if (key.length <= limits.queueKeyChars) return key;
+  const message = `A key of a queued run may have ${limits.queueKeyChars} characters.`;
+  throw new PlatformError('request.invalid_parameter', message);
 }
