@@ -3,7 +3,15 @@
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
-import { SqliteAdapter, SqliteDialect, SqliteDriver, sql } from 'kysely';
+import {
+  SqliteAdapter,
+  type SqliteDatabase,
+  SqliteDialect,
+  SqliteDriver,
+  type SqliteStatement,
+  sql,
+} from 'kysely';
+import { LRUCache } from 'lru-cache';
 import { limits } from '../core/limits.ts';
 import type { Store } from '../core/store.ts';
 import type { StoreDialect } from './dialect.ts';
@@ -105,7 +113,7 @@ class EagerDriver extends SqliteDriver {
   readonly #database: Sqlite.Database;
 
   constructor(database: Sqlite.Database) {
-    super({ database });
+    super({ database: remembering(database) });
     this.#database = database;
   }
 
@@ -126,6 +134,21 @@ class EagerDriver extends SqliteDriver {
       this.#database.pragma(`busy_timeout = ${limits.storeBusyMs}`);
     }
   }
+}
+
+// Kysely would have every statement prepared each time, which takes as long as running it.
+function remembering(database: Sqlite.Database): SqliteDatabase {
+  const statements = new LRUCache<string, SqliteStatement>({ max: limits.preparedStatements });
+  return {
+    close: () => database.close(),
+    prepare: (text) => {
+      const known = statements.get(text);
+      if (known !== undefined) return known;
+      const statement = database.prepare(text);
+      statements.set(text, statement);
+      return statement;
+    },
+  };
 }
 
 function isBusy(error: unknown): boolean {

@@ -69,7 +69,6 @@ async function createIndexes(db: Schema, dialect: StoreDialect): Promise<void> {
     ['wakes', ['connection', 'queue', 'wakes'], 'wakes'],
     ['lease', ['lease_until'], 'lease_until'],
     ['order', ['held_order', 'state', 'position'], 'held_order'],
-    ['running', ['connection', 'queue', 'lease_until'], 'lease_until'],
   ];
   for (const [name, columns, filled] of indexes) {
     const index = db.schema.createIndex(`queued_run_${name}`).on(table).columns(columns);

@@ -17,21 +17,26 @@ import {
   unheld,
 } from './rows.ts';
 
-/** Ends runs; tells which of the ends counted. */
+/**
+ * Ends runs; tells which of the ends counted. Nobody waits for the disk: to a run whose end a power cut undoes
+ * the same happens as to one that a power cut interrupts.
+ */
 export function finish(parts: QueueParts, ends: readonly RunEnd[]): Promise<boolean[]> {
-  return together(parts, async (inside) => {
-    const held = await lockHeld(inside, ends);
-    const now = await readClock(inside);
-    const counted = ends.map((end) => held.take(end));
-    const rows = counted.filter((row) => row !== undefined);
-    await writeDone(inside, { ends: ends.filter((_, at) => counted[at] !== undefined), now });
-    for (const [at, end] of ends.entries()) {
-      const row = counted[at];
-      if (row !== undefined && end.outcome !== 'done') await writeFailed(inside, { end, row, now });
-    }
-    await bringUp(inside, rows);
-    return counted.map((row) => row !== undefined);
-  });
+  return together(parts, (inside) => finishInside(inside, ends), true);
+}
+
+async function finishInside(inside: QueueParts, ends: readonly RunEnd[]): Promise<boolean[]> {
+  const held = await lockHeld(inside, ends);
+  const now = await readClock(inside);
+  const counted = ends.map((end) => held.take(end));
+  const rows = counted.filter((row) => row !== undefined);
+  await writeDone(inside, { ends: ends.filter((_, at) => counted[at] !== undefined), now });
+  for (const [at, end] of ends.entries()) {
+    const row = counted[at];
+    if (row !== undefined && end.outcome !== 'done') await writeFailed(inside, { end, row, now });
+  }
+  await bringUp(inside, rows);
+  return counted.map((row) => row !== undefined);
 }
 
 /** Gives runs back as they were before they were claimed. */
