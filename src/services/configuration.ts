@@ -2,8 +2,8 @@
 // Invariant: secret values are sealed before they reach the store and never leave towards a caller.
 import { PlatformError } from '../core/errors.ts';
 import type { ConfigField, ServiceType } from '../core/service.ts';
-import { namesIn, withValues } from '../query/lookups.ts';
 import { configPlace } from '../security/sealed-places.ts';
+import { namesIn, withValues } from '../query/lookups.ts';
 
 /** Seals texts for the place where they are kept; a text moved to another place cannot be opened there. */
 export interface Secrets {

@@ -395,10 +395,7 @@ describe('a service of type local_email', () => {
     expect(await mail.house.ask('POST', 'service', { body })).toMatchObject({ status: 201 });
     const local = mail.house.as('local');
     expect(await local.ask('POST', '', { body: { ...note, to: 'nobody' } })).toMatchObject({ status: 400 });
-    const types = await mail.house.ask(
-      'GET',
-      'service_type?group=Email&fields=name&as_list=true&id_field=name',
-    );
+    const types = await mail.house.ask('GET', 'service_type?group=Email&fields=name&as_list=true&id_field=name');
     expect(JSON.stringify(types.body)).toMatch(/local_email.*smtp_email/);
   });
 });
