@@ -6,7 +6,7 @@ import { limits } from '../../core/limits.ts';
 import type { ClaimedRun, ClaimRequest } from '../../core/queue.ts';
 import type { TableRow } from '../table.ts';
 import { sortByKey } from './order.ts';
-import { type Line, readLines, roomIn, spend } from './places.ts';
+import { inTurn, type Line, readLines, roomIn, spend } from './places.ts';
 import {
   type ClaimMark,
   claimedRun,
@@ -17,9 +17,6 @@ import {
   together,
   turnOfPriority,
 } from './rows.ts';
-
-// Below all priorities that a column holds, turned round.
-const firstTurn = -2_147_483_648;
 
 /** Takes runs that can start now. */
 export async function claim(parts: QueueParts, request: ClaimRequest): Promise<ClaimedRun[]> {
@@ -95,18 +92,11 @@ async function takeFrom(parts: QueueParts, line: Line, { mark, limit }: Taking):
   return taken;
 }
 
-async function find({ handle, dialect }: QueueParts, line: Line, limit: number): Promise<TableRow[]> {
-  const query = handle
-    .selectFrom(table)
+async function find(parts: QueueParts, line: Line, limit: number): Promise<TableRow[]> {
+  const query = inTurn(parts, line)
     .select([...columns, 'held_order'])
-    .where('connection', '=', line.connection)
-    .where('queue', '=', line.queue)
-    .where('turn', '>=', firstTurn)
-    .orderBy('turn')
-    .orderBy('available_date')
-    .orderBy('position')
     .limit(limit);
-  return (dialect.isConcurrent ? query.forUpdate().skipLocked() : query).execute();
+  return (parts.dialect.isConcurrent ? query.forUpdate().skipLocked() : query).execute();
 }
 
 async function hold({ handle }: QueueParts, rows: readonly TableRow[], mark: ClaimMark): Promise<void> {

@@ -10,7 +10,6 @@ import {
   positionsOf,
   type QueueParts,
   type RowChanges,
-  readClock,
   readyAgain,
   table,
   together,
@@ -27,7 +26,7 @@ export function finish(parts: QueueParts, ends: readonly RunEnd[]): Promise<bool
 
 async function finishInside(inside: QueueParts, ends: readonly RunEnd[]): Promise<boolean[]> {
   const held = await lockHeld(inside, ends);
-  const now = await readClock(inside);
+  const { now } = held;
   const counted = ends.map((end) => held.take(end));
   const rows = counted.filter((row) => row !== undefined);
   await writeDone(inside, { ends: ends.filter((_, at) => counted[at] !== undefined), now });
@@ -43,7 +42,7 @@ async function finishInside(inside: QueueParts, ends: readonly RunEnd[]): Promis
 export function release(parts: QueueParts, holds: readonly Hold[]): Promise<boolean[]> {
   return together(parts, async (inside) => {
     const held = await lockHeld(inside, holds);
-    const now = await readClock(inside);
+    const { now } = held;
     const counted = holds.map((hold) => held.take(hold));
     const rows = counted.filter((row) => row !== undefined);
     const isStopped = (row: TableRow) => Number(row.is_cancelling) === 1;
@@ -60,7 +59,7 @@ export function beat(parts: QueueParts, holds: readonly Hold[], leaseMs: number)
     parts,
     async (inside) => {
       const held = await lockHeld(inside, holds);
-      const leaseUntil = (await readClock(inside)) + leaseMs;
+      const leaseUntil = held.now + leaseMs;
       const rows = holds.map((hold) => held.take(hold));
       const positions = positionsOf(rows.filter((row) => row !== undefined));
       await change(inside, positions, { lease_until: leaseUntil });
@@ -76,8 +75,11 @@ export function beat(parts: QueueParts, holds: readonly Hold[], leaseMs: number)
 // Rows by position; each can be taken once, by the token that it is held with.
 class HeldRows {
   readonly #rows: Map<number, TableRow>;
+  /** The time when they were locked; 0 where there are none, and nothing to date. */
+  readonly now: number;
 
   constructor(rows: readonly TableRow[]) {
+    this.now = Math.max(0, ...rows.map((row) => Number(row.now)));
     this.#rows = new Map(rows.map((row) => [Number(row.position), row]));
   }
 
@@ -92,7 +94,7 @@ class HeldRows {
 async function lockHeld({ handle, dialect }: QueueParts, holds: readonly Hold[]): Promise<HeldRows> {
   const query = handle
     .selectFrom(table)
-    .select(['position', 'token', 'ordering_key', 'is_cancelling'])
+    .select(['position', 'token', 'ordering_key', 'is_cancelling', dialect.now.as('now')])
     .where('position', 'in', positionsIn(holds))
     .where('state', '=', 'running')
     .orderBy('position');

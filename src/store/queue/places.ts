@@ -7,6 +7,9 @@ import { type QueueParts, table, together } from './rows.ts';
 
 const places = 'queue';
 
+// Below all priorities that a column holds, turned round.
+const firstTurn = -2_147_483_648;
+
 /** A queue as a claim finds it. */
 export interface Line extends QueuePlace {
   readonly isPaused: boolean;
@@ -29,17 +32,17 @@ export async function readLines(
   { handle, dialect }: QueueParts,
   { connection, queues }: Pick<ClaimRequest, 'connection' | 'queues'>,
 ): Promise<{ readonly now: number; readonly lines: readonly Line[] }> {
-  const wakes = queues.map((queue, at) => sql`${firstWake(connection, queue)} as ${sql.ref(`wakes_${at}`)}`);
-  const { rows } = await sql<TableRow>`select ${dialect.now} as now, ${sql.join(wakes)}`.execute(handle);
-  const kept = await handle
-    .selectFrom(places)
-    .selectAll()
-    .where('connection', '=', connection)
-    .where('name', 'in', [...queues])
-    .execute();
-  const byName = new Map(kept.map((row) => [String(row.name), row]));
-  const lines = [...new Set(queues)].map((queue) => {
-    const wake = rows[0]?.[`wakes_${queues.indexOf(queue)}`] ?? null;
+  const names = [...new Set(queues)];
+  const wakes = names.map((queue, at) => sql`${firstWake(connection, queue)} as ${sql.ref(`wakes_${at}`)}`);
+  // One way to the server and back.
+  const { rows } = await sql<TableRow>`select * from
+    (select ${dialect.now} as now, ${sql.join(wakes)}) as clock
+    left join queue on queue.connection = ${connection} and queue.name in (${sql.join(names)})`.execute(
+    handle,
+  );
+  const byName = new Map(rows.map((row) => [String(row.name), row]));
+  const lines = names.map((queue, at) => {
+    const wake = rows[0]?.[`wakes_${at}`] ?? null;
     const row = byName.get(queue);
     const isPaused = Number(row?.is_paused ?? 0) === 1;
     return { connection, queue, isPaused, limits: limitsOf(row), wakes: wake === null ? null : Number(wake) };
@@ -157,14 +160,19 @@ async function dueIn(parts: QueueParts, line: Line, now: number): Promise<number
   return Math.max(0, wait, pause);
 }
 
-async function hasTurn({ handle }: QueueParts, { connection, queue }: QueuePlace): Promise<boolean> {
-  const row = await handle
+// As a claim looks for them: by the index, however many rows there are beside it.
+async function hasTurn(parts: QueueParts, place: QueuePlace): Promise<boolean> {
+  return (await inTurn(parts, place).select('position').limit(1).executeTakeFirst()) !== undefined;
+}
+
+/** The runs of a queue that stand in line, in their order. */
+export function inTurn({ handle }: QueueParts, { connection, queue }: QueuePlace) {
+  return handle
     .selectFrom(table)
-    .select('position')
     .where('connection', '=', connection)
     .where('queue', '=', queue)
-    .where('turn', 'is not', null)
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
+    .where('turn', '>=', firstTurn)
+    .orderBy('turn')
+    .orderBy('available_date')
+    .orderBy('position');
 }
