@@ -149,8 +149,11 @@ export interface QueueLimits {
 export interface QueueStats extends QueuePlace {
   readonly isPaused: boolean;
   readonly limits: QueueLimits;
-  /** Runs by state; `ready` is without those that wait for their time, which are `delayed`. */
-  readonly counts: Readonly<Record<QueuedState | 'delayed', number>>;
+  /**
+   * Runs by state; `ready` is without those that wait for their time, which are `delayed`. Those that are done
+   * may be very many, and are not counted.
+   */
+  readonly counts: Readonly<Record<Exclude<QueuedState, 'done'> | 'delayed', number>>;
   /** For how long the oldest run that could start has waited. */
   readonly lagMs: number;
 }

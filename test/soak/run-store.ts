@@ -1,5 +1,6 @@
-// How many runs a second the run store of queues takes and gives, without workers: single pushes made together,
-// and claiming and finishing in batches. A number of runs that are done lies in the table already, where asked.
+// How many runs a second the run store of queues takes and gives, without workers: single pushes made
+// together, and claiming and finishing in batches. A number of runs that are done lies in the table
+// already, where asked.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
-// Queued runs. What they wait for stands in columns of its own, which are empty in runs that are over: `turn` of
-// those that may be claimed (the priority, turned round), `wakes` of those that wait for their time, `lease_until`
-// of those that run; a run that is ready and has neither waits for others of its ordering key.
+// Queued runs. What they wait for stands in columns of its own, which are empty in runs that are over:
+// `turn` of those that may be claimed (the priority, turned round), `wakes` of those that wait for their
+// time, `lease_until` of those that run; a run that is ready and has neither waits for others of its
+// ordering key.
 import { sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { limits } from '../../core/limits.ts';

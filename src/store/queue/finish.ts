@@ -17,8 +17,8 @@ import {
 } from './rows.ts';
 
 /**
- * Ends runs; tells which of the ends counted. Nobody waits for the disk: to a run whose end a power cut undoes
- * the same happens as to one that a power cut interrupts.
+ * Ends runs; tells which of the ends counted. Nobody waits for the disk: to a run whose end a power cut
+ * undoes the same happens as to one that a power cut interrupts.
  */
 export function finish(parts: QueueParts, ends: readonly RunEnd[]): Promise<boolean[]> {
   return together(parts, (inside) => finishInside(inside, ends), true);

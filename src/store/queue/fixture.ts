@@ -1,5 +1,7 @@
 // Queued runs and calls of workers for tests of the run store.
-import type { ClaimRequest, NewQueuedRun, RunEnd, RunStore } from '../../core/queue.ts';
+import { setTimeout } from 'node:timers/promises';
+import type { ClaimedRun, ClaimRequest, NewQueuedRun, RunEnd, RunStore } from '../../core/queue.ts';
+import type { Store } from '../../core/store.ts';
 
 /** The queue that runs of tests wait in unless they say otherwise. */
 export const place = { connection: 'database', queue: 'default' };
@@ -50,4 +52,16 @@ export function failed(
 ): RunEnd {
   const why = { position, token, reason: 'Error: no', logId: 'log-1' };
   return delayMs === undefined ? { ...why, outcome: 'failed' } : { ...why, outcome: 'retry', delayMs };
+}
+
+/** The only one of a claim. */
+export async function takeOne(store: Store, leaseMs = 15_000): Promise<ClaimedRun> {
+  const [run] = await take(store.queue, { limit: 1, leaseMs });
+  if (run === undefined) throw new Error('nothing to claim');
+  return run;
+}
+
+/** Waits for the clock of the database. */
+export async function sleep(ms: number): Promise<void> {
+  await setTimeout(ms);
 }

@@ -6,7 +6,10 @@ import { done, failed, idsOf, newRun, place, take } from './fixture.ts';
 
 /** Defines the tests. */
 export function keysAndLimits(store: () => Store): void {
-  describe('ordering keys', () => orderingKeys(store));
+  describe('ordering keys', () => {
+    orderingKeys(store);
+    orderingKeysHeldUp(store);
+  });
   describe('unique keys', () => uniqueKeys(store));
   describe('queues', () => queues(store));
 }
@@ -33,19 +36,9 @@ function orderingKeys(store: () => Store): void {
     const queues = ['second', 'default'];
     expect(idsOf(await take(store().queue, { queues, limit: 9 }))).toEqual(['a', 'x', 'y']);
     expect(await take(store().queue, { queues })).toEqual([]);
-    const order: string[] = [];
-    let [run] = await store().queue.list({ where: { kind: 'in', field: 'id', values: ['a'] }, limit: 1 });
-    expect(run?.state).toBe('running');
-    await store().queue.cancel({ ids: ['a'] }, 'x');
-    for (;;) {
-      const [next] = await take(store().queue, { queues });
-      if (next === undefined) break;
-      order.push(next.id);
-      run = next;
-      await store().queue.finish([done(next)]);
-    }
-    // The first of them still runs.
-    expect(order).toEqual([]);
+    // That its end was asked for is not its end.
+    await store().queue.cancel({ ids: ['a'] }, 'by ada');
+    expect(await take(store().queue, { queues })).toEqual([]);
   });
 
   it('go on when one ends, however it ends', async () => {
@@ -65,7 +58,9 @@ function orderingKeys(store: () => Store): void {
     await store().queue.finish([done(fourth)]);
     expect([...started, third.id, fourth.id, (await takeOne(store())).id]).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
+}
 
+function orderingKeysHeldUp(store: () => Store): void {
   it('wait for one that is tried again, given back or lost', async () => {
     await store().queue.push([keyed('a'), keyed('b')]);
     const first = await takeOne(store());
@@ -179,8 +174,8 @@ function queues(store: () => Store): void {
     await store().queue.finish([done(a), failed(b)]);
     await new Promise((resolve) => setTimeout(resolve, 10));
     const [first, second] = await store().queue.stats();
-    const none = { ready: 0, delayed: 0, running: 0, done: 0, failed: 0, cancelled: 0, quarantined: 0 };
-    const counts = { ...none, ready: 1, delayed: 1, running: 1, done: 1, failed: 1 };
+    const none = { ready: 0, delayed: 0, running: 0, failed: 0, cancelled: 0, quarantined: 0 };
+    const counts = { ...none, ready: 1, delayed: 1, running: 1, failed: 1 };
     expect(first).toMatchObject({ ...place, isPaused: false, counts });
     expect(first?.lagMs).toBeGreaterThanOrEqual(9);
     expect(second).toMatchObject({ queue: 'empty', isPaused: true, limits, counts: none, lagMs: 0 });

@@ -1,6 +1,6 @@
-// The life of queued runs as a model: random commands of workers, people and time against a store whose clock
-// stands still unless a command moves it. A failure prints its seed, path and replayPath; QUEUE_SEED, QUEUE_PATH
-// and QUEUE_REPLAY run it again, QUEUE_RUNS asks for more.
+// The life of queued runs as a model: random commands of workers, people and time against a store whose
+// clock stands still unless a command moves it. A failure prints its seed, path and replayPath; QUEUE_SEED,
+// QUEUE_PATH and QUEUE_REPLAY run it again, QUEUE_RUNS asks for more.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { limits } from '../../core/limits.ts';

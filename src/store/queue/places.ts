@@ -1,5 +1,5 @@
-// Queues themselves: paused or not, how much may run at once and start per period, and when there is something
-// to do. Invariant: who claims from a queue with limits holds its row while it counts.
+// Queues themselves: paused or not, how much may run at once and start per period, and when there is
+// something to do. Invariant: who claims from a queue with limits holds its row while it counts.
 import { type RawBuilder, sql } from 'kysely';
 import type { ClaimRequest, QueueLimits, QueuePlace } from '../../core/queue.ts';
 import type { TableRow } from '../table.ts';

@@ -1,5 +1,5 @@
-// Queuing runs. Invariant: of runs with the same unique key one is ready or running, whoever pushes at the same
-// moment; the database sees to it.
+// Queuing runs. Invariant: of runs with the same unique key one is ready or running, whoever pushes at the
+// same moment; the database sees to it.
 import { CompiledQuery } from 'kysely';
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';

@@ -1,5 +1,5 @@
-// The run store of queues on the system database. Invariant: in a transaction of the caller's everything happens
-// in that transaction; outside, calls of one turn of the event loop share one.
+// The run store of queues on the system database. Invariant: in a transaction of the caller's everything
+// happens in that transaction; outside, calls of one turn of the event loop share one.
 
 import type { Where } from '../../core/query.ts';
 import type {

@@ -1,4 +1,5 @@
-// Queued runs as rows. Invariant: the columns that say what a run waits for change only together with its state.
+// Queued runs as rows. Invariant: the columns that say what a run waits for change only together with its
+// state.
 import { type RawBuilder, sql } from 'kysely';
 import { limits } from '../../core/limits.ts';
 import type { ClaimedRun, Delivery, QueuedRun, QueuedState } from '../../core/queue.ts';

@@ -39,7 +39,7 @@ function keyOf({ connection, queue }: QueuePlace): string {
 }
 
 function emptySum(place: QueuePlace): Sum {
-  const counts = { ready: 0, delayed: 0, running: 0, done: 0, failed: 0, cancelled: 0, quarantined: 0 };
+  const counts = { ready: 0, delayed: 0, running: 0, failed: 0, cancelled: 0, quarantined: 0 };
   return { ...place, isPaused: false, limits: { concurrency: null, rate: null }, counts, lagMs: 0 };
 }
 
@@ -49,6 +49,7 @@ function countByState({ handle }: QueueParts, now: number): Promise<TableRow[]> 
     .selectFrom(table)
     .select(['connection', 'queue', 'state', isLate.as('is_late')])
     .select(({ fn }) => [fn.countAll<number>().as('count'), fn.min('available_date').as('oldest')])
+    .where('state', 'in', ['ready', 'running', 'failed', 'cancelled', 'quarantined'])
     .groupBy(['connection', 'queue', 'state', sql`4`])
     .execute();
 }

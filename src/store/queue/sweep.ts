@@ -1,5 +1,5 @@
-// Runs whose worker was lost: nobody extended their lease. Invariant: a lost worker never counts as a failure of
-// the script.
+// Runs whose worker was lost: nobody extended their lease. Invariant: a lost worker never counts as a
+// failure of the script.
 import { limits } from '../../core/limits.ts';
 import type { SweptRun } from '../../core/queue.ts';
 import type { TableRow } from '../table.ts';
