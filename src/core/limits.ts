@@ -253,6 +253,8 @@ export const limitTable = {
   queueClaimRounds: limit(8, 'looks', 'a claim may find runs that others of their ordering key hold up'),
   queueCrashes: limit(3, 'lost workers', 'a run that costs more of them is put aside'),
   queueSlots: limit(1_024, 'locks', 'shared by all ordering keys; held for the time of one claim'),
+  queueNameChars: limit(64, 'characters', 'names of queues and connections; the width of their columns'),
+  queuePriority: limit(1_000_000, 'up or down', 'people use some ten of them'),
   queueKeyChars: limit(255, 'characters', 'unique and ordering keys; the width of their columns'),
   compileMs: limit(10_000, 'ms', 'a script that TypeScript reads longer was made to be slow'),
   compilerIdleMs: limit(10_000, 'ms', 'the compiler holds 60 MB that most servers need once'),

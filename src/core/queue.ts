@@ -179,7 +179,7 @@ export interface RunStore {
   beat(holds: readonly Hold[], leaseMs: number): Promise<Beat[]>;
   /** Tells for each, in order, whether it counted: false where the run is held by the token no more. */
   finish(ends: readonly RunEnd[]): Promise<boolean[]>;
-  /** Gives runs back as they were, of a worker that stops. As with `finish`. */
+  /** Gives back runs that a worker that stops has not begun, or will not end; nothing is counted. As `finish`. */
   release(holds: readonly Hold[]): Promise<boolean[]>;
   /**
    * Takes runs from workers whose lease is over, a part at a time: they are started again, fail when they

@@ -34,7 +34,8 @@ export async function mysqlStoreDialect(url: string): Promise<StoreDialect> {
     conflict: (error) => conflictIn(columns, error),
     loosely: (handle, work) => (handle.isTransaction ? work(handle) : handle.transaction().execute(work)),
     migrated: (handle) => readIndexes(handle, columns),
-    now: sql<number>`cast(unix_timestamp(sysdate(3)) * 1000 as signed)`,
+    // In UTC: by the time of a zone, an hour is there twice a year.
+    now: sql<number>`(timestampdiff(microsecond, '1970-01-01', utc_timestamp(3)) div 1000)`,
     isConcurrent: true,
     hasPartialIndexes: false,
     skippingDuplicates: (insertion) => insertion.onDuplicateKeyUpdate({ id: sql`id` as never }),

@@ -27,7 +27,7 @@ export class Pushing {
 
   /** The id of the run that stands for each. */
   async push(given: readonly NewQueuedRun[]): Promise<string[]> {
-    const runs = given.map(withKeys);
+    const runs = given.map(checked);
     let ids: string[] = [];
     // A run that held a key may be over by the time it is looked for; then the key is free.
     for (let tries = 0; tries < limits.deadlockTries; tries++) {
@@ -102,16 +102,26 @@ function cellsOf(run: NewQueuedRun, now: number): Cells {
 }
 
 // Engines differ in what they do with a text that is too long for its column, and with spaces at its end.
-function withKeys(run: NewQueuedRun): NewQueuedRun {
-  const { uniqueKey, orderingKey } = run;
+function checked(run: NewQueuedRun): NewQueuedRun {
+  const { connection, queue, priority, uniqueKey, orderingKey } = run;
+  refuseUnless(Math.max(connection.length, queue.length) <= limits.queueNameChars, names);
+  refuseUnless(Number.isInteger(priority) && Math.abs(priority) <= limits.queuePriority, priorities);
   if (uniqueKey === null && orderingKey === null) return run;
   return { ...run, uniqueKey: checkedKey(uniqueKey), orderingKey: checkedKey(orderingKey) };
 }
 
+const names = `The name of a queue or connection may have ${limits.queueNameChars} characters.`;
+const priorities =
+  `The priority of a queued run is a whole number from -${limits.queuePriority} ` +
+  `to ${limits.queuePriority}.`;
+const keys = `A key of a queued run may have ${limits.queueKeyChars} characters.`;
+
 function checkedKey(text: string | null): string | null {
-  if (text === null) return null;
-  const key = text.replace(/ +$/, '');
-  if (key.length <= limits.queueKeyChars) return key;
-  const message = `A key of a queued run may have ${limits.queueKeyChars} characters.`;
-  throw new PlatformError('request.invalid_parameter', message);
+  const key = text?.replace(/ +$/, '') ?? null;
+  refuseUnless((key?.length ?? 0) <= limits.queueKeyChars, keys);
+  return key;
+}
+
+function refuseUnless(isGood: boolean, message: string): void {
+  if (!isGood) throw new PlatformError('request.invalid_parameter', message);
 }

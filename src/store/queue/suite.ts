@@ -95,8 +95,6 @@ function pushing(store: () => Store): void {
   it('takes many at once, and calls of one turn, each with its own answer', async () => {
     const many = Array.from({ length: 1_203 }, (_, at) => newRun(`m${at}`));
     const single = Array.from({ length: 70 }, (_, at) => store().queue.push([newRun(`s${at}`)]));
-    const tooLong = store().queue.push([newRun('x', { uniqueKey: 'x'.repeat(256) })]);
-    await expect(tooLong).rejects.toMatchObject({ kind: 'request.invalid_parameter' });
     expect(await store().queue.push(many)).toEqual(idsOf(many));
     expect(await Promise.all(single)).toEqual(Array.from({ length: 70 }, (_, at) => [`s${at}`]));
     expect(await store().queue.count()).toBe(1_273);
@@ -105,6 +103,19 @@ function pushing(store: () => Store): void {
 }
 
 function pushingWithOthers(store: () => Store): void {
+  it('refuses what its columns do not hold, and nothing else of the same turn', async () => {
+    const bad = [{ uniqueKey: 'x'.repeat(256) }, { orderingKey: 'x'.repeat(256) }, { queue: 'x'.repeat(65) }];
+    const pushed = [...bad, { priority: 0.5 }, { priority: 1e9 }].map((over) =>
+      store().queue.push([newRun('a'), newRun('b', over)]),
+    );
+    const good = store().queue.push([newRun('c', { uniqueKey: 'x'.repeat(255), queue: 'x'.repeat(64) })]);
+    for (const one of await Promise.allSettled(pushed)) {
+      expect(one).toMatchObject({ status: 'rejected', reason: { kind: 'request.invalid_parameter' } });
+    }
+    expect(await good).toEqual(['c']);
+    expect(await store().queue.count()).toBe(1);
+  });
+
   it('is part of the transaction it is called in', async () => {
     const failing = store().transaction(async (inside) => {
       await inside.queue.push([newRun('a')]);
