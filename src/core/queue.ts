@@ -37,7 +37,7 @@ interface RunOrder extends QueuePlace {
   /** JSON text that says how long to wait before another try; null: as the worker has it. */
   readonly backoff: string | null;
   readonly timeoutMs: number | null;
-  /** At most one run with it is ready or running, in all queues. Spaces at the end of keys do not count. */
+  /** At most one run with it is ready or running, in all queues. Spaces at its end do not count. */
   readonly uniqueKey: string | null;
   /**
    * Runs with the same one are started one at a time, in the order in which they were pushed: one that waits
@@ -150,8 +150,8 @@ export interface QueueStats extends QueuePlace {
   readonly isPaused: boolean;
   readonly limits: QueueLimits;
   /**
-   * Runs by state; `ready` is without those that wait for their time, which are `delayed`. Those that are done
-   * may be very many, and are not counted.
+   * Runs by state; `ready` is without those that wait for their time, which are `delayed`. Those that are
+   * done may be very many, and are not counted.
    */
   readonly counts: Readonly<Record<Exclude<QueuedState, 'done'> | 'delayed', number>>;
   /** For how long the oldest run that could start has waited. */
@@ -179,7 +179,7 @@ export interface RunStore {
   beat(holds: readonly Hold[], leaseMs: number): Promise<Beat[]>;
   /** Tells for each, in order, whether it counted: false where the run is held by the token no more. */
   finish(ends: readonly RunEnd[]): Promise<boolean[]>;
-  /** Gives back runs that a worker that stops has not begun, or will not end; nothing is counted. As `finish`. */
+  /** Gives back, uncounted, what a worker that stops has not begun or will not end. As `finish`. */
   release(holds: readonly Hold[]): Promise<boolean[]>;
   /**
    * Takes runs from workers whose lease is over, a part at a time: they are started again, fail when they

@@ -30,6 +30,8 @@ interface Known {
 
 /** What should be in the store, and the claims that workers remember, the lost ones too. */
 interface Model {
+  /** States that any run was ever seen in. */
+  readonly seen: Set<QueuedState>;
   now: number;
   isPaused: boolean;
   readonly runs: Known[];
@@ -68,7 +70,10 @@ async function compare(model: Model, { queue }: Real): Promise<void> {
   );
   const keys = model.runs.filter(({ state, key }) => state === 'running' && key !== null);
   expect(new Set(keys.map(({ key }) => key)).size).toBe(keys.length);
-  for (const run of model.runs) expect(run.timesDone).toBeLessThanOrEqual(1);
+  for (const run of model.runs) {
+    model.seen.add(run.state);
+    expect(run.timesDone).toBeLessThanOrEqual(1);
+  }
 }
 
 const delivery = fc.constantFrom<Delivery>('effects-once', 'effects-once', 'at-most-once');
@@ -187,16 +192,24 @@ const release = fc.nat().map((at) =>
   }),
 );
 
-// Crashed workers are those that say nothing more: their leases end.
-const sweep = fc.constant(
-  step('sweep', async (model, { queue }) => {
-    const lost = model.runs.filter((run) => run.state === 'running' && run.leaseUntil < model.now);
-    const swept = await queue.sweep(100);
-    expect(idsOf(swept).sort()).toEqual(idsOf(lost).sort());
-    for (const known of lost) {
-      known.crashes += 1;
-      end(known, fateOf(known));
-    }
+async function sweepNow(model: Model, { queue }: Real): Promise<void> {
+  const lost = model.runs.filter((run) => run.state === 'running' && run.leaseUntil < model.now);
+  const swept = await queue.sweep(100);
+  expect(idsOf(swept).sort()).toEqual(idsOf(lost).sort());
+  for (const known of lost) {
+    known.crashes += 1;
+    end(known, fateOf(known));
+  }
+}
+
+const sweep = fc.constant(step('sweep', sweepNow));
+
+// Crashed workers say nothing more: all their leases end.
+const crash = fc.constant(
+  step('crash', async (model, real) => {
+    model.now += leaseMs + 1;
+    real.clock.now += leaseMs + 1;
+    await sweepNow(model, real);
   }),
 );
 
@@ -251,6 +264,8 @@ const steps = [
   beat,
   release,
   sweep,
+  crash,
+  crash,
   pause,
   cancel,
   retry,
@@ -261,13 +276,17 @@ const steps = [
 const replay = process.env.QUEUE_REPLAY === undefined ? {} : { replayPath: process.env.QUEUE_REPLAY };
 
 /** Runs the model; `as` is what stands between it and the store. */
-async function runModel(as: (real: Real) => RunStore, size: Parameters<typeof fc.assert>[1]): Promise<void> {
+async function runModel(
+  as: (real: Real) => RunStore,
+  size: Parameters<typeof fc.assert>[1],
+): Promise<ReadonlySet<QueuedState>> {
+  const seen = new Set<QueuedState>();
   const commands = fc.commands(steps, { maxCommands: 60, size: 'max', ...replay });
   const property = fc.asyncProperty(commands, async (list) => {
     const clock = { now: 1_000_000 };
     const store = await createSqliteStore({ file: ':memory:', clock: () => clock.now });
     const real = { store, queue: store.queue, clock };
-    const model: Model = { now: clock.now, isPaused: false, runs: [], claims: [] };
+    const model: Model = { seen, now: clock.now, isPaused: false, runs: [], claims: [] };
     try {
       await fc.asyncModelRun(() => ({ model, real: { ...real, queue: as(real) } }), list);
     } finally {
@@ -275,6 +294,7 @@ async function runModel(as: (real: Real) => RunStore, size: Parameters<typeof fc
     }
   });
   await fc.assert(property, size);
+  return seen;
 }
 
 const seed = Number(process.env.QUEUE_SEED ?? Date.now() % 2_147_483_647);
@@ -282,7 +302,10 @@ const path = process.env.QUEUE_PATH;
 
 it('keeps what the model of a run says, whatever happens in whichever order', async () => {
   const numRuns = Number(process.env.QUEUE_RUNS ?? 60);
-  await runModel(({ queue }) => queue, { seed, numRuns, ...(path === undefined ? {} : { path }) });
+  const more = path === undefined ? {} : { path };
+  const seen = await runModel(({ queue }) => queue, { seed, numRuns, ...more });
+  if (path === undefined) expect(seen.size).toBeGreaterThanOrEqual(5);
+  if (process.env.QUEUE_SHOW !== undefined) console.log([...seen]);
 }, 120_000);
 
 it('is broken by a store that does not ask for the token', async () => {
