@@ -110,11 +110,15 @@ class EagerDialect extends SqliteDialect {
 // While SQLite itself waits for a lock the event loop stands still, and with it whoever holds the lock where
 // that is another store of this process. So a transaction that cannot begin is begun again a little later.
 class EagerDriver extends SqliteDriver {
-  readonly #database: Sqlite.Database;
+  readonly #begin: Sqlite.Statement;
+  readonly #hurry: Sqlite.Statement;
+  readonly #bePatient: Sqlite.Statement;
 
   constructor(database: Sqlite.Database) {
     super({ database: remembering(database) });
-    this.#database = database;
+    this.#begin = database.prepare('begin immediate');
+    this.#hurry = database.prepare('pragma busy_timeout = 0');
+    this.#bePatient = database.prepare(`pragma busy_timeout = ${limits.storeBusyMs}`);
   }
 
   override async beginTransaction(): Promise<void> {
@@ -123,15 +127,15 @@ class EagerDriver extends SqliteDriver {
   }
 
   #hasBegun(giveUp: number): boolean {
-    this.#database.pragma('busy_timeout = 0');
+    this.#hurry.get();
     try {
-      this.#database.exec('begin immediate');
+      this.#begin.run();
       return true;
     } catch (error) {
       if (!isBusy(error) || performance.now() > giveUp) throw error;
       return false;
     } finally {
-      this.#database.pragma(`busy_timeout = ${limits.storeBusyMs}`);
+      this.#bePatient.get();
     }
   }
 }

@@ -1,5 +1,6 @@
 // What workers say of the runs that they hold. Invariant: only the token of the present claim counts, and it
 // counts once: rows are locked, their tokens compared, and the change asks for the token again.
+import { type RawBuilder, sql } from 'kysely';
 import type { Beat, Hold, QueuedState, RunEnd } from '../../core/queue.ts';
 import type { TableRow } from '../table.ts';
 import { bringUp } from './order.ts';
@@ -91,10 +92,13 @@ class HeldRows {
   }
 }
 
+// A subquery is asked once, an expression for every row.
+const once = (clock: RawBuilder<number>) => sql<number>`(select ${clock})`;
+
 async function lockHeld({ handle, dialect }: QueueParts, holds: readonly Hold[]): Promise<HeldRows> {
   const query = handle
     .selectFrom(table)
-    .select(['position', 'token', 'ordering_key', 'is_cancelling', dialect.now.as('now')])
+    .select(['position', 'token', 'ordering_key', 'is_cancelling', once(dialect.now).as('now')])
     .where('position', 'in', positionsIn(holds))
     .where('state', '=', 'running')
     .orderBy('position');

@@ -305,7 +305,6 @@ it('keeps what the model of a run says, whatever happens in whichever order', as
   const more = path === undefined ? {} : { path };
   const seen = await runModel(({ queue }) => queue, { seed, numRuns, ...more });
   if (path === undefined) expect(seen.size).toBeGreaterThanOrEqual(5);
-  if (process.env.QUEUE_SHOW !== undefined) console.log([...seen]);
 }, 120_000);
 
 it('is broken by a store that does not ask for the token', async () => {
