@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { fc } from '../../test/properties.ts';
 import { Body, readJson, writeJson } from './body.ts';
 import { PlatformError } from './errors.ts';
 import { limits } from './limits.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { fc } from '../../test/properties.ts';
 import { actions, type Requestor } from './operation.ts';
 import type { Grant } from './role.ts';
 import { verbBits } from './role.ts';

@@ -4,6 +4,7 @@
 
 import type { Elevation, Origin } from './operation.ts';
 import type { Order, Where } from './query.ts';
+import type { RunStore } from './queue.ts';
 import type { RunRepository } from './run.ts';
 import type { ServiceDocument } from './service.ts';
 
@@ -420,6 +421,7 @@ export interface Store {
   readonly userIdentities: DetailRepository<UserIdentityRecord>;
   readonly audit: AuditRepository;
   readonly runs: RunRepository;
+  readonly queue: RunStore;
   /** Grows with every change of configuration, by whichever process. */
   generation(): Promise<number>;
   /** All that `work` does with the store it is given happens, or nothing does. Use only that store inside. */

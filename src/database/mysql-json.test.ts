@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canTest, type TestDatabase, testDatabase } from '../../test/databases.ts';
+import { fc } from '../../test/properties.ts';
 import { limits } from '../core/limits.ts';
 import type { Bindable } from './connection.ts';
 import { MysqlDatabase } from './mysql.ts';

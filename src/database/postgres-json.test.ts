@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { fc } from '../../test/properties.ts';
 import { type JsonKind, JsonShape, JsonText } from './postgres-json.ts';
 import { readerOf } from './postgres-values.ts';
 import { takeRows } from './postgres-wire.ts';

@@ -1,6 +1,6 @@
 import { stringify } from 'csv-stringify/sync';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { fc } from '../../test/properties.ts';
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { readCsv, writeCsv } from './csv.ts';

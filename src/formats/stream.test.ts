@@ -1,6 +1,7 @@
 // A list in portions is written as the same text as the whole list would be.
-import fc from 'fast-check';
+
 import { describe, expect, test } from 'vitest';
+import { fc } from '../../test/properties.ts';
 import { writeJson } from '../core/body.ts';
 import type { RecordStream, RecordValues } from '../core/record-stream.ts';
 import { formatOf, streamForm, streamText } from './index.ts';

@@ -1,7 +1,8 @@
 // Documents as text: whatever is in them, a reader of JSON or YAML gets it back.
-import fc from 'fast-check';
+
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { fc } from '../../test/properties.ts';
 import { documentText } from './document-text.ts';
 
 describe('the text of a document', () => {

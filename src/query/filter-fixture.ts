@@ -1,6 +1,6 @@
 // For tests only: random filters in random spellings, each with the condition that it must be read as. Reused
 // by the tests of compilers, which compare what they find with compileWhere.
-import fc from 'fast-check';
+import { fc } from '../../test/properties.ts';
 import type { Comparison, Where } from '../core/query.ts';
 
 /** A filter's text and what it means. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import peggy from 'peggy';
 import { describe, expect, test } from 'vitest';
+import { fc } from '../../test/properties.ts';
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Comparison, Literal, Where } from '../core/query.ts';

@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { fc } from '../../test/properties.ts';
 import type { Comparison, Literal, Order, Where } from '../core/query.ts';
 import { arbitraryFilter } from './filter-fixture.ts';
 import { compileOrder, compileWhere, selectRows } from './match.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { fc } from '../../test/properties.ts';
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { noParameters, parseParameters } from './parameters.ts';

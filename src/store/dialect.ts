@@ -1,7 +1,16 @@
 // What differs between the engines that can hold the system database. Everything else in this folder is
 // portable: adding an engine is one file here beside sqlite.ts and nothing in the repositories.
-import type { ColumnDataType, ColumnDefinitionBuilder, Dialect } from 'kysely';
-import type { Handle } from './table.ts';
+import type {
+  ColumnDataType,
+  ColumnDefinitionBuilder,
+  Dialect,
+  InsertQueryBuilder,
+  RawBuilder,
+} from 'kysely';
+import type { Handle, TableRow } from './table.ts';
+
+/** A statement that adds rows. */
+export type Insertion = InsertQueryBuilder<Record<string, TableRow>, string, unknown>;
 
 /** An engine of the system database. */
 export interface StoreDialect {
@@ -23,4 +32,14 @@ export interface StoreDialect {
   loosely<T>(handle: Handle, work: (handle: Handle) => Promise<T>): Promise<T>;
   /** What is to be read once the schema is as it should be. */
   migrated?(handle: Handle): Promise<void>;
+  /** Its clock: milliseconds since 1970. */
+  readonly now: RawBuilder<number>;
+  /** Whether transactions happen side by side, so that rows that one is about to change must be locked. */
+  readonly isConcurrent: boolean;
+  /** Whether an index may leave out rows without a value. */
+  readonly hasPartialIndexes: boolean;
+  /** Leaves out rows that would break uniqueness. */
+  skippingDuplicates(insertion: Insertion): Insertion;
+  /** Whether a transaction lost against another one and may be done again. */
+  isCollision(error: unknown): boolean;
 }

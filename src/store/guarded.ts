@@ -15,6 +15,11 @@ export interface GuardedDriverParts {
   readonly begin?: readonly CompiledQuery[];
 }
 
+/** What the server said, where it was made a PlatformError. */
+export function original(error: unknown): unknown {
+  return error instanceof PlatformError ? error.cause : error;
+}
+
 /** Passes everything on to another driver. */
 export class GuardedDriver implements Driver {
   readonly #parts: GuardedDriverParts;

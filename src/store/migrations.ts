@@ -9,6 +9,7 @@ import { usersAndRoles } from './migrations/2026-11-21-users-and-roles.ts';
 import { runs } from './migrations/2026-11-22-runs.ts';
 import { schemaOverlay } from './migrations/2026-11-22-schema-overlay.ts';
 import { authority } from './migrations/2026-11-23-authority.ts';
+import { queue } from './migrations/2026-11-24-queue.ts';
 import type { Handle } from './table.ts';
 
 /** All migrations by name. */
@@ -20,6 +21,7 @@ function migrations(dialect: StoreDialect): Record<string, Migration> {
     '2026-11-22-runs': runs(dialect),
     '2026-11-22-schema-overlay': schemaOverlay(dialect),
     '2026-11-23-authority': authority(dialect),
+    '2026-11-24-queue': queue(dialect),
   };
 }
 

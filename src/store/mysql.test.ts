@@ -77,7 +77,9 @@ async function emptying(uri: string): Promise<Emptying> {
       await connection.query('set foreign_key_checks = 0');
       for (const { name } of await filled()) await connection.query(`truncate table \`${name}\``);
       for (const { name, rows } of first) {
-        for (const row of rows) await connection.query(`insert into \`${name}\` set ?`, [row]);
+        const columns = Object.keys(rows[0] ?? {});
+        const values = rows.map((row) => columns.map((column) => row[column]));
+        await connection.query(`insert into \`${name}\` (??) values ?`, [columns, values]);
       }
       await connection.query('set foreign_key_checks = 1');
     },

@@ -11,7 +11,7 @@ import {
 } from 'kysely';
 import { limits } from '../core/limits.ts';
 import type { StoreDialect } from './dialect.ts';
-import { GuardedDriver } from './guarded.ts';
+import { GuardedDriver, original } from './guarded.ts';
 import type { Handle } from './table.ts';
 
 /** How to speak to the one at an address such as `mysql://user:password@host/database`. */
@@ -34,6 +34,12 @@ export async function mysqlStoreDialect(url: string): Promise<StoreDialect> {
     conflict: (error) => conflictIn(columns, error),
     loosely: (handle, work) => (handle.isTransaction ? work(handle) : handle.transaction().execute(work)),
     migrated: (handle) => readIndexes(handle, columns),
+    // In UTC: by the time of a zone, an hour is there twice a year.
+    now: sql<number>`(timestampdiff(microsecond, '1970-01-01', utc_timestamp(3)) div 1000)`,
+    isConcurrent: true,
+    hasPartialIndexes: false,
+    skippingDuplicates: (insertion) => insertion.onDuplicateKeyUpdate({ id: sql`id` as never }),
+    isCollision: (error) => collisions.has(errnoOf(original(error))),
   };
 }
 
@@ -88,8 +94,15 @@ const outages: ReadonlySet<number> = new Set([
   ...[1317, 1927, 1969, 2002, 2003, 2006, 2013, 4031],
 ]);
 
+// A lock that was not had in time, a deadlock, and a key that another transaction took meanwhile.
+const collisions: ReadonlySet<unknown> = new Set([1205, 1213, 1062]);
+
+function errnoOf(error: unknown): unknown {
+  return ((error ?? {}) as { errno?: unknown }).errno;
+}
+
 function isOutage(error: unknown): boolean {
-  const { errno } = (error ?? {}) as { errno?: unknown };
+  const errno = errnoOf(error);
   if (typeof errno !== 'number' || errno < 1_000) return error instanceof Error;
   return outages.has(errno);
 }

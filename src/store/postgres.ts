@@ -2,7 +2,7 @@
 import { type Driver, PostgresDialect, sql } from 'kysely';
 import { limits } from '../core/limits.ts';
 import type { StoreDialect } from './dialect.ts';
-import { GuardedDriver } from './guarded.ts';
+import { GuardedDriver, original } from './guarded.ts';
 import type { Handle } from './table.ts';
 
 /** How to speak to the one at an address such as `postgres://user:password@host/database`. */
@@ -25,6 +25,11 @@ export async function postgresStoreDialect(url: string): Promise<StoreDialect> {
     generated: (column) => column.primaryKey(),
     conflict: postgresConflict,
     loosely,
+    now: sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint`,
+    isConcurrent: true,
+    hasPartialIndexes: true,
+    skippingDuplicates: (insertion) => insertion.onConflict((conflict) => conflict.doNothing()),
+    isCollision: (error) => /^(?:40|23505)/.test(codeOf(original(error)) ?? ''),
   };
 }
 

@@ -1,26 +1,36 @@
 // The system database as one SQLite file (or in memory, for tests and trials).
 // Invariant: the file and its companions are readable by the owner only.
 import { chmodSync, closeSync, openSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import {
-  CompiledQuery,
-  type DatabaseConnection,
   SqliteAdapter,
+  type SqliteDatabase,
   SqliteDialect,
   SqliteDriver,
+  type SqliteStatement,
   sql,
 } from 'kysely';
+import { LRUCache } from 'lru-cache';
 import { limits } from '../core/limits.ts';
 import type { Store } from '../core/store.ts';
 import type { StoreDialect } from './dialect.ts';
 import { openStore } from './store.ts';
 import type { Handle } from './table.ts';
 
+/** Where the system database is. */
+export interface SqliteStoreParts {
+  /** Absolute path, or `:memory:`. */
+  readonly file: string;
+  /** In place of the clock of the database, for tests: milliseconds since 1970. */
+  readonly clock?: () => number;
+}
+
 /**
  * Opens or makes the system database in `file` (absolute path, or `:memory:`) and brings its schema up to
  * date.
  */
-export function createSqliteStore({ file }: { readonly file: string }): Promise<Store> {
+export function createSqliteStore({ file, clock }: SqliteStoreParts): Promise<Store> {
   if (file !== ':memory:') makePrivate(file);
   const database = new Sqlite(file);
   database.pragma(`busy_timeout = ${limits.storeBusyMs}`);
@@ -28,16 +38,25 @@ export function createSqliteStore({ file }: { readonly file: string }): Promise<
   // A configuration change that was answered must survive a power cut; writes are rare enough to afford it.
   database.pragma('synchronous = FULL');
   database.pragma('foreign_keys = ON');
-  return openStore(sqliteStoreDialect(database));
+  if (clock !== undefined) database.function('queue_clock', { deterministic: false }, clock);
+  return openStore(sqliteStoreDialect(database, clock !== undefined));
 }
 
-function sqliteStoreDialect(database: Sqlite.Database): StoreDialect {
+const ownClock = sql<number>`cast(round(unixepoch('subsec') * 1000) as integer)`;
+
+function sqliteStoreDialect(database: Sqlite.Database, hasClock: boolean): StoreDialect {
   return {
     kysely: new EagerDialect(database),
     keyType: 'integer',
     generated: (column) => column.primaryKey().autoIncrement(),
     conflict: sqliteConflict,
     loosely,
+    now: hasClock ? sql<number>`queue_clock()` : ownClock,
+    isConcurrent: false,
+    hasPartialIndexes: true,
+    skippingDuplicates: (insertion) => insertion.onConflict((conflict) => conflict.doNothing()),
+    // The one who writes waits for the lock before it begins.
+    isCollision: () => false,
   };
 }
 
@@ -80,7 +99,7 @@ class EagerDialect extends SqliteDialect {
   }
 
   override createDriver(): SqliteDriver {
-    return new EagerDriver({ database: this.#database });
+    return new EagerDriver(this.#database);
   }
 
   override createAdapter(): SqliteAdapter {
@@ -88,10 +107,56 @@ class EagerDialect extends SqliteDialect {
   }
 }
 
+// While SQLite itself waits for a lock the event loop stands still, and with it whoever holds the lock where
+// that is another store of this process. So a transaction that cannot begin is begun again a little later.
 class EagerDriver extends SqliteDriver {
-  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  readonly #begin: Sqlite.Statement;
+  readonly #hurry: Sqlite.Statement;
+  readonly #bePatient: Sqlite.Statement;
+
+  constructor(database: Sqlite.Database) {
+    super({ database: remembering(database) });
+    this.#begin = database.prepare('begin immediate');
+    this.#hurry = database.prepare('pragma busy_timeout = 0');
+    this.#bePatient = database.prepare(`pragma busy_timeout = ${limits.storeBusyMs}`);
   }
+
+  override async beginTransaction(): Promise<void> {
+    const giveUp = performance.now() + limits.storeBusyMs;
+    while (!this.#hasBegun(giveUp)) await sleep(limits.limitBusyPauseMs);
+  }
+
+  #hasBegun(giveUp: number): boolean {
+    this.#hurry.get();
+    try {
+      this.#begin.run();
+      return true;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > giveUp) throw error;
+      return false;
+    } finally {
+      this.#bePatient.get();
+    }
+  }
+}
+
+// Kysely would have every statement prepared each time, which takes as long as running it.
+function remembering(database: Sqlite.Database): SqliteDatabase {
+  const statements = new LRUCache<string, SqliteStatement>({ max: limits.preparedStatements });
+  return {
+    close: () => database.close(),
+    prepare: (text) => {
+      const known = statements.get(text);
+      if (known !== undefined) return known;
+      const statement = database.prepare(text);
+      statements.set(text, statement);
+      return statement;
+    },
+  };
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && error.code === 'SQLITE_BUSY';
 }
 
 class TransactionalAdapter extends SqliteAdapter {

@@ -28,6 +28,7 @@ import { eventScriptKind } from './event-scripts.ts';
 import { readGeneration } from './generation.ts';
 import { corsKind, emailTemplateKind, limitKind } from './mail-and-limits.ts';
 import { migrate } from './migrations.ts';
+import { Queue } from './queue/queue.ts';
 import { Records } from './records.ts';
 import { Runs } from './runs.ts';
 import { schemaOverlayKind } from './schema-overlay.ts';
@@ -87,6 +88,7 @@ function storeOn(handle: Handle, dialect: StoreDialect): Store {
     userIdentities: new Details<UserIdentityRecord>({ handle, dialect, kind: userIdentityKind }),
     audit: new Audit(handle),
     runs: new Runs({ handle, dialect }),
+    queue: new Queue({ handle, dialect }),
     generation: () => readGeneration(handle),
     transaction: (work) => inTransaction(handle, (inside) => work(storeOn(inside, dialect))),
     close: () => (handle.isTransaction ? Promise.resolve() : handle.destroy()),

@@ -1,7 +1,8 @@
 // Requests that nobody would write by hand: whatever comes, the answer is never a failure of ours and tells nothing of
 // our inside. fast-check prints the seed of a failure.
-import fc from 'fast-check';
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fc } from '../properties.ts';
 import { type Answer, startTestServer, type TestServer } from '../server.ts';
 
 let server: TestServer;

@@ -1,6 +1,6 @@
 // Requests that would be good but for one part or two: these get deepest.
 // Invariant: what is good about them is good for the tables of the fuzz test.
-import fc from 'fast-check';
+import { fc } from '../properties.ts';
 import { encoded, fields, hostileText, hostileValue, options, systemFields } from './hostile-values.ts';
 
 const goodParameters = [

@@ -17,7 +17,7 @@ const inside = new RegExp(
   [
     String.raw`(select|insert into|update|delete from|from|where|join) "\w`,
     String.raw`json_object\(|SQLITE_|better-sqlite|kysely|fastify|undici|node_modules|node:internal`,
-    String.raw`\bat [\w.#<>]+ \(|\.[jt]s:\d+|/(home|root|usr|var|work|tmp)/|file://`,
+    String.raw`\bat [\w.#<>]+ \([^)]*[:/]|\.[jt]s:\d+|/(home|root|usr|var|work|tmp)/|file://`,
     String.raw`argon2|Cannot (read|convert|set) |is not a function|undefined \(reading|\[native code\]`,
   ].join('|'),
   'i',

@@ -1,6 +1,7 @@
 // Requests that nobody would write by hand, byte by byte. fast-check prints seed and request of a failure.
-import fc from 'fast-check';
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fc } from '../properties.ts';
 import { startTestServer, type TestServer } from '../server.ts';
 import { almostGood } from './almost-good.ts';
 import { canaries, canaryEnvironment, faultsOf, hasScriptFailed, pollution } from './decency.ts';

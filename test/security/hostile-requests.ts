@@ -1,6 +1,6 @@
 // Paths, queries, headers and bodies of which nearly every part is hostile.
 // Invariant: the services that bodies make have no file to create.
-import fc from 'fast-check';
+import { fc } from '../properties.ts';
 import { encoded, fields, hostileText, hostileValue, options, systemFields } from './hostile-values.ts';
 
 /** A record, mostly with the fields of our tables. */

@@ -1,6 +1,6 @@
 // Hostile texts and JSON values, and the names that requests are made of.
 // Invariant: nothing here asks the server to make a file, so that hostile paths stay names.
-import fc from 'fast-check';
+import { fc } from '../properties.ts';
 
 function words(text: string): string[] {
   return text.split(' ');

@@ -1,7 +1,8 @@
 // Hostile records, definitions and calls of scripted services: nothing of them is a failure of ours, and the
 // server goes on. fast-check prints the seed of a failure.
-import fc from 'fast-check';
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fc } from '../properties.ts';
 import { type Answer, startTestServer, type TestServer } from '../server.ts';
 import { hostileText, hostileValue } from './hostile-values.ts';
 

@@ -7,12 +7,14 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { startServers, stopServers } from '../../tools/databases.mjs';
 import { soakOutage } from './database-outage.ts';
+import { soakRunStore } from './run-store.ts';
 import type { Soak } from './soak.ts';
 import { soakInjection } from './sql-injection.ts';
 import { soakStreamReaders } from './stream-readers.ts';
 
 const soaks: Readonly<Record<string, Soak>> = {
   'database-outage': soakOutage,
+  'run-store': soakRunStore,
   'sql-injection': soakInjection,
   'stream-readers': soakStreamReaders,
 };

@@ -68,7 +68,7 @@ const table: readonly Row[] = [
   {
     folder: 'src/store',
     folders: ['src/core', ...ground],
-    packages: ['better-sqlite3', 'ioredis', 'kysely', 'mysql2', 'pg', 'rate-limiter-flexible'],
+    packages: ['better-sqlite3', 'ioredis', 'kysely', 'lru-cache', 'mysql2', 'pg', 'rate-limiter-flexible'],
   },
   { folder: 'src/scripts', folders: ['src/core', ...ground], packages: ['lru-cache', 'typescript'] },
   {

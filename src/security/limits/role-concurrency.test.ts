@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { fc } from '../../../test/properties.ts';
 import { byRole } from '../../core/access.ts';
 import { Body } from '../../core/body.ts';
 import { Dispatcher } from '../../core/dispatch.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { fc } from '../../../test/properties.ts';
 import { anonymous } from '../../core/operation.ts';
 import { appOf, callOf, storedLimit, userOf } from './limits-fixture.ts';
 import { addressed, counted, counterText, counts, keyText, limitTypes, periodSeconds } from './rule.ts';

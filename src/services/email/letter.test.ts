@@ -1,7 +1,8 @@
 // Whatever callers send: a mail is refused, or its head has the lines that it should have and no others.
-import fc from 'fast-check';
+
 import nodemailer from 'nodemailer';
 import { describe, expect, test } from 'vitest';
+import { fc } from '../../../test/properties.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { anonymous, type Principal } from '../../core/operation.ts';
 import type { EmailTemplateRecord } from '../../core/store.ts';

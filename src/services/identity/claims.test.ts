@@ -1,7 +1,7 @@
 // What becomes of claims, whatever they hold.
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { fc } from '../../../test/properties.ts';
 import { belongsTogether, type Claims, identityOf, isSilent, merged } from './claims.ts';
 import { readSettings } from './settings.ts';
 

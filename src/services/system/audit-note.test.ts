@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
+import { fc } from '../../../test/properties.ts';
 import { limits } from '../../core/limits.ts';
 import { anonymous, type Operation } from '../../core/operation.ts';
 import { changeNote, type RecordedChange } from './audit-note.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { fc } from '../../../../test/properties.ts';
 import { parseFilter } from '../../../query/filter.ts';
 import { arbitraryFilter } from '../../../query/filter-fixture.ts';
 import { compileWhere } from '../../../query/match.ts';

@@ -1,8 +1,9 @@
 // The part of the conformance suite about any filter of a role with any request: what is found is what meets
 // both in memory, and what is written was within the filter and stays there.
 // Invariant: the reference in memory shares no code with the path from a role to SQL but the conditions.
-import fc from 'fast-check';
+
 import { describe, expect, test } from 'vitest';
+import { fc } from '../../../../test/properties.ts';
 import type { Action } from '../../../core/operation.ts';
 import type { Where } from '../../../core/query.ts';
 import type { Role } from '../../../core/role.ts';

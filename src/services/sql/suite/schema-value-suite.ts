@@ -1,6 +1,7 @@
 // Part of the suite of written schemas: types, literals, and what is refused, on every engine.
-import fc from 'fast-check';
+
 import { expect, it } from 'vitest';
+import { fc } from '../../../../test/properties.ts';
 import type { SchemaHouse } from './schema-fixture.ts';
 
 /** The house of a suite, once it is open. */

@@ -1,8 +1,9 @@
 // The conformance suite of SQL engines: the same scenarios over the same tables and records, through the
 // whole path. Each engine's test calls it with a live database.
 // Invariant: no scenario knows which engine it runs on.
-import fc from 'fast-check';
+
 import { describe, expect, test } from 'vitest';
+import { fc } from '../../../../test/properties.ts';
 import { arbitraryFilter } from '../../../query/filter-fixture.ts';
 import { compileWhere } from '../../../query/match.ts';
 import { aggregateSuite } from './aggregate-suite.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { fc } from '../../../../test/properties.ts';
 import { PlatformError } from '../../../core/errors.ts';
 import { decode, encode } from '../dialects/sqlite/values.ts';
 import type { Field, FieldType } from '../schema.ts';

@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
-import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { fc } from '../../../../test/properties.ts';
 import { goldenSql, openWriteFixture, type WriteFixture } from '../suite/write-fixture.ts';
 
 let db: WriteFixture;

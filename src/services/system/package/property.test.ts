@@ -1,6 +1,7 @@
 // Whatever a configuration is made of, it comes out of another house as it went in.
-import fc from 'fast-check';
+
 import { expect, test } from 'vitest';
+import { fc } from '../../../../test/properties.ts';
 import { openHouse } from '../scenario.ts';
 import { everything, exported, imported, passphrase } from './scenario.ts';
 

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canTest, type TestDatabase, testDatabase } from '../../../../../test/databases.ts';
+import { fc } from '../../../../../test/properties.ts';
 import { writeJson } from '../../../../core/body.ts';
 import { PlatformError } from '../../../../core/errors.ts';
 import type { Literal } from '../../../../core/query.ts';

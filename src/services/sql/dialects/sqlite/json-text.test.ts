@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { fc } from '../../../../../test/properties.ts';
 import { writeJson } from '../../../../core/body.ts';
 import { DatabaseError } from '../../../../database/connection.ts';
 import { decodeRow } from '../../reading/fetch.ts';

@@ -1,0 +1,111 @@
+// Claiming runs. Invariant: a run is claimed by one worker at a time: its row is locked from the moment it is
+// found until it is marked as running.
+import { randomBytes } from 'node:crypto';
+import { sql } from 'kysely';
+import { limits } from '../../core/limits.ts';
+import type { ClaimedRun, ClaimRequest } from '../../core/queue.ts';
+import type { TableRow } from '../table.ts';
+import { sortByKey } from './order.ts';
+import { inTurn, type Line, readLines, roomIn, spend } from './places.ts';
+import {
+  type ClaimMark,
+  claimedRun,
+  columns,
+  positionsOf,
+  type QueueParts,
+  table,
+  together,
+  turnOfPriority,
+} from './rows.ts';
+
+/** Takes runs that can start now. */
+export async function claim(parts: QueueParts, request: ClaimRequest): Promise<ClaimedRun[]> {
+  if (request.limit <= 0 || request.queues.length === 0) return [];
+  const claimed = await together(parts, (inside) => claimInside(inside, request), true);
+  if (claimed.some(({ delivery }) => delivery === 'at-most-once')) await settle(parts);
+  return claimed;
+}
+
+// That a run was started may be forgotten with a power cut, except where it must not be started again. The
+// log of an engine is written in order: what is on disk now has the claim before it.
+async function settle(parts: QueueParts): Promise<void> {
+  await together(parts, ({ handle }) =>
+    handle
+      .updateTable('queue_slot')
+      .set({ value: sql`value + 1` })
+      .where('slot', '=', limits.queueSlots)
+      .execute(),
+  );
+}
+
+async function claimInside(parts: QueueParts, request: ClaimRequest): Promise<ClaimedRun[]> {
+  const { now, lines } = await readLines(parts, request);
+  const { worker, leaseMs, limit } = request;
+  const token = randomBytes(8).toString('hex');
+  const mark = { now, token, worker, leaseUntil: now + leaseMs };
+  const claimed: ClaimedRun[] = [];
+  for (const line of lines) {
+    if (claimed.length >= limit) break;
+    if (line.isPaused) continue;
+    if (line.wakes !== null && line.wakes <= now) await wake(parts, line, now);
+    const room = await roomIn(parts, line, now);
+    const taken = await takeFrom(parts, line, { mark, limit: Math.min(room, limit - claimed.length) });
+    await spend(parts, line, { now, count: taken.length });
+    claimed.push(...taken);
+  }
+  return claimed;
+}
+
+// Those whose time has come stand in line.
+async function wake({ handle, dialect }: QueueParts, line: Line, now: number): Promise<void> {
+  const query = handle
+    .selectFrom(table)
+    .select('position')
+    .where('connection', '=', line.connection)
+    .where('queue', '=', line.queue)
+    .where('wakes', '<=', now)
+    .orderBy('wakes')
+    .limit(limits.queuePartRows);
+  const due = positionsOf(await (dialect.isConcurrent ? query.forUpdate().skipLocked() : query).execute());
+  if (due.length === 0) return;
+  await handle
+    .updateTable(table)
+    .set({ turn: turnOfPriority, wakes: null })
+    .where('position', 'in', due)
+    .execute();
+}
+
+interface Taking {
+  readonly mark: ClaimMark;
+  readonly limit: number;
+}
+
+async function takeFrom(parts: QueueParts, line: Line, { mark, limit }: Taking): Promise<ClaimedRun[]> {
+  const taken: ClaimedRun[] = [];
+  for (let look = 0; look < limits.queueClaimRounds && taken.length < limit; look++) {
+    const found = await find(parts, line, limit - taken.length);
+    const { free, hasPutBack } = await sortByKey(parts, found);
+    await hold(parts, free, mark);
+    taken.push(...free.map((row) => claimedRun(row, mark)));
+    if (!hasPutBack) break;
+  }
+  return taken;
+}
+
+async function find(parts: QueueParts, line: Line, limit: number): Promise<TableRow[]> {
+  const query = inTurn(parts, line)
+    .select([...columns, 'held_order'])
+    .limit(limit);
+  return (parts.dialect.isConcurrent ? query.forUpdate().skipLocked() : query).execute();
+}
+
+async function hold({ handle }: QueueParts, rows: readonly TableRow[], mark: ClaimMark): Promise<void> {
+  if (rows.length === 0) return;
+  const { now, token, worker, leaseUntil } = mark;
+  const changes = { state: 'running', turn: null, token, worker, lease_until: leaseUntil, started_date: now };
+  await handle
+    .updateTable(table)
+    .set({ ...changes, fence: sql<number>`fence + 1` })
+    .where('position', 'in', positionsOf(rows))
+    .execute();
+}
