@@ -64,6 +64,24 @@ function write(logger: Logger, seen: Observation): void {
     case 'egress.failed':
       writeOutgoing(logger, seen);
       return;
+    case 'queue.started':
+    case 'queue.done':
+    case 'queue.retried':
+    case 'queue.failed':
+    case 'queue.quarantined':
+      writeQueued(logger, seen);
+      return;
+    case 'worker.started':
+    case 'worker.draining':
+    case 'worker.stopped':
+      logger.info({ worker: seen.worker, queues: seen.queues }, seen.kind);
+      return;
+    case 'worker.failed':
+      logger.error({ worker: seen.worker, reason: seen.reason }, 'worker failed');
+      return;
+    case 'outbox.released':
+      logger.warn({ service: seen.service, count: seen.count }, 'runs that nobody handed on were queued');
+      return;
     case 'limits.counting':
       if (seen.isShared) logger.info('limits are counted with all servers again');
       else logger.error({ reason: seen.reason }, 'limits are counted by this process alone');
@@ -118,6 +136,15 @@ function writeOutgoing(
   if (seen.kind === 'egress.failed') {
     logger.warn({ method, origin, by, ms, code: seen.error.kind }, seen.error.message);
   } else logger.debug({ method, origin, by, ms, status: seen.status }, 'outgoing call finished');
+}
+
+type QueuedRunSeen = Extract<Observation, { script: string; queue: string }>;
+
+function writeQueued(logger: Logger, seen: QueuedRunSeen): void {
+  const { kind, id, position, script, queue, connection, attempt, reason } = seen;
+  const about = { id, position, script, queue, connection, attempt, ...(reason === null ? {} : { reason }) };
+  if (kind === 'queue.failed' || kind === 'queue.quarantined') logger.warn(about, kind);
+  else logger.debug(about, kind);
 }
 
 // As DreamFactory writes it: `Script '<name>' output:` and the text (spec §1.7).

@@ -56,6 +56,27 @@ export type Observation =
   /** An outgoing call; `by` is the script that made it. */
   | ({ kind: 'egress.finished'; status: number } & OutgoingFacts)
   | ({ kind: 'egress.failed'; error: PlatformError } & OutgoingFacts)
+  /** A queued run: taken by a worker, over, tried again later, failed for good, or put aside. */
+  | {
+      kind: 'queue.started' | 'queue.done' | 'queue.retried' | 'queue.failed' | 'queue.quarantined';
+      id: string;
+      /** Its short number. */
+      position: number;
+      script: string;
+      queue: string;
+      connection: string;
+      attempt: number;
+      reason: string | null;
+    }
+  /** A worker began, stops taking runs, lost its store, or has it again. */
+  | {
+      kind: 'worker.started' | 'worker.draining' | 'worker.stopped';
+      worker: string;
+      queues: readonly string[];
+    }
+  | { kind: 'worker.failed'; worker: string; reason: string }
+  /** Runs that nobody handed on were found in an outbox. */
+  | { kind: 'outbox.released'; service: string; count: number }
   /** Limits are counted together with other servers again, or by this one alone, and why. */
   | { kind: 'limits.counting'; isShared: boolean; reason: string | null }
   | { kind: 'config.changed'; record: string; by: number | null }

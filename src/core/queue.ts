@@ -12,6 +12,18 @@ export type QueuedState = 'ready' | 'running' | 'done' | 'failed' | 'cancelled' 
  */
 export type Delivery = 'effects-once' | 'at-least-once' | 'at-most-once';
 
+/** How long to wait before another try. */
+export type Backoff =
+  /** One after the other; the last one for all further tries. */
+  | { readonly kind: 'list'; readonly delaysMs: readonly number[] }
+  /** Twice as long each time, of which a random part of `jitter` (0 to 1) is taken off. */
+  | {
+      readonly kind: 'exponential';
+      readonly baseMs: number;
+      readonly mostMs: number;
+      readonly jitter: number;
+    };
+
 /** Where runs wait. */
 export interface QueuePlace {
   readonly connection: string;
@@ -34,7 +46,7 @@ interface RunOrder extends QueuePlace {
   readonly roleId: number | null;
   /** How often the script may fail; null: as the worker has it. */
   readonly tries: number | null;
-  /** JSON text that says how long to wait before another try; null: as the worker has it. */
+  /** JSON text of a `Backoff`; null: as the worker has it. */
   readonly backoff: string | null;
   readonly timeoutMs: number | null;
   /** At most one run with it is ready or running, in all queues. Spaces at its end do not count. */
@@ -77,6 +89,8 @@ export interface QueuedRun extends RunOrder {
   readonly reason: string | null;
   /** The record of its last failure in the log of runs. */
   readonly logId: string | null;
+  /** The service in whose database its effects are, or were going to be, committed; null: none yet. */
+  readonly effectsService: string | null;
 }
 
 /** What a worker shows to say something of a run that it holds. */
@@ -96,6 +110,8 @@ export interface ClaimRequest {
   readonly limit: number;
   readonly worker: string;
   readonly leaseMs: number;
+  /** Only runs with these ids: for whoever was told them. */
+  readonly ids?: readonly string[];
 }
 
 /** How a run that a worker holds ended; `retry`: the script failed and is tried again after a while. */
@@ -179,6 +195,12 @@ export interface RunStore {
   beat(holds: readonly Hold[], leaseMs: number): Promise<Beat[]>;
   /** Tells for each, in order, whether it counted: false where the run is held by the token no more. */
   finish(ends: readonly RunEnd[]): Promise<boolean[]>;
+  /** Notes where the effects of a run are going to be; false where it is held by the token no more. */
+  noteEffects(hold: Hold, service: string): Promise<boolean>;
+  /** What was remembered of a run under a key, in any attempt; undefined: nothing. */
+  recall(hold: Hold, key: string): Promise<string | undefined>;
+  /** Remembers JSON text of a run under a key, durably; false where it is held by the token no more. */
+  remember(hold: Hold, key: string, value: string): Promise<boolean>;
   /** Gives back, uncounted, what a worker that stops has not begun or will not end. As `finish`. */
   release(holds: readonly Hold[]): Promise<boolean[]>;
   /**
@@ -209,4 +231,46 @@ export interface RunStore {
   nextDue(place: Pick<ClaimRequest, 'connection' | 'queues'>): Promise<number | undefined>;
   /** Drops ended runs, the oldest first, a part at a time; 0 when there is nothing left to drop. */
   trim(bounds: TrimBounds): Promise<number>;
+}
+
+/** What a worker lets a run know, and hears of it. */
+export interface RunControl {
+  /** Aborted when the run is to stop: cancelled, out of time, or held by somebody else. */
+  readonly signal: AbortSignal;
+  noteEffects(service: string): Promise<boolean>;
+  recall(key: string): Promise<string | undefined>;
+  remember(key: string, value: string): Promise<boolean>;
+}
+
+/** What became of a run that was performed. */
+export type Performed =
+  | {
+      readonly outcome: 'done';
+      /** Runs that it set off, which are to be queued in the transaction that ends it. */
+      readonly further: readonly NewQueuedRun[];
+    }
+  | {
+      readonly outcome: 'failed';
+      readonly reason: string;
+      readonly logId: string | null;
+      /** What the script itself said of another try; undefined: nothing. */
+      readonly retry: { readonly afterMs: number } | 'never' | undefined;
+      /** What is to be queued in the transaction that ends it when there is no other try. */
+      readonly onFailure: NewQueuedRun | undefined;
+    }
+  /** Nothing was begun, for want of something that may be there later; no try is used up. */
+  | { readonly outcome: 'postponed'; readonly reason: string; readonly delayMs: number };
+
+/** Performs queued runs. Never throws. */
+export interface RunPerformer {
+  perform(run: ClaimedRun, control: RunControl): Promise<Performed>;
+}
+
+/** The queue as those who put runs there know it. */
+export interface RunQueue {
+  /**
+   * Queues runs on their connections, '' being the default one and its default queue; resolves when they are
+   * kept. Those whose id is known are not queued again.
+   */
+  push(runs: readonly NewQueuedRun[]): Promise<void>;
 }

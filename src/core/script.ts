@@ -2,6 +2,8 @@
 // Invariant: the path knows scripts only through this port; what a slot means is written in scripts/types.
 import type { EventName } from './event.ts';
 import type { Headers, InnerCall, Message, Operation, Result, RunMark } from './operation.ts';
+import type { SetOff } from './outbox.ts';
+import type { QueueOptions } from './queue-options.ts';
 
 /** A script as it is stored: DreamFactory's event script with our fields beside it. */
 export interface Script {
@@ -18,6 +20,8 @@ export interface Script {
   readonly lookups: readonly string[];
   /** The role in whose name its own calls are made; null or absent: that of whoever sets it off. */
   readonly runAsRoleId?: number | null;
+  /** Of scripts that run from the queue. */
+  readonly queue?: QueueOptions;
 }
 
 /** One request on its way: what the scripts of its slots see and may change. */
@@ -40,12 +44,16 @@ export interface ScriptPlan {
   after(exchange: Exchange): Promise<void>;
   readonly hasBefore: boolean;
   readonly hasAfter: boolean;
+  /** The queued runs that the exchange sets off; absent: no script of the location is queued. */
+  setOff?(exchange: Exchange): SetOff;
 }
 
 /** A script that is a whole service: its text is read once and run for every operation. */
 export interface ScriptHandler {
   /** Runs the script; throws `script.*` when it refuses, fails or cannot be run. */
   handle(operation: Operation, call: Exchange['call']): Promise<Result>;
+  /** Queues a run of the script instead; the answer says so (202). Throws when nothing keeps it. */
+  enqueue(operation: Operation): Promise<Result>;
   /** Why its text cannot be loaded, with the place; undefined when it can. */
   flaw(): Promise<string | undefined>;
 }

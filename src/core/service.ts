@@ -1,8 +1,10 @@
 // The port of service types: what a data source, file store or our own system API is to the path.
 // Invariant: services never know scripts, HTTP or each other; they reach others by `context.call` only.
+
 import type { DescriptionReader, PathDetails } from './description.ts';
 import type { EventName } from './event.ts';
 import type { Action, InnerCall, Operation, Requestor, Result, RunMark } from './operation.ts';
+import type { Departure, Outbox } from './outbox.ts';
 import type { StreamForm } from './record-stream.ts';
 
 /**
@@ -51,6 +53,8 @@ export interface CallContext {
    * given where it is a script that asks, which roles may treat otherwise; `run` is then its run.
    */
   call(call: InnerCall, requestor?: Requestor, run?: RunMark): Promise<Result>;
+  /** What the operation sets off, to be kept with what it writes; absent: nothing. */
+  readonly departure?: Departure | undefined;
   /**
    * Refuses what the same principal may not do at another path of this service, as that path itself would:
    * for parts of an operation that belong to other resources. No events fire there.
@@ -121,6 +125,11 @@ export interface Service {
   readonly type: string;
   /** Where it logs people in. */
   readonly identity?: IdentityProvider | undefined;
+  /**
+   * Where its database keeps what its writes set off; absent: it does not, and writes are noted elsewhere
+   * before they are done.
+   */
+  readonly outbox?: Outbox | undefined;
   /**
    * Gets what `locate` needs for a path, such as the schema of a database on a server; undefined when it is
    * there already. Awaited before `locate`; never fails, because `handle` says what is wrong. Whoever is in a

@@ -244,6 +244,34 @@ export interface LimitRecord extends Stamps {
   readonly isActive: boolean;
 }
 
+/** A named place where queues live. */
+export interface QueueConnectionRecord extends Stamps {
+  readonly id: number;
+  readonly name: string;
+  readonly description: string | null;
+  /** Kind of its transport: `database`, `sync`, `null` … */
+  readonly type: string;
+  /** JSON with secret fields encrypted. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Where runs go whose script names no queue. */
+  readonly defaultQueue: string;
+  readonly isActive: boolean;
+  /** Whether runs go there whose script names no connection; one at most. */
+  readonly isDefault: boolean;
+}
+
+/** The texts of scripts by version, for runs that were queued with them. */
+export interface ScriptTextRepository {
+  /** Keeps a text unless it is kept already. */
+  keep(version: string, content: string): Promise<void>;
+  get(version: string): Promise<string | undefined>;
+  /**
+   * Drops texts that were kept longer ago, that no run needs and that are not among the current ones; a part
+   * at a time.
+   */
+  trim(current: readonly string[], olderThanMs: number): Promise<number>;
+}
+
 /** An entry of the audit log, as it is added. */
 export interface AuditEntry {
   /** ISO 8601 in UTC. */
@@ -422,6 +450,8 @@ export interface Store {
   readonly audit: AuditRepository;
   readonly runs: RunRepository;
   readonly queue: RunStore;
+  readonly queueConnections: Repository<QueueConnectionRecord, number>;
+  readonly scriptTexts: ScriptTextRepository;
   /** Grows with every change of configuration, by whichever process. */
   generation(): Promise<number>;
   /** All that `work` does with the store it is given happens, or nothing does. Use only that store inside. */

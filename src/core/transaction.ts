@@ -3,6 +3,7 @@
 // Invariant: of the operations of one level one is under way at a time, in a level of its own; whatever
 // happens, a level ends once, after those inside it, and what a service holds for it is given back.
 import { PlatformError } from './errors.ts';
+import type { OutboxEntry, RunEffects } from './outbox.ts';
 
 /** What a service holds open for a level: a transaction, or a savepoint in one. */
 export interface HeldTransaction {
@@ -14,6 +15,12 @@ export interface HeldTransaction {
   commit(): Promise<void>;
   /** Undoes everything. Never throws. */
   rollback(): Promise<void>;
+  /** Keeps runs that leave once this and all around it is committed; absent: the source keeps none. */
+  enqueue?(entry: OutboxEntry): Promise<void>;
+  /** Whether the effects of a run were committed there, by whomever. */
+  wasApplied?(runId: string): Promise<boolean>;
+  /** Notes in it that it holds the effects of a run. Throws `queue.applied` when they were committed before. */
+  apply?(effects: Pick<RunEffects, 'runId' | 'fence'>): Promise<void>;
 }
 
 /** A service as it takes part; the same object for the same source. */
@@ -22,6 +29,8 @@ export interface TransactionMember {
   readonly name: string;
   /** What is open longer is undone, because others wait for it. */
   readonly mostMs: number;
+  /** Whether its transactions can keep runs and notes of runs; absent: no. */
+  readonly keepsOutbox?: boolean;
   /** Waits for a connection. Throws `service.unavailable`. */
   begin(): Promise<HeldTransaction>;
 }
@@ -39,6 +48,11 @@ export interface TransactionOptions {
   readonly allowsOthers?: boolean;
   /** One that allows others, in whose middle it is opened: what that covers stays a part of that. */
   readonly around?: TransactionScope | undefined;
+  /**
+   * Whose effects it holds: it begins with the first write to a service that keeps an outbox, others may be
+   * written to, and its commit notes that the run was applied.
+   */
+  readonly effects?: RunEffects | undefined;
 }
 
 /** One level of a transaction: what a script opened, or an operation inside. */

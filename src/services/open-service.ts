@@ -5,6 +5,7 @@
 import { PlatformError } from '../core/errors.ts';
 import { eventName } from '../core/event.ts';
 import type { Action, Operation, Result } from '../core/operation.ts';
+import type { Outbox } from '../core/outbox.ts';
 import type { CallContext, Endpoint, IdentityProvider, Location, Service } from '../core/service.ts';
 
 const specPath = '_spec';
@@ -31,6 +32,10 @@ export class OpenService implements Service {
       isForUsers: true,
       isForRoles: true,
     };
+  }
+
+  get outbox(): Outbox | undefined {
+    return this.#service.outbox;
   }
 
   get identity(): IdentityProvider | undefined {

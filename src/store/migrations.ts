@@ -10,6 +10,7 @@ import { runs } from './migrations/2026-11-22-runs.ts';
 import { schemaOverlay } from './migrations/2026-11-22-schema-overlay.ts';
 import { authority } from './migrations/2026-11-23-authority.ts';
 import { queue } from './migrations/2026-11-24-queue.ts';
+import { queueHouse } from './migrations/2026-11-25-queue-house.ts';
 import type { Handle } from './table.ts';
 
 /** All migrations by name. */
@@ -22,6 +23,7 @@ function migrations(dialect: StoreDialect): Record<string, Migration> {
     '2026-11-22-schema-overlay': schemaOverlay(dialect),
     '2026-11-23-authority': authority(dialect),
     '2026-11-24-queue': queue(dialect),
+    '2026-11-25-queue-house': queueHouse(dialect),
   };
 }
 

@@ -8,6 +8,7 @@ import type {
   EventScriptRecord,
   LimitRecord,
   LookupRecord,
+  QueueConnectionRecord,
   RoleAccessRecord,
   RoleRecord,
   SchemaOverlayRecord,
@@ -29,9 +30,11 @@ import { readGeneration } from './generation.ts';
 import { corsKind, emailTemplateKind, limitKind } from './mail-and-limits.ts';
 import { migrate } from './migrations.ts';
 import { Queue } from './queue/queue.ts';
+import { queueConnectionKind } from './queue-connections.ts';
 import { Records } from './records.ts';
 import { Runs } from './runs.ts';
 import { schemaOverlayKind } from './schema-overlay.ts';
+import { ScriptTexts } from './script-texts.ts';
 import { serviceKind } from './services.ts';
 import { Sessions } from './sessions.ts';
 import { type Handle, inTransaction, type TableRow } from './table.ts';
@@ -89,6 +92,12 @@ function storeOn(handle: Handle, dialect: StoreDialect): Store {
     audit: new Audit(handle),
     runs: new Runs({ handle, dialect }),
     queue: new Queue({ handle, dialect }),
+    queueConnections: new Records<QueueConnectionRecord, number>({
+      handle,
+      dialect,
+      kind: queueConnectionKind,
+    }),
+    scriptTexts: new ScriptTexts({ handle, dialect }),
     generation: () => readGeneration(handle),
     transaction: (work) => inTransaction(handle, (inside) => work(storeOn(inside, dialect))),
     close: () => (handle.isTransaction ? Promise.resolve() : handle.destroy()),

@@ -82,6 +82,30 @@ export const errorMeanings: Readonly<Record<ErrorCode, readonly [meaning: string
     'A transaction covers one service, and this would write to another.',
     'Write there before or after it, or name the service that it is to cover.',
   ],
+  'queue.unavailable': [
+    'A run could not be queued, because its connection cannot be used now.',
+    'Try again; look at the connection in `system/queue_connection`.',
+  ],
+  'queue.unknown_connection': [
+    'There is no connection of queues with that name.',
+    'Take one of `system/queue_connection`.',
+  ],
+  'queue.applied': [
+    'The effects of a queued run were committed before, by a worker that was taken for lost.',
+    'Nothing: the run counts as done, and what this attempt wrote was undone.',
+  ],
+  'queue.lost': [
+    'A queued run is held by another worker by now, so that nothing more is written for it here.',
+    'Nothing: the other worker does it.',
+  ],
+  'request.key_reused': [
+    'An idempotency key came again with another request.',
+    'Take a new key for each request, and the same one only to repeat it.',
+  ],
+  'request.key_in_progress': [
+    'The request with this idempotency key is still being done.',
+    'Repeat it a moment later.',
+  ],
   'egress.refused': ['A script may not call this place.', 'Allow it with `TENON_EGRESS_ALLOW`.'],
   'egress.failed': ['A call to another host failed.', 'The message says why.'],
   'mail.refused': [

@@ -57,6 +57,7 @@ const kinds: Kinds<QueuedRun> = {
   isCancelling: flag,
   reason: optionalText,
   logId: optionalText,
+  effectsService: optionalText,
 };
 
 const cells = Object.entries(kinds).map(([field, kind]) => ({ field, column: columnOf(field), kind }));
