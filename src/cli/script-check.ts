@@ -86,6 +86,8 @@ function reasonOf(outcome: Outcome): string {
       return outcome.message;
     case 'timeout':
       return `no answer in ${outcome.ms} ms`;
+    case 'aborted':
+      return 'stopped before it answered';
     case 'exited':
       return `ended with ${outcome.code}`;
   }

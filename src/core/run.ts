@@ -13,6 +13,7 @@ export type RunOutcome =
   | 'threw'
   | 'exited'
   | 'timeout'
+  | 'aborted'
   | 'crashed'
   | 'saturated'
   | 'unavailable'

@@ -63,6 +63,7 @@ export interface Sections {
   /**
    * `{event, stage, resource, method, uri, service, requestResource, apiVersion, contentType}`. `stage` is
    * `pre_process`, `post_process`, '' (final) or `service`; `resource` is text or a map of path parameters.
+   * Of queued runs also `id`, `attempt` and, where it is 'unknown', `certainty`.
    */
   readonly meta: string;
   readonly parameters: string;
@@ -122,6 +123,8 @@ export interface Invocation {
   readonly bridge: Bridge;
   /** False: the script may look and refuse only, so its changes are not even collected. Default true. */
   readonly wantsChanges?: boolean;
+  /** Ends the run where it is, as its deadline would. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Parts of the event that a script changed, as JSON texts; absent: untouched. `null`: deleted. */
@@ -148,6 +151,7 @@ export type Outcome =
   | { kind: 'threw'; error: ThrownError; log: readonly LogLine[] }
   | { kind: 'exited'; code: number; changes: Changes; log: readonly LogLine[] }
   | { kind: 'timeout'; ms: number; log: readonly LogLine[] }
+  | { kind: 'aborted'; log: readonly LogLine[] }
   | { kind: 'crashed'; reason: string; log: readonly LogLine[] }
   | { kind: 'saturated'; message: string }
   | { kind: 'unavailable'; message: string };
@@ -164,6 +168,8 @@ export interface ThrownError {
   readonly stack?: string;
   /** What the author gave along for the caller: `context` of an exception of PHP. */
   readonly context?: unknown;
+  /** What the script said of another try of a queued run: in how many seconds, or never. */
+  readonly retry?: number | false;
 }
 
 /** A language. */

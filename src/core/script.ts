@@ -24,6 +24,24 @@ export interface Script {
   readonly queue?: QueueOptions;
 }
 
+/** What the script of a queued run is told of it. */
+export interface QueuedEvent {
+  /** The same in every attempt. */
+  readonly id: string;
+  /** Which attempt this one is, from 1. */
+  readonly attempt: number;
+  /** Nobody knows whether what the event tells of has happened. */
+  readonly isUncertain: boolean;
+}
+
+/** What a queued run remembers over its attempts, as JSON texts. */
+export interface RunMemory {
+  /** Undefined: nothing was remembered under the key, in any attempt. */
+  recall(key: string): Promise<string | undefined>;
+  /** Durably; false where the run is somebody else's by now. */
+  remember(key: string, value: string): Promise<boolean>;
+}
+
 /** One request on its way: what the scripts of its slots see and may change. */
 export interface Exchange {
   readonly operation: Operation;
@@ -33,6 +51,10 @@ export interface Exchange {
   result: Result | undefined;
   /** JSON of `request.headers`, once somebody wrote it; belongs to whoever makes sections. */
   headersText: { readonly of: Headers; readonly text: string } | undefined;
+  /** Absent: the exchange is that of no queued run. */
+  readonly queued?: QueuedEvent;
+  /** Of a queued run. */
+  readonly memory?: RunMemory;
   /** Calls the platform for a running script: requestor script, one level deeper, on the run's authority. */
   call(call: InnerCall, run?: RunMark): Promise<Result>;
 }

@@ -52,7 +52,7 @@ function readLog(text: string | null | undefined): LogLine[] {
 function readThrown(text: string | null | undefined, program: Program): ThrownError {
   const told: unknown = typeof text === 'string' ? JSON.parse(text) : undefined;
   if (typeof told !== 'object' || told === null) throw new ProtocolError('an error is missing');
-  const { message, code, status, context, stack, line, column } = told as Record<string, unknown>;
+  const { message, code, status, context, stack, line, column, retry } = told as Record<string, unknown>;
   if (typeof message !== 'string') throw new ProtocolError('an error has no message');
   const place = placeOf(typeof stack === 'string' ? stack : '', program, { line, column });
   return {
@@ -60,6 +60,11 @@ function readThrown(text: string | null | undefined, program: Program): ThrownEr
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
     ...(typeof status === 'number' ? { status } : {}),
     ...(context === undefined || context === null ? {} : { context }),
+    ...(isRetry(retry) ? { retry } : {}),
     ...place,
   };
+}
+
+function isRetry(value: unknown): value is number | false {
+  return value === false || (typeof value === 'number' && value >= 0);
 }

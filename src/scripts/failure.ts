@@ -2,6 +2,7 @@
 // Invariant: callers read no stack, path or internals; administrators find them in `error.context`.
 import { STATUS_CODES } from 'node:http';
 import { PlatformError } from '../core/errors.ts';
+import type { Headers } from '../core/operation.ts';
 import type { RunOutcome } from '../core/run.ts';
 import type { Outcome, ThrownError } from '../core/runner.ts';
 import { type Compiled, problemOf } from './source.ts';
@@ -21,6 +22,8 @@ export interface Failure {
   /** For whoever wrote the script or runs the server; without the stack. */
   readonly reason: string;
   readonly trace: Trace;
+  /** What the script said of another try of a queued run: in how many seconds, or never; absent: nothing. */
+  readonly retry?: number | false;
 }
 
 type Failing = Exclude<Outcome, { kind: 'finished' }>;
@@ -48,8 +51,10 @@ export function unloadable(script: string, compiled: Extract<Compiled, { ok: fal
 
 /** A run that did not end well. */
 export function failureOf(outcome: Failing, script: string): Failure {
-  const trace = outcome.kind === 'threw' ? outcome.error : {};
-  return { outcome: outcome.kind, error: errorOf(outcome, script), reason: reasonOf(outcome), trace };
+  const failure = { outcome: outcome.kind, error: errorOf(outcome, script), reason: reasonOf(outcome) };
+  if (outcome.kind !== 'threw') return { ...failure, trace: {} };
+  const { retry } = outcome.error;
+  return { ...failure, trace: outcome.error, ...(retry === undefined ? {} : { retry }) };
 }
 
 /** A run that ended well with an error as its result. */
@@ -60,8 +65,8 @@ export function refusal(error: PlatformError): Failure {
 /** The error with what only an administrator reads; what the author of the script gave along stays. */
 export function withContext(error: PlatformError, context: unknown): PlatformError {
   if (error.context !== null) return error;
-  const { kind, message, status, code, cause } = error;
-  return new PlatformError(kind, message, { status, code, cause, context });
+  const { kind, message, status, code, headers, cause } = error;
+  return new PlatformError(kind, message, { status, code, headers, cause, context });
 }
 
 /** What the server's log says: the reason, and the stack where there is one. */
@@ -79,6 +84,8 @@ function reasonOf(outcome: Failing): string {
       return `exited with code ${outcome.code}`;
     case 'timeout':
       return `did not end within ${outcome.ms} ms`;
+    case 'aborted':
+      return 'was stopped before it ended';
     case 'crashed':
       return `crashed: ${outcome.reason}`;
     case 'saturated':
@@ -95,6 +102,8 @@ function errorOf(outcome: Failing, name: string): PlatformError {
       return new PlatformError('script.threw', `Executed command returned with error code: ${outcome.code}`);
     case 'timeout':
       return new PlatformError('script.timeout', `Script '${name}' did not end within ${outcome.ms} ms.`);
+    case 'aborted':
+      return new PlatformError('script.unavailable', `Script '${name}' was stopped before it ended.`);
     case 'crashed':
       return new PlatformError('script.crashed', `Script '${name}' ended the process that ran it.`, {
         cause: outcome.reason,
@@ -113,14 +122,24 @@ function errorOf(outcome: Failing, name: string): PlatformError {
 }
 
 function thrownError(error: ThrownError, name: string): PlatformError {
-  const { message, code, stack, context } = error;
+  const { message, code, stack, context, retry } = error;
   const status = [error.status, code].find(isErrorStatus) ?? 500;
   return new PlatformError('script.threw', message || `Script '${name}' threw an error without a message.`, {
     status,
     code: typeof code === 'number' ? code : status,
     cause: stack,
     context,
+    ...(typeof retry === 'number' && isPassing(status) ? { headers: retryAfter(retry) } : {}),
   });
+}
+
+// The two statuses that say that the same may do later.
+function isPassing(status: number): boolean {
+  return status === 503 || status === 429;
+}
+
+function retryAfter(seconds: number): Headers {
+  return { 'retry-after': String(Math.ceil(seconds)) };
 }
 
 function isErrorStatus(value: unknown): value is number {

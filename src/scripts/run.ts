@@ -52,6 +52,10 @@ export interface Run {
   readonly settle?: (finished: Finished) => void;
   /** Given the record of the run, which is then kept in any case. */
   readonly told?: (record: RunRecord) => void;
+  /** Given why the run does not count, before that is thrown. */
+  readonly failed?: (failure: Failure) => void;
+  /** Ends the run where it is. */
+  readonly signal?: AbortSignal;
 }
 
 /** How a run that may count ended. */
@@ -117,6 +121,7 @@ export class ScriptRuns {
       timeoutMs: script.timeoutMs,
       depth: run.exchange.operation.depth,
       wantsChanges: run.wantsChanges,
+      signal: run.signal,
       bridge,
     });
     const ending = bridge.end();
@@ -191,6 +196,7 @@ export class ScriptRuns {
       run: id,
     });
     this.#keep(about, { ms, log, failure });
+    run.failed?.(failure);
     return told(failure, about, id);
   }
 

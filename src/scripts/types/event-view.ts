@@ -5,7 +5,7 @@ import type { Body } from '../../core/body.ts';
 import { type EventName, eventResource, type Stage } from '../../core/event.ts';
 import type { Headers, Operation, Parameters, ParameterValue, Result } from '../../core/operation.ts';
 import type { Sections } from '../../core/runner.ts';
-import type { Exchange } from '../../core/script.ts';
+import type { Exchange, QueuedEvent } from '../../core/script.ts';
 import type { SessionTexts } from '../platform.ts';
 
 /** The place of a script: the event that fires it, and when. */
@@ -38,7 +38,7 @@ export class EventView {
     const { body, headers } = request;
     const answer = place.stage === 'pre_process' ? undefined : result;
     return {
-      meta: this.#meta(operation, place, headers['content-type'] ?? 'application/json'),
+      meta: this.#meta(exchange, place),
       parameters: place.stage === 'service' ? this.#textOf(request.parameters) : this.#parameters(exchange),
       headers: headersText(exchange),
       content: body?.text ?? '',
@@ -62,7 +62,9 @@ export class EventView {
   }
 
   // What is the same for all runs of a place is written once, the rest put behind it.
-  #meta({ path, uri, action, service, apiVersion }: Operation, place: Place, contentType: string): string {
+  #meta({ operation, request, queued }: Exchange, place: Place): string {
+    const { path, uri, action, service, apiVersion } = operation;
+    const contentType = request.headers['content-type'] ?? 'application/json';
     let fixed = this.#places.get(place);
     if (fixed === undefined) {
       fixed = `{"event":${JSON.stringify(place.event.name)},"stage":${JSON.stringify(place.stage)}`;
@@ -74,7 +76,8 @@ export class EventView {
     const asked = JSON.stringify(query < 0 ? whole : whole + uri.slice(query));
     return (
       `${fixed},"resource":${resource},"method":"${action}","uri":${JSON.stringify(uri)},` +
-      `"requestResource":${asked}${this.#metaEnd(service, apiVersion, contentType)}`
+      `"requestResource":${asked}${queued === undefined ? '' : queuedMeta(queued)}` +
+      this.#metaEnd(service, apiVersion, contentType)
     );
   }
 
@@ -96,6 +99,11 @@ export class EventView {
     }
     return text;
   }
+}
+
+function queuedMeta({ id, attempt, isUncertain }: QueuedEvent): string {
+  const certainty = isUncertain ? ',"certainty":"unknown"' : '';
+  return `,"id":${JSON.stringify(id)},"attempt":${attempt}${certainty}`;
 }
 
 // Written once per exchange: not in a WeakMap, whose entries cost the collector more than the text does.
