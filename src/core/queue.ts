@@ -124,6 +124,13 @@ export type RunEnd = Hold &
         readonly reason: string;
         readonly logId: string | null;
       }
+    /** It was not begun, and is started later; no try is used up. */
+    | {
+        readonly outcome: 'postponed';
+        readonly delayMs: number;
+        readonly reason: string;
+        readonly logId: null;
+      }
     | { readonly outcome: 'failed' | 'cancelled'; readonly reason: string; readonly logId: string | null }
   );
 
@@ -151,6 +158,8 @@ export interface QueuedRunQuery {
   readonly order?: readonly Order[];
   readonly limit: number;
   readonly skip?: number;
+  /** Without payloads, which are long: they are empty. */
+  readonly isBrief?: boolean;
 }
 
 /** What a queue allows; null: anything. */
@@ -229,8 +238,16 @@ export interface RunStore {
    * waits.
    */
   nextDue(place: Pick<ClaimRequest, 'connection' | 'queues'>): Promise<number | undefined>;
+  /** The queues of a connection where runs wait for their turn. */
+  queuesOf(connection: string): Promise<string[]>;
   /** Drops ended runs, the oldest first, a part at a time; 0 when there is nothing left to drop. */
   trim(bounds: TrimBounds): Promise<number>;
+}
+
+/** Tells workers that runs were queued, so that they need not wait until they look again. A hint alone. */
+export interface QueueSignal {
+  /** Calls `wake` when runs may have come to a connection, by whichever process; until it is stopped. */
+  listen(connection: string, wake: () => void): () => void;
 }
 
 /** What a worker lets a run know, and hears of it. */

@@ -3,8 +3,9 @@
 // Invariant: dates are ISO 8601 in UTC; secrets arrive here encrypted.
 
 import type { Elevation, Origin } from './operation.ts';
+import type { Outbox, OutboxEntry } from './outbox.ts';
 import type { Order, Where } from './query.ts';
-import type { RunStore } from './queue.ts';
+import type { QueueSignal, RunStore } from './queue.ts';
 import type { RunRepository } from './run.ts';
 import type { ServiceDocument } from './service.ts';
 
@@ -272,6 +273,12 @@ export interface ScriptTextRepository {
   trim(current: readonly string[], olderThanMs: number): Promise<number>;
 }
 
+/** Where runs wait that are set off by writes elsewhere; in a transaction of the store, part of that. */
+export interface SystemOutbox extends Outbox {
+  /** Keeps an entry; resolves when it is durable. One whose id is known is left as it is. */
+  put(entry: OutboxEntry): Promise<void>;
+}
+
 /** An entry of the audit log, as it is added. */
 export interface AuditEntry {
   /** ISO 8601 in UTC. */
@@ -450,8 +457,10 @@ export interface Store {
   readonly audit: AuditRepository;
   readonly runs: RunRepository;
   readonly queue: RunStore;
+  readonly queueSignal: QueueSignal;
   readonly queueConnections: Repository<QueueConnectionRecord, number>;
   readonly scriptTexts: ScriptTextRepository;
+  readonly outbox: SystemOutbox;
   /** Grows with every change of configuration, by whichever process. */
   generation(): Promise<number>;
   /** All that `work` does with the store it is given happens, or nothing does. Use only that store inside. */

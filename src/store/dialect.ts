@@ -7,6 +7,7 @@ import type {
   InsertQueryBuilder,
   RawBuilder,
 } from 'kysely';
+import type { Channel } from './queue/signal.ts';
 import type { Handle, TableRow } from './table.ts';
 
 /** A statement that adds rows. */
@@ -32,6 +33,8 @@ export interface StoreDialect {
   loosely<T>(handle: Handle, work: (handle: Handle) => Promise<T>): Promise<T>;
   /** What is to be read once the schema is as it should be. */
   migrated?(handle: Handle): Promise<void>;
+  /** How servers on it tell each other that runs were queued; absent: they do not. */
+  readonly channel?: Channel;
   /** Its clock: milliseconds since 1970. */
   readonly now: RawBuilder<number>;
   /** Whether transactions happen side by side, so that rows that one is about to change must be locked. */

@@ -3,20 +3,21 @@ import { type Driver, PostgresDialect, sql } from 'kysely';
 import { limits } from '../core/limits.ts';
 import type { StoreDialect } from './dialect.ts';
 import { GuardedDriver, original } from './guarded.ts';
+import { postgresChannel } from './postgres-channel.ts';
 import type { Handle } from './table.ts';
 
 /** How to speak to the one at an address such as `postgres://user:password@host/database`. */
 export async function postgresStoreDialect(url: string): Promise<StoreDialect> {
   // Loaded when needed: who keeps the system in SQLite pays nothing for it.
   const { default: pg } = await import('pg');
-  const pool = new pg.Pool({
+  const settings = {
     connectionString: url,
-    max: limits.storeConnections,
     connectionTimeoutMillis: limits.poolConnectMs,
     statement_timeout: limits.storeBusyMs,
     application_name: 'tenon',
     keepAlive: true,
-  });
+  };
+  const pool = new pg.Pool({ ...settings, max: limits.storeConnections });
   // An event `error` of an idle connection that nobody listens to would end the process.
   pool.on('error', () => undefined);
   return {
@@ -25,6 +26,7 @@ export async function postgresStoreDialect(url: string): Promise<StoreDialect> {
     generated: (column) => column.primaryKey(),
     conflict: postgresConflict,
     loosely,
+    channel: postgresChannel(pool, () => new pg.Client(settings)),
     now: sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint`,
     isConcurrent: true,
     hasPartialIndexes: true,

@@ -29,7 +29,9 @@ import { eventScriptKind } from './event-scripts.ts';
 import { readGeneration } from './generation.ts';
 import { corsKind, emailTemplateKind, limitKind } from './mail-and-limits.ts';
 import { migrate } from './migrations.ts';
+import { SystemOutbox } from './outbox.ts';
 import { Queue } from './queue/queue.ts';
+import { Signal, type Told, Untold } from './queue/signal.ts';
 import { queueConnectionKind } from './queue-connections.ts';
 import { Records } from './records.ts';
 import { Runs } from './runs.ts';
@@ -53,7 +55,7 @@ export async function openStore(dialect: StoreDialect): Promise<Store> {
     await handle.destroy();
     throw error;
   }
-  return storeOn(handle, dialect);
+  return storeOn({ handle, dialect });
 }
 
 /** Opens it without bringing its schema up to date; undefined where nobody made it yet. */
@@ -61,7 +63,7 @@ export async function openStoreAsItIs(dialect: StoreDialect): Promise<Store | un
   const handle: Handle = new Kysely<Record<string, TableRow>>({ dialect: dialect.kysely });
   try {
     const tables = await handle.introspection.getTables();
-    if (tables.some(({ name }) => name === 'service')) return storeOn(handle, dialect);
+    if (tables.some(({ name }) => name === 'service')) return storeOn({ handle, dialect });
   } catch (error) {
     await handle.destroy();
     throw error;
@@ -70,7 +72,16 @@ export async function openStoreAsItIs(dialect: StoreDialect): Promise<Store | un
   return undefined;
 }
 
-function storeOn(handle: Handle, dialect: StoreDialect): Store {
+interface StoreParts {
+  readonly handle: Handle;
+  readonly dialect: StoreDialect;
+  readonly signal?: Signal;
+  /** Told of runs that are queued: the signal, or whoever passes it on after a commit. */
+  readonly told?: Told;
+}
+
+function storeOn({ handle, dialect, ...telling }: StoreParts): Store {
+  const { signal = new Signal(dialect.channel), told = signal } = telling;
   return {
     services: new Records<ServiceRecord, number>({ handle, dialect, kind: serviceKind }),
     eventScripts: new Records<EventScriptRecord, string>({ handle, dialect, kind: eventScriptKind }),
@@ -91,15 +102,27 @@ function storeOn(handle: Handle, dialect: StoreDialect): Store {
     userIdentities: new Details<UserIdentityRecord>({ handle, dialect, kind: userIdentityKind }),
     audit: new Audit(handle),
     runs: new Runs({ handle, dialect }),
-    queue: new Queue({ handle, dialect }),
+    queue: new Queue({ handle, dialect, told }),
+    queueSignal: signal,
     queueConnections: new Records<QueueConnectionRecord, number>({
       handle,
       dialect,
       kind: queueConnectionKind,
     }),
     scriptTexts: new ScriptTexts({ handle, dialect }),
+    outbox: new SystemOutbox({ handle, dialect }),
     generation: () => readGeneration(handle),
-    transaction: (work) => inTransaction(handle, (inside) => work(storeOn(inside, dialect))),
-    close: () => (handle.isTransaction ? Promise.resolve() : handle.destroy()),
+    transaction: async (work) => {
+      const untold = new Untold();
+      const parts = { dialect, signal, told: untold };
+      const result = await inTransaction(handle, (inside) => work(storeOn({ ...parts, handle: inside })));
+      untold.passTo(told);
+      return result;
+    },
+    close: async () => {
+      if (handle.isTransaction) return;
+      await signal.close();
+      await handle.destroy();
+    },
   };
 }

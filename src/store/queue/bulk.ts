@@ -3,8 +3,9 @@
 import { limits } from '../../core/limits.ts';
 import type { Where } from '../../core/query.ts';
 import type { QueuedRun, QueuedRunQuery, QueuedState, RunSelection, TrimBounds } from '../../core/queue.ts';
-import { columnOf, type TableRow } from '../table.ts';
+import { columnOf, type Handle, type TableRow } from '../table.ts';
 import { type Builder, whereExpression } from '../where.ts';
+import { dropMemos } from './memos.ts';
 import { bringUp } from './order.ts';
 import {
   change,
@@ -21,15 +22,18 @@ import {
 
 /** Runs in the order asked for, else the newest first. */
 export async function list({ handle }: QueueParts, query: QueuedRunQuery): Promise<QueuedRun[]> {
-  const { where, order = [], limit, skip = 0 } = query;
-  let select = handle.selectFrom(table).select([...columns]);
+  const { where, order = [], limit, skip = 0, isBrief = false } = query;
+  let select = handle.selectFrom(table).select(isBrief ? briefColumns : [...columns]);
   if (where !== undefined) select = select.where((build) => whereExpression(build, where));
   for (const { field, descending } of order) {
     select = select.orderBy(columnOf(field), descending ? 'desc' : 'asc');
   }
   // The last word, so that pages neither overlap nor leave any out.
-  return (await select.orderBy('position', 'desc').limit(limit).offset(skip).execute()).map(readRun);
+  const rows = await select.orderBy('position', 'desc').limit(limit).offset(skip).execute();
+  return rows.map((row) => readRun(isBrief ? { ...row, payload: '' } : row));
 }
+
+const briefColumns = columns.filter((column) => column !== 'payload');
 
 /** One by id or position. */
 export async function get({ handle }: QueueParts, key: string | number): Promise<QueuedRun | undefined> {
@@ -79,6 +83,7 @@ export function cancel(parts: QueueParts, selection: RunSelection, reason: strin
 export function forget(parts: QueueParts, selection: RunSelection): Promise<number> {
   return inParts(parts, { selection, states: over }, async ({ handle }, rows) => {
     await handle.deleteFrom(table).where('position', 'in', positionsOf(rows)).execute();
+    await dropMemos({ handle }, positionsOf(rows));
     return rows.length;
   });
 }
@@ -99,8 +104,20 @@ export async function trim(parts: QueueParts, bounds: TrimBounds): Promise<numbe
   const positions = positionsOf(dropped);
   return parts.dialect.loosely(parts.handle, async (handle) => {
     const query = handle.deleteFrom(table).where('position', 'in', positions).where('state', '=', state);
-    return Number((await query.executeTakeFirst()).numDeletedRows);
+    const gone = Number((await query.executeTakeFirst()).numDeletedRows);
+    if (gone > 0) await dropMemos({ handle }, await withoutRun(handle, positions));
+    return gone;
   });
+}
+
+// Somebody may have started one of them anew in the meantime.
+async function withoutRun(handle: Handle, positions: readonly number[]): Promise<number[]> {
+  const query = handle
+    .selectFrom(table)
+    .select('position')
+    .where('position', 'in', [...positions]);
+  const left = new Set(positionsOf(await query.execute()));
+  return positions.filter((position) => !left.has(position));
 }
 
 interface Bulk {

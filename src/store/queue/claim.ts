@@ -20,7 +20,7 @@ import {
 
 /** Takes runs that can start now. */
 export async function claim(parts: QueueParts, request: ClaimRequest): Promise<ClaimedRun[]> {
-  if (request.limit <= 0 || request.queues.length === 0) return [];
+  if (request.limit <= 0 || request.queues.length === 0 || request.ids?.length === 0) return [];
   const claimed = await together(parts, (inside) => claimInside(inside, request), true);
   if (claimed.some(({ delivery }) => delivery === 'at-most-once')) await settle(parts);
   return claimed;
@@ -49,7 +49,8 @@ async function claimInside(parts: QueueParts, request: ClaimRequest): Promise<Cl
     if (line.isPaused) continue;
     if (line.wakes !== null && line.wakes <= now) await wake(parts, line, now);
     const room = await roomIn(parts, line, now);
-    const taken = await takeFrom(parts, line, { mark, limit: Math.min(room, limit - claimed.length) });
+    const most = Math.min(room, limit - claimed.length);
+    const taken = await takeFrom(parts, line, { mark, limit: most, ids: request.ids });
     await spend(parts, line, { now, count: taken.length });
     claimed.push(...taken);
   }
@@ -78,12 +79,14 @@ async function wake({ handle, dialect }: QueueParts, line: Line, now: number): P
 interface Taking {
   readonly mark: ClaimMark;
   readonly limit: number;
+  /** Only these; undefined: any. */
+  readonly ids: readonly string[] | undefined;
 }
 
-async function takeFrom(parts: QueueParts, line: Line, { mark, limit }: Taking): Promise<ClaimedRun[]> {
+async function takeFrom(parts: QueueParts, line: Line, { mark, limit, ids }: Taking): Promise<ClaimedRun[]> {
   const taken: ClaimedRun[] = [];
   for (let look = 0; look < limits.queueClaimRounds && taken.length < limit; look++) {
-    const found = await find(parts, line, limit - taken.length);
+    const found = await find(parts, line, { limit: limit - taken.length, ids });
     const { free, hasPutBack } = await sortByKey(parts, found);
     await hold(parts, free, mark);
     taken.push(...free.map((row) => claimedRun(row, mark)));
@@ -92,10 +95,13 @@ async function takeFrom(parts: QueueParts, line: Line, { mark, limit }: Taking):
   return taken;
 }
 
-async function find(parts: QueueParts, line: Line, limit: number): Promise<TableRow[]> {
-  const query = inTurn(parts, line)
+type Wanted = Pick<Taking, 'limit' | 'ids'>;
+
+async function find(parts: QueueParts, line: Line, { limit, ids }: Wanted): Promise<TableRow[]> {
+  let query = inTurn(parts, line)
     .select([...columns, 'held_order'])
     .limit(limit);
+  if (ids !== undefined) query = query.where('id', 'in', [...ids]);
   return (parts.dialect.isConcurrent ? query.forUpdate().skipLocked() : query).execute();
 }
 

@@ -95,7 +95,8 @@ class HeldRows {
 // A subquery is asked once, an expression for every row.
 const once = (clock: RawBuilder<number>) => sql<number>`(select ${clock})`;
 
-async function lockHeld({ handle, dialect }: QueueParts, holds: readonly Hold[]): Promise<HeldRows> {
+/** Locks the rows of runs that are running, to be taken by the tokens that they are held with. */
+export async function lockHeld({ handle, dialect }: QueueParts, holds: readonly Hold[]): Promise<HeldRows> {
   const query = handle
     .selectFrom(table)
     .select(['position', 'token', 'ordering_key', 'is_cancelling', once(dialect.now).as('now')])
@@ -151,12 +152,13 @@ async function writeFailed({ handle }: QueueParts, { end, row, now }: Failed): P
 }
 
 function changesOf({ end, row, now }: Failed): RowChanges {
+  const isComingBack = end.outcome === 'retry' || end.outcome === 'postponed';
   // Who asked for the end of a run does not want it tried again.
-  const isStopped = end.outcome === 'retry' && Number(row.is_cancelling) === 1;
+  const isStopped = isComingBack && Number(row.is_cancelling) === 1;
   const outcome = isStopped ? 'cancelled' : end.outcome;
   if (outcome === 'cancelled') return ended('cancelled', now);
-  const failed = { attempt: countUp('attempt') };
-  if (end.outcome !== 'retry') return { ...ended(outcome as QueuedState, now), ...failed };
+  const failed = end.outcome === 'postponed' ? {} : { attempt: countUp('attempt') };
+  if (!isComingBack) return { ...ended(outcome as QueuedState, now), ...failed };
   const available = now + Math.max(0, end.delayMs);
   if (end.delayMs <= 0) return { ...readyAgain, ...failed, available_date: available };
   return { ...unheld, ...failed, state: 'ready', turn: null, wakes: available, available_date: available };

@@ -138,7 +138,7 @@ function end(known: Known, state: QueuedState): void {
   Object.assign(known, { state, token: null, leaseUntil: 0, isCancelling: false });
 }
 
-const outcomes = ['done', 'retry', 'failed', 'cancelled'] as const;
+const outcomes = ['done', 'retry', 'postponed', 'failed', 'cancelled'] as const;
 
 // Of any claim that a worker ever had, however long ago: one that is lost must not count.
 const finish = fc
@@ -164,10 +164,12 @@ interface Finish {
 
 function finishKnown({ now }: Model, known: Known, { outcome, delayMs }: Finish): void {
   if (outcome === 'done') known.timesDone += 1;
-  const became = outcome === 'retry' && known.isCancelling ? 'cancelled' : outcome;
+  const isComingBack = outcome === 'retry' || outcome === 'postponed';
+  const became = isComingBack && known.isCancelling ? 'cancelled' : outcome;
   if (became === 'retry' || became === 'failed') known.attempt += 1;
-  if (became === 'retry') known.available = now + delayMs;
-  end(known, became === 'retry' ? 'ready' : became);
+  const isBack = became === 'retry' || became === 'postponed';
+  if (isBack) known.available = now + delayMs;
+  end(known, isBack ? 'ready' : became);
 }
 
 const beat = fc.nat().map((at) =>

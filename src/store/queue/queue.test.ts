@@ -37,7 +37,7 @@ function onServer(kind: ServerKind, name: string): void {
 
     // Positions go on where they were: nothing here counts on where they begin.
     queueSuite(name, () => ({
-      empty: () => database.execute('delete from queued_run; delete from queue'),
+      empty: () => database.execute('delete from queued_run_memo; delete from queued_run; delete from queue'),
       open: () => openSystemStore(url()),
     }));
   });

@@ -23,29 +23,38 @@ import { cancel, count, forget, get, list, retry, trim } from './bulk.ts';
 import { claim } from './claim.ts';
 import { beat, finish, release } from './finish.ts';
 import { Group } from './group.ts';
-import { nextDue, setPlace } from './places.ts';
+import { type EffectsNote, noteEffects, recall, remember } from './memos.ts';
+import { nextDue, queuesOf, setPlace } from './places.ts';
 import { Pushing } from './push.ts';
 import type { QueueParts } from './rows.ts';
+import type { Told } from './signal.ts';
 import { stats } from './stats.ts';
 import { sweep } from './sweep.ts';
 
 /** The queued runs of the system database. */
 export class Queue implements RunStore {
   readonly #parts: QueueParts;
+  readonly #told: Told;
   readonly #pushing: Pushing;
   readonly #pushes: Group<NewQueuedRun, string>;
   readonly #ends: Group<RunEnd, boolean>;
+  readonly #notes: Group<EffectsNote, boolean>;
 
-  constructor(parts: QueueParts) {
+  constructor({ told, ...parts }: QueueParts & { readonly told: Told }) {
     this.#parts = parts;
+    this.#told = told;
     this.#pushing = new Pushing(parts);
     this.#pushes = new Group((runs) => this.#pushing.push(runs));
     this.#ends = new Group((ends) => finish(parts, ends));
+    this.#notes = new Group((notes) => noteEffects(parts, notes));
   }
 
-  push(runs: readonly NewQueuedRun[]): Promise<string[]> {
-    if (runs.length === 0) return Promise.resolve([]);
-    return this.#parts.handle.isTransaction ? this.#pushing.push(runs) : this.#pushes.add(runs);
+  async push(runs: readonly NewQueuedRun[]): Promise<string[]> {
+    if (runs.length === 0) return [];
+    const isInside = this.#parts.handle.isTransaction;
+    const ids = await (isInside ? this.#pushing.push(runs) : this.#pushes.add(runs));
+    for (const connection of new Set(runs.map((run) => run.connection))) this.#told.tell(connection);
+    return ids;
   }
 
   claim(request: ClaimRequest): Promise<ClaimedRun[]> {
@@ -61,12 +70,34 @@ export class Queue implements RunStore {
     return this.#parts.handle.isTransaction ? finish(this.#parts, ends) : this.#ends.add(ends);
   }
 
+  async noteEffects(hold: Hold, service: string): Promise<boolean> {
+    const note = { hold, service };
+    const isInside = this.#parts.handle.isTransaction;
+    const [counted] = await (isInside ? noteEffects(this.#parts, [note]) : this.#notes.add([note]));
+    return counted === true;
+  }
+
+  recall(hold: Hold, key: string): Promise<string | undefined> {
+    return recall(this.#parts, hold, key);
+  }
+
+  remember(hold: Hold, key: string, value: string): Promise<boolean> {
+    return remember(this.#parts, hold, { key, value });
+  }
+
   release(holds: readonly Hold[]): Promise<boolean[]> {
-    return holds.length === 0 ? Promise.resolve([]) : release(this.#parts, holds);
+    return holds.length === 0 ? Promise.resolve([]) : this.#freeing(release(this.#parts, holds));
   }
 
   sweep(limit: number): Promise<SweptRun[]> {
-    return sweep(this.#parts, limit);
+    return this.#freeing(sweep(this.#parts, limit));
+  }
+
+  // Others may start now what nobody pushed.
+  async #freeing<T>(work: Promise<T>): Promise<T> {
+    const result = await work;
+    if (!Array.isArray(result) || result.length > 0) this.#told.tell('');
+    return result;
   }
 
   list(query: QueuedRunQuery): Promise<QueuedRun[]> {
@@ -82,7 +113,7 @@ export class Queue implements RunStore {
   }
 
   retry(selection: RunSelection): Promise<number> {
-    return retry(this.#parts, selection);
+    return this.#freeing(retry(this.#parts, selection));
   }
 
   cancel(selection: RunSelection, reason: string): Promise<number> {
@@ -106,12 +137,14 @@ export class Queue implements RunStore {
   }
 
   resume(place: QueuePlace): Promise<void> {
-    return setPlace(this.#parts, place, { is_paused: 0 });
+    return this.#freeing(setPlace(this.#parts, place, { is_paused: 0 }));
   }
 
   limit(place: QueuePlace, { concurrency, rate }: QueueLimits): Promise<void> {
     const { count: starts = null, periodMs = null } = rate ?? {};
-    return setPlace(this.#parts, place, { concurrency, rate_count: starts, rate_ms: periodMs });
+    return this.#freeing(
+      setPlace(this.#parts, place, { concurrency, rate_count: starts, rate_ms: periodMs }),
+    );
   }
 
   stats(): Promise<QueueStats[]> {
@@ -120,6 +153,10 @@ export class Queue implements RunStore {
 
   nextDue(place: Pick<ClaimRequest, 'connection' | 'queues'>): Promise<number | undefined> {
     return nextDue(this.#parts, place);
+  }
+
+  queuesOf(connection: string): Promise<string[]> {
+    return queuesOf(this.#parts, connection);
   }
 
   trim(bounds: TrimBounds): Promise<number> {

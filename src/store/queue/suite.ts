@@ -7,6 +7,7 @@ import { contention } from './contention-suite.ts';
 import { done, failed, idsOf, newRun, place, sleep, take, takeOne } from './fixture.ts';
 import { byHand } from './hand-suite.ts';
 import { keysAndLimits } from './keys-suite.ts';
+import { notesAndSignals } from './notes-suite.ts';
 
 /** A system database for tests. */
 export interface QueueDatabase {
@@ -46,6 +47,7 @@ export function queueSuite(name: string, database: () => QueueDatabase): void {
     describe('lost workers', () => lostWorkers(store));
     byHand(store);
     keysAndLimits(store);
+    notesAndSignals(store, open);
     contention(store, open);
   });
 }
