@@ -96,6 +96,22 @@ export interface BridgeCall {
   readonly transaction?: number;
 }
 
+/**
+ * Method of the calls by which `platform.once` asks what a queued run remembers under a key, its path, and has
+ * it remember its payload, JSON. In small letters: what scripts call with is sent in capitals.
+ */
+export const memoMethod = 'once';
+
+/** How such a call is answered when it is not refused. */
+export const memoStatus = {
+  /** The body is what is remembered. */
+  known: 200,
+  /** Nothing is; or: now it is. */
+  unknown: 204,
+  /** Nothing ever is: the run is no queued one. */
+  forgetful: 205,
+} as const;
+
 /** A step of a transaction of a script; the numbers are the runner's own, of this run alone. */
 export interface TransactionStep {
   readonly step: 'begin' | 'commit' | 'rollback';

@@ -63,7 +63,16 @@ export class RunnerPool implements Runner {
   }
 
   run(invocation: Invocation): Promise<Outcome> {
-    return new Promise((resolve) => this.#accept(new Task(invocation, this.#isQuick(invocation), resolve)));
+    return new Promise((resolve) => {
+      const task = new Task(invocation, this.#isQuick(invocation), resolve);
+      const { signal } = invocation;
+      if (signal?.aborted) {
+        task.settle({ kind: 'aborted', log: [] });
+        return;
+      }
+      if (signal !== undefined) task.heed(signal, () => this.#abort(task));
+      this.#accept(task);
+    });
   }
 
   async stop({ afterRuns = false } = {}): Promise<void> {
@@ -119,6 +128,29 @@ export class RunnerPool implements Runner {
     if (!task.isShared || this.#processes.length === 0) this.#grow(task);
     if (this.#processes.length === 0 && !this.#isStopped) this.#refuseWaiting();
     this.#arm();
+  }
+
+  // A quick run ends by itself, and others may share its process: nobody waits for it, and the clock looks
+  // after it.
+  #abort(task: Task): void {
+    task.settle({ kind: 'aborted', log: [] });
+    if (this.#waiting.remove(task)) return;
+    for (const process of this.#processes) {
+      const place = process.handed.findIndex((handed) => handed.task === task);
+      const handed = process.handed[place];
+      if (handed === undefined) continue;
+      if (place > 0) process.recall(handed);
+      else if (!task.isShared) {
+        this.#giveUp(process, 'its run was stopped');
+        return;
+      }
+    }
+  }
+
+  #giveUp(process: RunnerProcess, reason: string): void {
+    this.#dismiss(process, reason);
+    this.#replace();
+    this.#drain();
   }
 
   #drain(): void {
@@ -321,12 +353,11 @@ export class RunnerPool implements Runner {
   #checkRun(process: RunnerProcess, first: Handed, now: number): void {
     const ms = now - first.startedAt;
     const { timeoutMs } = first.task.invocation;
-    const most = isDoubtful(process) ? Math.min(timeoutMs, limits.runnerStuckMs) : timeoutMs;
+    const isHurried = isDoubtful(process) || first.task.invocation.signal?.aborted === true;
+    const most = isHurried ? Math.min(timeoutMs, limits.runnerStuckMs) : timeoutMs;
     if (ms > most) {
       this.#blame(process, { kind: 'timeout', ms: timeoutMs, log: [] });
-      this.#dismiss(process, `a run took longer than ${most} ms`);
-      this.#replace();
-      this.#drain();
+      this.#giveUp(process, `a run took longer than ${most} ms`);
       return;
     }
     if (ms > limits.runnerLateMs && process.handed.length > 1) this.#spill(process);
@@ -346,9 +377,7 @@ export class RunnerPool implements Runner {
 
   #overstepped(process: RunnerProcess, reason: string): void {
     this.#blame(process, { kind: 'crashed', reason, log: [] });
-    this.#dismiss(process, reason);
-    this.#replace();
-    this.#drain();
+    this.#giveUp(process, reason);
   }
 
   // The oldest unanswered run has started, and pays. Answers of shared runs leave together, though: among

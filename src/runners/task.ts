@@ -3,7 +3,7 @@
 import { asPlatformError, envelope, PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Result } from '../core/operation.ts';
-import type { Invocation, Outcome } from '../core/runner.ts';
+import { type Invocation, memoMethod, type Outcome } from '../core/runner.ts';
 import { ProtocolError } from './protocol.ts';
 import type { CallFrame, StepFrame } from './runner-process.ts';
 
@@ -28,6 +28,7 @@ export class Task {
   readonly queuedAt = performance.now();
   isSettled = false;
   #resolve: (outcome: Outcome) => void;
+  #forget: (() => void) | undefined;
   #made = 0;
   #open = 0;
   #waiting: (() => void)[] = [];
@@ -44,11 +45,18 @@ export class Task {
     return this.#open <= 1 && this.#waiting.length === 0;
   }
 
+  /** Has `abort` called when the signal says so before the run is settled. */
+  heed(signal: AbortSignal, abort: () => void): void {
+    signal.addEventListener('abort', abort, { once: true });
+    this.#forget = () => signal.removeEventListener('abort', abort);
+  }
+
   /** The first outcome counts. */
   settle(outcome: Outcome): void {
     if (this.isSettled) return;
     this.isSettled = true;
     this.#waiting = [];
+    this.#forget?.();
     this.#resolve(outcome);
   }
 
@@ -57,7 +65,9 @@ export class Task {
    */
   call(call: CallFrame, reply: (answer: CallAnswer) => void): void {
     this.#made++;
-    if (this.#made > limits.innerCalls) {
+    // What was done once is remembered in any case.
+    const isMemo = call.method === memoMethod && call.payload !== undefined;
+    if (this.#made > limits.innerCalls && (!isMemo || this.#made > limits.innerCalls * 2)) {
       this.#refuse(reply);
       return;
     }

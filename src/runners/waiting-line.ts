@@ -35,6 +35,15 @@ export class WaitingLine {
     for (const task of tasks.toReversed()) this.#laneOf(task).unshift(task);
   }
 
+  /** Takes one out; false when it does not wait. */
+  remove(task: Task): boolean {
+    const lane = this.#laneOf(task);
+    const place = lane.indexOf(task);
+    if (place < 0) return false;
+    lane.splice(place, 1);
+    return true;
+  }
+
   /** Offers the first of each lane until one is not taken. */
   offer(take: Offer): void {
     offerLane(this.#nestedQuick, take);

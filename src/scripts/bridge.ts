@@ -17,11 +17,12 @@ import {
   type Result,
   type RunMark,
 } from '../core/operation.ts';
-import type { Bridge, BridgeCall, TransactionStep } from '../core/runner.ts';
+import { type Bridge, type BridgeCall, memoMethod, type TransactionStep } from '../core/runner.ts';
 import type { Exchange } from '../core/script.ts';
 import { readableBody, writtenResult } from '../formats/index.ts';
 import { noParameters, parseParameters } from '../query/parameters.ts';
 import { callForeign, type ForeignStyle, isForeign, type Outgoing } from './foreign-call.ts';
+import { answerMemo } from './run-memo.ts';
 import { newRunId } from './run-record.ts';
 import { RunTransactions } from './run-transactions.ts';
 
@@ -40,7 +41,8 @@ export interface Abroad {
 export type Elevate = (call: InnerCall) => Acting | Promise<Acting>;
 
 /** What the calls of a run are made in. */
-export type CallingExchange = Pick<Exchange, 'call'> & Partial<Pick<Exchange, 'operation'>>;
+export type CallingExchange = Pick<Exchange, 'call'> &
+  Partial<Pick<Exchange, 'operation' | 'queued' | 'memory'>>;
 
 /** The bridge of one run. */
 export class CallBridge implements Bridge, RunMark {
@@ -54,6 +56,8 @@ export class CallBridge implements Bridge, RunMark {
   #transactions: RunTransactions | undefined;
   #id: string | undefined;
   #made = 0;
+  // Calls to other hosts that may change something.
+  #keys = 0;
   #running = 0;
   #waiting: (() => void)[] | undefined;
 
@@ -69,6 +73,7 @@ export class CallBridge implements Bridge, RunMark {
    * way.
    */
   async call(call: BridgeCall): Promise<Result> {
+    if (call.method === memoMethod) return answerMemo(call, this.#exchange.memory);
     if (++this.#made > limits.innerCalls) {
       return errorResult(
         new PlatformError(
@@ -162,7 +167,9 @@ export class CallBridge implements Bridge, RunMark {
     this.#abort ??= new AbortController();
     const { signal } = this.#abort;
     const warn = (text: string) => this.notes.push({ level: 'warn', text });
-    return callForeign(call, { ...this.#abroad, signal, warn });
+    const { queued } = this.#exchange;
+    const nextKey = queued && (() => `${queued.id}:${++this.#keys}`);
+    return callForeign(call, { ...this.#abroad, signal, warn, nextKey });
   }
 
   // The place of a finished call is handed over, so the count stays as it is.

@@ -26,6 +26,8 @@ export interface ForeignSurroundings {
   readonly style: ForeignStyle;
   /** Calls from script to script that this one makes, over the network or inside the server. */
   readonly hops: number;
+  /** The key of the next call that may change something, in queued runs: the same in every attempt. */
+  readonly nextKey?: (() => string) | undefined;
   /** Ends the calls with their run. */
   readonly signal: AbortSignal;
   /** Told what had no effect. */
@@ -42,8 +44,8 @@ export function isForeign(path: string): boolean {
 /** Makes the call. */
 export async function callForeign(call: BridgeCall, surroundings: ForeignSurroundings): Promise<Result> {
   try {
-    const { outgoing, style, warn } = surroundings;
-    const { ignored, ...asked } = outgoingCall(call, style);
+    const { outgoing, style, warn, nextKey } = surroundings;
+    const { ignored, ...asked } = keyed(outgoingCall(call, style), nextKey);
     if (ignored.length > 0) warn(`platform.api: without effect here: ${ignored.join(', ')}`);
     const { by, signal, hops } = surroundings;
     const answer = await outgoing.call({ ...asked, by, hops, signal });
@@ -51,6 +53,14 @@ export async function callForeign(call: BridgeCall, surroundings: ForeignSurroun
   } catch (error) {
     return errorResult(error);
   }
+}
+
+// Whoever gets a call twice, because its run was tried twice, can tell by the key that it is the same one.
+function keyed<C extends Pick<OutgoingCall, 'method' | 'headers'>>(call: C, nextKey?: () => string): C {
+  if (nextKey === undefined || call.method === 'GET' || call.method === 'HEAD') return call;
+  // Counted in any case: what one call says must not change the keys of those behind it.
+  const key = nextKey();
+  return { ...call, headers: { 'idempotency-key': key, ...call.headers } };
 }
 
 /** Reads what a script asked for (spec §1.6.1 and §1.6.3). */
