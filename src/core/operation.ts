@@ -3,6 +3,7 @@
 // scripts.
 import type { Body } from './body.ts';
 import type { PlatformError } from './errors.ts';
+import type { IdempotencyNote } from './idempotency.ts';
 import type { RecordStream } from './record-stream.ts';
 import type { Role } from './role.ts';
 import type { TransactionScope } from './transaction.ts';
@@ -180,6 +181,8 @@ export interface Operation {
   readonly transaction?: TransactionScope | undefined;
   /** Set when its principal has more authority than whoever caused it. */
   readonly elevation?: Elevation | undefined;
+  /** What its service keeps with what it writes, so that it is written once; not for what that causes. */
+  readonly idempotency?: IdempotencyNote;
 }
 
 /**

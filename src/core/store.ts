@@ -2,6 +2,7 @@
 // are.
 // Invariant: dates are ISO 8601 in UTC; secrets arrive here encrypted.
 
+import type { IdempotencyRepository } from './idempotency.ts';
 import type { Elevation, Origin } from './operation.ts';
 import type { Outbox, OutboxEntry } from './outbox.ts';
 import type { Order, Where } from './query.ts';
@@ -460,6 +461,7 @@ export interface Store {
   readonly queueSignal: QueueSignal;
   readonly queueConnections: Repository<QueueConnectionRecord, number>;
   readonly scriptTexts: ScriptTextRepository;
+  readonly idempotency: IdempotencyRepository;
   readonly outbox: SystemOutbox;
   /** Grows with every change of configuration, by whichever process. */
   generation(): Promise<number>;

@@ -27,6 +27,7 @@ import { Details } from './details.ts';
 import type { StoreDialect } from './dialect.ts';
 import { eventScriptKind } from './event-scripts.ts';
 import { readGeneration } from './generation.ts';
+import { IdempotencyKeys } from './idempotency.ts';
 import { corsKind, emailTemplateKind, limitKind } from './mail-and-limits.ts';
 import { migrate } from './migrations.ts';
 import { SystemOutbox } from './outbox.ts';
@@ -110,6 +111,7 @@ function storeOn({ handle, dialect, ...telling }: StoreParts): Store {
       kind: queueConnectionKind,
     }),
     scriptTexts: new ScriptTexts({ handle, dialect }),
+    idempotency: new IdempotencyKeys({ handle, dialect }),
     outbox: new SystemOutbox({ handle, dialect }),
     generation: () => readGeneration(handle),
     transaction: async (work) => {
