@@ -5,10 +5,12 @@
 import type { AccessPolicy } from './access.ts';
 import { Body } from './body.ts';
 import { asPlatformError, envelope, PlatformError } from './errors.ts';
+import { hasKey, type IdempotencyPolicy } from './idempotency.ts';
 import { type LimitPolicy, type Taken, within } from './limiter.ts';
 import { limits } from './limits.ts';
 import type { Observe } from './observe.ts';
 import type { Acting, InnerCall, Operation, Result, RunMark } from './operation.ts';
+import type { Handoff, Handoffs } from './outbox.ts';
 import type { StreamForm } from './record-stream.ts';
 import type { Exchange, ScriptDirectory, ScriptPlan } from './script.ts';
 import type { CallContext, Location, Service, ServiceDirectory } from './service.ts';
@@ -20,6 +22,10 @@ export interface DispatcherParts {
   /** Absent: nobody is limited. */
   readonly callLimits?: LimitPolicy;
   readonly scripts: ScriptDirectory;
+  /** Hands on what queued scripts are to run for; absent: none are. */
+  readonly handoffs?: Handoffs;
+  /** Does writes with the same key once; absent: keys mean nothing. */
+  readonly idempotency?: IdempotencyPolicy;
   readonly observe: Observe;
 }
 
@@ -63,6 +69,15 @@ export class Dispatcher {
   }
 
   #perform(step: Step): Promise<Result> | Result {
+    const { idempotency } = this.#parts;
+    if (idempotency === undefined || !hasKey(step.operation)) return this.#act(step);
+    const { operation, service } = step;
+    return idempotency.once({ operation, keepsNotes: service.outbox !== undefined }, (noted) =>
+      this.#settled({ ...step, operation: noted, streams: undefined }),
+    );
+  }
+
+  #act(step: Step): Promise<Result> | Result {
     const { operation, service, location, plan, streams } = step;
     if (plan !== 'none') return this.#withScripts(step, plan);
     return service.handle(operation, location, this.#context(service, operation, streams));
@@ -78,6 +93,14 @@ export class Dispatcher {
     });
   }
 
+  async #settled(step: Step): Promise<Result> {
+    try {
+      return await this.#act(step);
+    } catch (thrown) {
+      return this.#failed(step.operation, thrown);
+    }
+  }
+
   async #withScripts(step: Step, plan: ScriptPlan): Promise<Result> {
     const { operation, service, location, streams } = step;
     const exchange: Exchange = {
@@ -85,16 +108,19 @@ export class Dispatcher {
       request: operation.request,
       result: undefined,
       headersText: undefined,
-      call: (call, run) =>
-        this.dispatch(innerOperation(operation, call, { requestor: 'script', run, acting: run?.acting })),
+      call: this.callsOf(operation),
     };
+    const handoff = plan.setOff && this.#parts.handoffs?.begin(operation, plan.setOff(exchange));
     try {
       if (plan.hasBefore) await plan.before(exchange);
       if (exchange.result === undefined) {
         const { request } = exchange;
         const asked = request === operation.request ? operation : { ...operation, request };
-        const context = this.#context(service, asked, plan.hasAfter ? undefined : streams);
-        const result = service.handle(asked, location, context);
+        if (handoff !== undefined && isForeignWrite(service, asked)) await handoff.departure.intend();
+        const isWhole = plan.hasAfter || handoff !== undefined;
+        const context = this.#context(service, asked, isWhole ? undefined : streams);
+        const departing = handoff && { ...context, departure: handoff.departure };
+        const result = service.handle(asked, location, departing ?? context);
         // An embedded database answers at once; waiting for it would cost a turn of the microtask queue.
         exchange.result = result instanceof Promise ? await result : result;
       }
@@ -106,7 +132,23 @@ export class Dispatcher {
     } catch (thrown) {
       exchange.result = this.#failed(operation, thrown);
     }
-    return exchange.result;
+    return handoff === undefined ? exchange.result : this.#leave(handoff, operation, exchange.result);
+  }
+
+  // What was committed leaves in any case; for the rest the caller is told that it does not.
+  async #leave(handoff: Handoff, operation: Operation, result: Result): Promise<Result> {
+    try {
+      await handoff.leave(result);
+      return result;
+    } catch (thrown) {
+      return this.#failed(operation, thrown);
+    }
+  }
+
+  /** Makes calls for a script that runs for an operation: one level deeper, on the run's authority. */
+  callsOf(operation: Operation): Exchange['call'] {
+    return (call, run) =>
+      this.dispatch(innerOperation(operation, call, { requestor: 'script', run, acting: run?.acting }));
   }
 
   #context(service: Service, operation: Operation, streams: StreamForm | undefined): CallContext {
@@ -152,6 +194,11 @@ export class Dispatcher {
     });
     return errorResult(error);
   }
+}
+
+// What is written where no entry of ours can be is noted elsewhere before.
+function isForeignWrite(service: Service, { action, transaction }: Operation): boolean {
+  return action !== 'GET' && service.outbox === undefined && transaction === undefined;
 }
 
 interface Step {

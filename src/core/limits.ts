@@ -301,6 +301,7 @@ export const limitTable = {
   idempotencyKeyChars: limit(255, 'characters', 'people send UUIDs'),
   idempotencyLeaseMs: limit(30_000, 'ms', 'how long a key is in progress when its server is gone'),
   idempotencyAnswerChars: limit(1_048_576, 'characters', 'a longer answer is kept without its content'),
+  queuePostponeMs: limit(2_000, 'ms', 'before a run is looked at again that could not be begun'),
   queuedVersions: limit(8, 'texts per script', 'earlier ones, of which queued runs are still to be run'),
   queueKeyChars: limit(255, 'characters', 'unique and ordering keys; the width of their columns'),
   compileMs: limit(10_000, 'ms', 'a script that TypeScript reads longer was made to be slow'),

@@ -22,6 +22,8 @@ export interface Outbox {
   due(limit: number): Promise<readonly OutboxEntry[]>;
   /** Drops entries that the queue has. */
   remove(ids: readonly string[]): Promise<void>;
+  /** Whether the effects of a run were committed there; absent: effects are noted elsewhere. */
+  wasApplied?(runId: string): Promise<boolean>;
   /**
    * Drops notes of applied runs and of idempotency keys that are older, a part at a time; 0 when nothing is
    * left to drop.

@@ -4,6 +4,7 @@ import type { EventName } from './event.ts';
 import type { Headers, InnerCall, Message, Operation, Result, RunMark } from './operation.ts';
 import type { SetOff } from './outbox.ts';
 import type { QueueOptions } from './queue-options.ts';
+import type { RunOutcome } from './run.ts';
 
 /** A script as it is stored: DreamFactory's event script with our fields beside it. */
 export interface Script {
@@ -59,6 +60,29 @@ export interface Exchange {
   call(call: InnerCall, run?: RunMark): Promise<Result>;
 }
 
+/** A queued run, as the script takes it that it is of. */
+export interface QueuedWork extends Pick<Exchange, 'operation' | 'result' | 'call'> {
+  readonly queued: QueuedEvent;
+  readonly memory: RunMemory;
+  /** Version of the text; null: the latest. */
+  readonly version: string | null;
+  /** Instead of the script's own; null: that. */
+  readonly timeoutMs: number | null;
+  readonly signal: AbortSignal;
+}
+
+/** How a queued run ended. */
+export type QueuedEnd =
+  | { readonly outcome: 'finished' }
+  | {
+      readonly outcome: Exclude<RunOutcome, 'finished'>;
+      readonly reason: string;
+      /** Its record in the log of runs; null: none is kept. */
+      readonly logId: string | null;
+      /** Seconds after which it wants another try, or none at all; undefined: it did not say. */
+      readonly retry: number | false | undefined;
+    };
+
 /** The scripts bound to one location, found once. */
 export interface ScriptPlan {
   /** In firing order. Throws when a script refuses, fails or cannot be run; later ones are then not run. */
@@ -76,6 +100,8 @@ export interface ScriptHandler {
   handle(operation: Operation, call: Exchange['call']): Promise<Result>;
   /** Queues a run of the script instead; the answer says so (202). Throws when nothing keeps it. */
   enqueue(operation: Operation): Promise<Result>;
+  /** Does a queued run of the script. */
+  perform(work: QueuedWork): Promise<QueuedEnd>;
   /** Why its text cannot be loaded, with the place; undefined when it can. */
   flaw(): Promise<string | undefined>;
 }
@@ -89,6 +115,8 @@ export interface HandlerSource {
   /** Options of the script: `timeout_ms`, `lookups`. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly runAsRoleId?: number | null;
+  /** Whether its runs are queued. */
+  readonly isQueued?: boolean;
 }
 
 /** Makes handlers of scripts: what a service that is a script needs of the rest of the house. */

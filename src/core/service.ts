@@ -6,6 +6,7 @@ import type { EventName } from './event.ts';
 import type { Action, InnerCall, Operation, Requestor, Result, RunMark } from './operation.ts';
 import type { Departure, Outbox } from './outbox.ts';
 import type { StreamForm } from './record-stream.ts';
+import type { QueuedEnd, QueuedWork } from './script.ts';
 
 /**
  * A path pattern of a service and what may be done there; feeds events, OpenAPI, the role editor and the
@@ -140,6 +141,8 @@ export interface Service {
   locate(path: readonly string[], action: Action): Location | undefined;
   /** Does it. Throws PlatformError for refusals. */
   handle(operation: Operation, location: Location, context: CallContext): Promise<Result> | Result;
+  /** Does a queued run of the script that it is; absent: it is none. */
+  readonly perform?: ((work: QueuedWork) => Promise<QueuedEnd>) | undefined;
   /** The same list as long as it says the same: whoever makes something of it knows it by that. */
   describe(): Promise<readonly Endpoint[]> | readonly Endpoint[];
   /** Refuses clearly when the source cannot be used; used by "test connection". */

@@ -2,16 +2,26 @@
 // change of scripts raises the generation, so that plans made before it are dropped.
 import { type EventName, parseEventName, type Stage } from '../core/event.ts';
 import type { Observe } from '../core/observe.ts';
+import type { Handoffs } from '../core/outbox.ts';
+import { readQueueOptions } from '../core/queue-options.ts';
 import type { Trial, TrialEnd } from '../core/run.ts';
 import type { Runner } from '../core/runner.ts';
-import type { Script, ScriptDirectory, ScriptHandlers, ScriptPlan } from '../core/script.ts';
-import type { EventScriptRecord } from '../core/store.ts';
+import type {
+  QueuedEnd,
+  QueuedWork,
+  Script,
+  ScriptDirectory,
+  ScriptHandlers,
+  ScriptPlan,
+} from '../core/script.ts';
+import type { EventScriptRecord, ScriptTextRepository } from '../core/store.ts';
 import type { Elevations } from '../security/elevations.ts';
 import type { RunTokens } from '../security/run-tokens.ts';
 import type { Compiler } from './compiler.ts';
 import type { Outgoing } from './foreign-call.ts';
 import type { RunHistory } from './history.ts';
 import { SessionTexts } from './platform.ts';
+import { QueuedScripts } from './queued-scripts.ts';
 import { LoadedScript, ScriptRuns } from './run.ts';
 import { runnerOf, timeoutOf } from './script-types.ts';
 import { problemOf } from './source.ts';
@@ -34,6 +44,10 @@ export interface EventScriptsParts {
   readonly history?: RunHistory;
   /** Gives scripts the roles that they are to run as. */
   readonly elevations?: Pick<Elevations, 'act'>;
+  /** Keeps the texts that runs are queued with. */
+  readonly texts?: ScriptTextRepository;
+  /** Hands runs to the queue; known once the house stands. */
+  readonly handoffs?: () => Handoffs;
 }
 
 /** The event scripts of the platform, and what makes the scripts of services its handlers. */
@@ -42,6 +56,7 @@ export class EventScripts implements ScriptDirectory {
   readonly #compiler: Compiler;
   readonly #runs: ScriptRuns;
   readonly #view: EventView;
+  readonly #queued: QueuedScripts;
   #scripts = new Map<string, readonly LoadedScript[]>();
   readonly #parameters = new KnownParameters();
   #generation = 0;
@@ -51,11 +66,14 @@ export class EventScripts implements ScriptDirectory {
     this.#compiler = parts.compiler;
     this.#runs = new ScriptRuns(parts);
     this.#view = new EventView({ sessions: new SessionTexts(parts.runTokens) });
+    const { compiler } = parts;
+    this.#queued = new QueuedScripts({ ...parts, runs: this.#runs, view: this.#view });
     this.handlers = new ServiceScripts({
-      compiler: parts.compiler,
+      compiler,
       runs: this.#runs,
       view: this.#view,
       lookups: () => this.#lookups,
+      queued: this.#queued,
     });
   }
 
@@ -74,6 +92,7 @@ export class EventScripts implements ScriptDirectory {
       if (!record.isActive || parseEventName(record.name) === undefined) continue;
       const loaded = new LoadedScript({ script: toScript(record, lookups), compiler: this.#compiler });
       scripts.set(record.name, [...(scripts.get(record.name) ?? []), loaded]);
+      if (loaded.script.queue !== undefined) this.#queued.keep(loaded);
     }
     this.#scripts = scripts;
     this.#generation++;
@@ -102,8 +121,32 @@ export class EventScripts implements ScriptDirectory {
     const before = this.#bound(events, 'pre_process');
     const after = this.#bound(events, 'post_process');
     const final = this.#bound(events, '');
-    if (before.length + after.length + final.length === 0) return undefined;
-    return new EventPlan({ before, after, final, runs: this.#runs, view: this.#view });
+    const queued = this.#bound(events, 'queued');
+    if (before.length + after.length + final.length + queued.length === 0) return undefined;
+    return new EventPlan({ before, after, final, queued, runs: this.#runs, view: this.#view });
+  }
+
+  /** Resolves when the texts of queued scripts are kept, so that their runs find them. */
+  kept(): Promise<void> {
+    return this.#queued.kept();
+  }
+
+  /** Versions of the texts of queued scripts that are in force. */
+  queuedVersions(): readonly string[] {
+    const loaded = [...this.#scripts.values()].flat();
+    return loaded.filter(({ script }) => script.queue !== undefined).map(({ version }) => version);
+  }
+
+  /**
+   * Does a queued run of an event script; undefined when no active script has that name. `event` is the one
+   * that set it off.
+   */
+  perform(work: QueuedWork, { script, event }: QueuedEvent): Promise<QueuedEnd> | undefined {
+    const [loaded] = this.#scripts.get(script) ?? [];
+    if (loaded === undefined) return undefined;
+    const { operation, result } = work;
+    const exchange = { operation, request: operation.request, result };
+    return this.#queued.run(work, { loaded, place: { event, stage: 'queued' }, exchange });
   }
 
   #bound(events: readonly EventName[], stage: Stage): Bound[] {
@@ -118,6 +161,12 @@ export class EventScripts implements ScriptDirectory {
   }
 }
 
+/** A queued event script, and the event that it runs for. */
+export interface QueuedEvent {
+  readonly script: string;
+  readonly event: EventName;
+}
+
 function toScript(record: EventScriptRecord, lookups: readonly string[]): Script {
   return {
     name: record.name,
@@ -128,5 +177,16 @@ function toScript(record: EventScriptRecord, lookups: readonly string[]): Script
     timeoutMs: timeoutOf(record.config),
     lookups: record.config.lookups === false ? [] : lookups,
     runAsRoleId: record.runAsRoleId,
+    ...queueOf(record),
   };
+}
+
+// Options that were stored before they were checked must not stop the others from being loaded.
+function queueOf({ name, config }: EventScriptRecord): Pick<Script, 'queue'> {
+  if (parseEventName(name)?.stage !== 'queued') return {};
+  try {
+    return { queue: readQueueOptions(config) };
+  } catch {
+    return { queue: readQueueOptions({}) };
+  }
 }

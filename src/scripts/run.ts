@@ -53,9 +53,11 @@ export interface Run {
   /** Given the record of the run, which is then kept in any case. */
   readonly told?: (record: RunRecord) => void;
   /** Given why the run does not count, before that is thrown. */
-  readonly failed?: (failure: Failure) => void;
+  readonly failed?: (failure: Failure, logId: string | null) => void;
   /** Ends the run where it is. */
   readonly signal?: AbortSignal;
+  /** How long it may take; absent: as the script says. */
+  readonly timeoutMs?: number;
 }
 
 /** How a run that may count ended. */
@@ -118,7 +120,7 @@ export class ScriptRuns {
     const outcome = await runner.run({
       program: compiled.program,
       sections: run.sections,
-      timeoutMs: script.timeoutMs,
+      timeoutMs: run.timeoutMs ?? script.timeoutMs,
       depth: run.exchange.operation.depth,
       wantsChanges: run.wantsChanges,
       signal: run.signal,
@@ -196,7 +198,7 @@ export class ScriptRuns {
       run: id,
     });
     this.#keep(about, { ms, log, failure });
-    run.failed?.(failure);
+    run.failed?.(failure, id);
     return told(failure, about, id);
   }
 
@@ -214,6 +216,7 @@ export class ScriptRuns {
       operation: exchange.operation,
       script: { name, language, version: script.version },
       stage,
+      queuedRunId: exchange.queued?.id,
       status: exchange.result?.status,
     });
     history?.add(record);

@@ -3,6 +3,7 @@
 import { PlatformError } from '../core/errors.ts';
 import { parseEventName } from '../core/event.ts';
 import { limits } from '../core/limits.ts';
+import { readQueueOptions } from '../core/queue-options.ts';
 import type { Dialect } from '../core/runner.ts';
 import type { EventScriptRecord } from '../core/store.ts';
 
@@ -91,6 +92,7 @@ export function timeoutOf(config: Readonly<Record<string, unknown>>): number {
 export function validateScript(draft: ScriptDraft): void {
   validateName(draft.name);
   validateText(draft);
+  if (parseEventName(draft.name)?.stage === 'queued') readQueueOptions(draft.config ?? {});
   if (draft.isActive) validateActive(draft);
 }
 
@@ -132,13 +134,6 @@ function validateTimeout({ timeout_ms: asked }: Readonly<Record<string, unknown>
 }
 
 function validateActive(draft: ScriptDraft): void {
-  if (parseEventName(draft.name)?.stage === 'queued') {
-    throw invalid(
-      `'${draft.name}' can not be active: queued scripts need the queue, which this release does not ` +
-        `have yet. ` +
-        'Set is_active to false to store it anyway.',
-    );
-  }
   const isLinked =
     isGiven(draft.storageServiceId) || isGiven(draft.storagePath) || isGiven(draft.scmRepository);
   if (isLinked && draft.content === '') {

@@ -169,6 +169,12 @@ export class Authority {
     return { ...principal, isAdmin: false, role, lookups: this.#lookupsOf(owner) };
   }
 
+  /** The key of an app; undefined when it is gone or switched off. */
+  keyOfApp(appId: number): string | undefined {
+    for (const [key, app] of this.#apps) if (app.id === appId) return app.isActive ? key : undefined;
+    return undefined;
+  }
+
   #stranger(apiKey: string): Principal {
     let principal = this.#strangers.get(apiKey);
     if (principal === undefined) {

@@ -42,6 +42,15 @@ export class OpenService implements Service {
     return this.#service.identity;
   }
 
+  get perform(): Service['perform'] {
+    const perform = this.#service.perform?.bind(this.#service);
+    if (perform === undefined) return undefined;
+    return (work) => {
+      this.#running++;
+      return perform(work).finally(() => this.#finished());
+    };
+  }
+
   ready(path: readonly string[], isInTransaction?: boolean): Promise<void> | undefined {
     return this.#service.ready?.(path, isInTransaction);
   }

@@ -1,9 +1,12 @@
-// Event scripts: before, after and final scripts of the names that an operation fires, generic name first.
-// Invariant: the first before script that refuses ends the stage; final scripts run last and change nothing.
+// Event scripts: before, after, final and queued scripts of the names that an operation fires, generic name
+// first. Invariant: the first before script that refuses ends the stage; final scripts run last and change
+// nothing; queued ones run later, on the answer as it was then.
+import type { SetOff } from '../../core/outbox.ts';
 import type { Exchange, ScriptPlan } from '../../core/script.ts';
 import type { Finished, LoadedScript, ScriptRuns } from '../run.ts';
 import { type Author, applyAfter, applyBefore } from './event-outcome.ts';
 import type { EventView, Place } from './event-view.ts';
+import { setOffBy } from './queued.ts';
 
 /** A script in its place. */
 export interface Bound {
@@ -17,6 +20,7 @@ export interface EventPlanParts {
   readonly before: readonly Bound[];
   readonly after: readonly Bound[];
   readonly final: readonly Bound[];
+  readonly queued: readonly Bound[];
   readonly runs: ScriptRuns;
   readonly view: EventView;
 }
@@ -25,12 +29,15 @@ export interface EventPlanParts {
 export class EventPlan implements ScriptPlan {
   readonly hasBefore: boolean;
   readonly hasAfter: boolean;
+  readonly setOff?: (exchange: Exchange) => SetOff;
   readonly #parts: EventPlanParts;
 
   constructor(parts: EventPlanParts) {
     this.#parts = parts;
     this.hasBefore = parts.before.length > 0;
     this.hasAfter = parts.after.length + parts.final.length > 0;
+    const { queued } = parts;
+    if (queued.length > 0) this.setOff = (exchange) => setOffBy(exchange, queued);
   }
 
   before(exchange: Exchange): Promise<void> {

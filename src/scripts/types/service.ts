@@ -1,13 +1,25 @@
 // Scripts that are whole services: the `handler` slot of an operation. Invariant: the script runs with the
 // authority of whoever called the service, or of the role that its configuration names; its own calls are one
 // level deeper and have the requestor script.
+import { Body } from '../../core/body.ts';
 import type { Operation, ParameterValue, Result } from '../../core/operation.ts';
-import type { Exchange, HandlerSource, ScriptHandler, ScriptHandlers } from '../../core/script.ts';
+import { readQueueOptions } from '../../core/queue-options.ts';
+import type {
+  Exchange,
+  HandlerSource,
+  QueuedEnd,
+  QueuedWork,
+  ScriptHandler,
+  ScriptHandlers,
+} from '../../core/script.ts';
 import type { Compiler } from '../compiler.ts';
+import type { QueuedScripts } from '../queued-scripts.ts';
 import { LoadedScript, type ScriptRuns } from '../run.ts';
+import { newRunId } from '../run-record.ts';
 import { runnerOf, timeoutOf, validateText } from '../script-types.ts';
 import { problemOf } from '../source.ts';
 import type { EventView, Place } from './event-view.ts';
+import { queuedRun } from './queued.ts';
 import { blankAnswer, serviceResult } from './service-outcome.ts';
 
 /** What service scripts are made of. */
@@ -17,6 +29,7 @@ export interface ServiceScriptsParts {
   readonly view: EventView;
   /** Names of all lookups; another list when they changed. */
   readonly lookups: () => readonly string[];
+  readonly queued: QueuedScripts;
 }
 
 /** Makes the scripts of services their handlers. */
@@ -33,8 +46,11 @@ export class ServiceScripts implements ScriptHandlers {
 
   check({ language, content, config }: HandlerSource): void {
     validateText({ type: language, content, config });
+    readQueueOptions(config);
   }
 }
+
+const accepted = Body.ofValue({ success: true });
 
 class ServiceScript implements ScriptHandler {
   readonly #source: HandlerSource;
@@ -51,6 +67,7 @@ class ServiceScript implements ScriptHandler {
     this.#loaded = this.#load();
     // So that the first call does not wait for the compiler.
     void this.#loaded.compiled();
+    if (source.isQueued === true) parts.queued.keep(this.#loaded);
   }
 
   async handle(operation: Operation, call: Exchange['call']): Promise<Result> {
@@ -71,6 +88,26 @@ class ServiceScript implements ScriptHandler {
       },
     });
     return result;
+  }
+
+  async enqueue(operation: Operation): Promise<Result> {
+    const { script, version } = this.#current();
+    const options = readQueueOptions(this.#source.config);
+    const { request } = operation;
+    const source = { kind: 'service', script: script.name, version, options } as const;
+    await this.#parts.queued.send(operation, queuedRun(source, { id: newRunId(), operation, request }));
+    return { status: 202, headers: {}, body: accepted };
+  }
+
+  perform(work: QueuedWork): Promise<QueuedEnd> {
+    const { operation } = work;
+    const { request } = operation;
+    return this.#parts.queued.run(work, {
+      loaded: this.#current(),
+      place: this.#place,
+      exchange: { operation, request, result: blankAnswer },
+      keepsLog: !isOff(request.parameters.log_output),
+    });
   }
 
   async flaw(): Promise<string | undefined> {

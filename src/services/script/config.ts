@@ -79,7 +79,6 @@ export function prepareConfig(handlers: ScriptHandlers, language: string, draft:
   if (typeof seconds === 'number' && (seconds < 0 || seconds > limits.answerCacheSeconds)) {
     throw invalid('cache_ttl', `must be from 0 to ${limits.answerCacheSeconds} seconds`);
   }
-  checkQueueOptions(optionsOf(draft.config));
   if (draft.isActive) checkActive(draft.name, { ...draft.config, content });
   return Object.hasOwn(draft.config, 'content') ? { ...draft.config, content } : draft.config;
 }
@@ -93,17 +92,11 @@ export function sourceOf(service: string, language: string, config: Config): Han
     content: textOf(config.content),
     config: optionsOf(config),
     ...(typeof roleId === 'number' ? { runAsRoleId: roleId } : {}),
+    ...(config.queued === true ? { isQueued: true } : {}),
   };
 }
 
 function checkActive(name: string, config: Config): void {
-  if (config.queued === true) {
-    throw invalid(
-      'queued',
-      `can not be true while '${name}' is active: queued scripts need the queue, which this release does ` +
-        'not have yet. Set queued or is_active to false',
-    );
-  }
   const isLinked = [config.storage_service_id, config.storage_path, config.scm_repository].some(isGiven);
   if (isLinked && config.content === '') {
     throw invalid(
@@ -112,22 +105,6 @@ function checkActive(name: string, config: Config): void {
         'not load linked scripts yet. Give the content here, or set is_active to false',
     );
   }
-}
-
-// Texts of the original's user interface call them QUEUED_DELAY and so on, its code delay.
-function checkQueueOptions(options: Config): void {
-  for (const [name, value] of Object.entries(options)) {
-    const option = /^(?:queued?_)?(queue|connection|delay)$/i.exec(name)?.[1]?.toLowerCase();
-    if (option === undefined || !isGiven(value)) continue;
-    if (option === 'delay' && !isSeconds(value)) {
-      throw invalid(`config.${name}`, 'must be a whole number of seconds, 0 or more');
-    }
-    if (option !== 'delay' && typeof value !== 'string') throw invalid(`config.${name}`, 'must be text');
-  }
-}
-
-function isSeconds(value: unknown): boolean {
-  return /^\d{1,9}$/.test(typeof value === 'number' || typeof value === 'string' ? String(value) : '');
 }
 
 function optionsOf({ config }: Config): Config {

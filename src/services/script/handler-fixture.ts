@@ -24,6 +24,14 @@ export function plannedHandlers(answer: ScriptHandler['handle'] = async () => sa
           asked.push(operation);
           return answer(operation, call);
         },
+        enqueue: async (operation) => {
+          asked.push(operation);
+          return { status: 202, headers: {}, body: Body.ofValue({ success: true }) };
+        },
+        perform: async ({ operation }) => {
+          asked.push(operation);
+          return { outcome: 'finished' };
+        },
         flaw: async () => (source.content.includes('(((') ? 'too many “(” (line 1, column 3)' : undefined),
       };
     },

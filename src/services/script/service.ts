@@ -4,7 +4,7 @@ import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Action, Operation, ParameterValue, Result } from '../../core/operation.ts';
-import type { ScriptHandler } from '../../core/script.ts';
+import type { QueuedEnd, QueuedWork, ScriptHandler } from '../../core/script.ts';
 import type { CallContext, Endpoint, Location, Service, ServiceSettings } from '../../core/service.ts';
 import { definedPaths } from '../../openapi/definition.ts';
 import { definedDetails } from '../../openapi/definition-details.ts';
@@ -26,6 +26,7 @@ export class ScriptService implements Service {
   readonly #locations: ScriptLocations;
   readonly #endpoints: readonly Endpoint[];
   readonly #answersAccessList: boolean;
+  readonly #isQueued: boolean;
   readonly #cache: AnswerCache | undefined;
 
   constructor({ type, settings, handler }: ScriptServiceParts) {
@@ -44,6 +45,7 @@ export class ScriptService implements Service {
     );
     this.#endpoints = this.#locations.endpoints();
     this.#answersAccessList = config.implements_access_list !== true;
+    this.#isQueued = config.queued === true;
     const seconds = Number(config.cache_ttl) || limits.answerCacheDefaultSeconds;
     this.#cache = config.cache_enabled === true ? new AnswerCache({ seconds }) : undefined;
   }
@@ -58,8 +60,13 @@ export class ScriptService implements Service {
       const resource = this.#locations.components();
       return { status: 200, headers: {}, body: Body.ofValue({ resource }) };
     }
+    if (this.#isQueued) return this.#handler.enqueue(operation);
     const run = () => this.#handler.handle(operation, (call, mark) => context.call(call, 'script', mark));
     return this.#cache === undefined ? run() : this.#cache.answer(operation, run);
+  }
+
+  perform(work: QueuedWork): Promise<QueuedEnd> {
+    return this.#handler.perform(work);
   }
 
   describe(): readonly Endpoint[] {

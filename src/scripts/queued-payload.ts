@@ -1,0 +1,178 @@
+// What is kept of an exchange in the queue, and the exchange that is made of it again.
+// Invariant: no credentials are kept: whoever runs it later acts by the ids that stand beside it.
+import { Body } from '../core/body.ts';
+import { limits } from '../core/limits.ts';
+import type {
+  Action,
+  Headers,
+  Message,
+  Operation,
+  Parameters,
+  Principal,
+  Result,
+} from '../core/operation.ts';
+
+/** Content of a message as text; with what was read from it where that is no JSON. */
+interface KeptBody {
+  readonly text: string;
+  readonly type?: string;
+  readonly value?: unknown;
+  readonly isBase64?: true;
+}
+
+/** The payload of a queued run. Fields that a later version adds are kept and ignored by this one. */
+export interface QueuedPayload {
+  /** Version of this form. */
+  readonly v: 1;
+  /** An event script, a scripted service, or an operation whose door is the queue. */
+  readonly kind: 'event' | 'service' | 'call';
+  /** The event, and where its resource begins in the path. */
+  readonly event?: { readonly name: string; readonly drop: number };
+  readonly caller: Principal['kind'];
+  readonly service: string;
+  readonly path: readonly string[];
+  readonly action: Action;
+  readonly uri: string;
+  readonly apiVersion: string;
+  readonly depth: number;
+  readonly remoteAddress?: string;
+  readonly request: {
+    readonly parameters: Parameters;
+    readonly headers: Headers;
+    readonly body?: KeptBody;
+  };
+  readonly response?: {
+    readonly status: number;
+    readonly headers: Headers;
+    readonly type?: string;
+    readonly body?: KeptBody;
+    /** Its content was too long to be kept. */
+    readonly isCut?: true;
+  };
+  /** Nobody knows whether what set it off was done. */
+  readonly isUncertain?: true;
+  /** Path to be called when it has failed for good. */
+  readonly onFailure?: string;
+}
+
+/** What a payload is made of. */
+export interface PayloadSource {
+  readonly kind: QueuedPayload['kind'];
+  readonly event?: QueuedPayload['event'];
+  readonly operation: Operation;
+  /** As it is now, after before scripts. */
+  readonly request: Message;
+  readonly result?: Result | undefined;
+  readonly isUncertain?: boolean;
+  readonly onFailure?: string | null;
+}
+
+const credentials: ReadonlySet<string> = new Set([
+  'authorization',
+  'cookie',
+  'proxy-authorization',
+  'x-dreamfactory-api-key',
+  'x-dreamfactory-session-token',
+  'x-tenon-api-key',
+]);
+
+/** The payload as JSON text. */
+export function writePayload(source: PayloadSource): string {
+  const { operation, request, result } = source;
+  const { principal, service, path, action, uri, apiVersion, depth, remoteAddress } = operation;
+  const payload: QueuedPayload = {
+    v: 1,
+    kind: source.kind,
+    ...(source.event === undefined ? {} : { event: source.event }),
+    caller: principal.kind,
+    ...{ service, path, action, uri, apiVersion, depth },
+    ...(remoteAddress === undefined ? {} : { remoteAddress }),
+    request: {
+      parameters: without(request.parameters, ['api_key', 'session_token']),
+      headers: without(request.headers, credentials),
+      ...bodyOf(request.body),
+    },
+    ...(result === undefined ? {} : { response: responseOf(result) }),
+    ...(source.isUncertain === true ? { isUncertain: true } : {}),
+    ...(source.onFailure ? { onFailure: source.onFailure } : {}),
+  };
+  const text = JSON.stringify(payload);
+  if (text.length <= limits.queuePayloadChars || result === undefined) return text;
+  const { body: _long, ...response } = responseOf(result);
+  return JSON.stringify({ ...payload, response: { ...response, isCut: true } });
+}
+
+/** Reads a payload. Throws when it is none of this version. */
+export function readPayload(text: string): QueuedPayload {
+  const payload = JSON.parse(text) as QueuedPayload;
+  if (payload.v === 1) return payload;
+  throw new Error(`payloads of version ${String(payload.v)} are of a newer server`);
+}
+
+/** The operation that a payload is of, done by somebody else now. */
+export function queuedOperation(payload: QueuedPayload, principal: Principal): Operation {
+  const { service, path, action, uri, apiVersion, depth, remoteAddress, request } = payload;
+  const { parameters, headers, body } = request;
+  return {
+    ...{ service, path, action, uri, apiVersion, depth, principal },
+    origin: 'queue',
+    requestor: 'api',
+    request: { parameters, headers, body: body && readBody(body) },
+    ...(remoteAddress === undefined ? {} : { remoteAddress }),
+  };
+}
+
+/** The answer that a payload holds. */
+export function queuedResult({ response }: QueuedPayload): Result | undefined {
+  if (response === undefined) return undefined;
+  const { status, headers, type, body } = response;
+  return {
+    status,
+    headers,
+    body: body && readBody(body),
+    ...(type === undefined ? {} : { mediaType: type }),
+  };
+}
+
+function responseOf({ status, headers, mediaType, body }: Result): NonNullable<QueuedPayload['response']> {
+  const type = mediaType === undefined ? {} : { type: mediaType };
+  return { status, headers: without(headers, ['set-cookie']), ...type, ...bodyOf(body) };
+}
+
+function bodyOf(body: Body | undefined): { body?: KeptBody } {
+  if (body === undefined) return {};
+  const type = body.mediaType === undefined ? {} : { type: body.mediaType };
+  if (body.isBinary) {
+    return { body: { text: Buffer.from(body.bytes).toString('base64'), ...type, isBase64: true } };
+  }
+  if (body.isJson) return { body: { text: body.text, ...type } };
+  return { body: { text: body.text, ...type, value: readable(body) } };
+}
+
+// What can not be read is text to whoever asks later.
+function readable(body: Body): unknown {
+  try {
+    return body.value;
+  } catch {
+    return body.text;
+  }
+}
+
+function readBody({ text, type, value, isBase64 }: KeptBody): Body {
+  if (isBase64 === true) return Body.ofBytes(Buffer.from(text, 'base64'), type ?? 'application/octet-stream');
+  if (value !== undefined && type !== undefined) return Body.ofParsed(text, value, type);
+  return Body.ofText(text, type);
+}
+
+function without<Value>(
+  map: Readonly<Record<string, Value>>,
+  names: Iterable<string>,
+): Readonly<Record<string, Value>> {
+  let left = map;
+  for (const name of names) {
+    if (!Object.hasOwn(left, name)) continue;
+    const { [name]: _secret, ...rest } = left;
+    left = rest;
+  }
+  return left;
+}
