@@ -22,6 +22,7 @@ import { actor } from './security/actor.ts';
 import { AuditLog } from './security/audit.ts';
 import { Authority } from './security/authority.ts';
 import { BasicLogins } from './security/basic-logins.ts';
+import { Idempotency } from './security/idempotency/policy.ts';
 import { openKeyRing } from './security/key-ring.ts';
 import { CallLimits } from './security/limits/call-limits.ts';
 import { RateLimits } from './security/limits/rate-limits.ts';
@@ -157,7 +158,8 @@ async function furnish(ground: Ground) {
   });
   const limitCounts = new RateLimits({ store, counters });
   const callLimits = new CallLimits({ rates: limitCounts, concurrency: new RoleConcurrency() });
-  const dispatcher = new Dispatcher({ services, access: byRole, callLimits, scripts, observe });
+  const idempotency = new Idempotency({ store, observe });
+  const dispatcher = new Dispatcher({ services, access: byRole, callLimits, scripts, idempotency, observe });
   installOwn({ ground, guard, house, services, overlays, limitCounts, dispatcher });
   const announce = options.announce ?? announceOnce;
   const first = { config, store, services, passwords, audit, announce };
@@ -168,6 +170,7 @@ async function furnish(ground: Ground) {
   await watch.start();
   const upkeep = new AccountUpkeep({ store, audit, observe });
   upkeep.start();
+  idempotency.start();
   const basicLogins = new BasicLogins({ store, passwords, throttle, authority });
   const { sessionTokenInQuery } = config;
   return {
@@ -181,6 +184,7 @@ async function furnish(ground: Ground) {
     close: async () => {
       watch.stop();
       await upkeep.stop();
+      await idempotency.stop();
       await house.close();
       await services.close();
       await counters.close();

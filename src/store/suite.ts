@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PlatformError } from '../core/errors.ts';
 import type { EventScriptRecord, New, ServiceRecord, Store, UserRecord } from '../core/store.ts';
 import { authoritySuite } from './authority-suite.ts';
+import { idempotencyKeys } from './idempotency-suite.ts';
 import { runs } from './run-suite.ts';
 import { schemaOverlays } from './schema-overlay-suite.ts';
 
@@ -21,6 +22,7 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
     describe('users', () => users(() => store));
     describe('sessions', () => sessions(() => store));
     describe('runs', () => runs(() => store));
+    describe('idempotency keys', () => idempotencyKeys(() => store));
     authoritySuite(() => store, ada);
     describe('overlay of schemas', () => schemaOverlays(() => store));
     describe('generation', () => generation(() => store));
