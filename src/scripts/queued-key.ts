@@ -11,7 +11,7 @@ export function keyOf(template: string | null, exchange: QueuedExchange): string
   if (template === null) return null;
   let isWhole = true;
   const key = template.replaceAll(/\{([\w.[\]-]+)\}/g, (_whole, name: string) => {
-    const value = valueOf(name.split('.'), exchange);
+    const value = partOf(name.split('.'), exchange);
     if (value === undefined) isWhole = false;
     return value ?? '';
   });
@@ -20,7 +20,7 @@ export function keyOf(template: string | null, exchange: QueuedExchange): string
   return `sha256:${createHash('sha256').update(key).digest('hex')}`;
 }
 
-function valueOf([root, part, ...rest]: readonly string[], exchange: QueuedExchange): string | undefined {
+function partOf([root, part, ...rest]: readonly string[], exchange: QueuedExchange): string | undefined {
   const { operation, request, result } = exchange;
   if (root === 'request') {
     if (part === 'payload') return written(inside(contentOf(request.body), rest));

@@ -238,8 +238,8 @@ function contentOf(body: { readonly text: string; readonly value?: unknown } | u
 
 function messageOf(body: Body | undefined): string {
   try {
-    const { error } = body?.value as { error?: { message?: unknown } };
-    return String(error?.message ?? 'no message');
+    const answer = body?.value as { error?: { message?: unknown } } | undefined;
+    return String(answer?.error?.message ?? 'no message');
   } catch {
     return 'no message';
   }
