@@ -25,6 +25,10 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   /** Where limits are counted; undefined: in the system database. */
   readonly redisUrl: string | undefined;
+  /** Queue connection of runs whose script names none. */
+  readonly queueConnection: string;
+  /** Queue of runs whose script names none. */
+  readonly queueName: string;
   readonly adminEmail: string | undefined;
   readonly adminPassword: string | undefined;
   readonly masterKey: string | undefined;
@@ -108,6 +112,20 @@ export const settings: Settings = {
     fallback: '',
     meaning: 'Redis that counts limits (`redis://host:6379/0`, `rediss://`); empty: the system database',
     read: redisUrl,
+  },
+  queueConnection: {
+    variable: 'TENON_QUEUE_CONNECTION',
+    otherwise: 'QUEUE_CONNECTION',
+    fallback: 'database',
+    meaning: 'connection of queued runs that name none: `database`, `sync`, `null` or a configured one',
+    read: queueName,
+  },
+  queueName: {
+    variable: 'TENON_QUEUE_NAME',
+    otherwise: 'QUEUE_NAME',
+    fallback: 'default',
+    meaning: 'queue of queued runs that name none',
+    read: queueName,
   },
   adminEmail: {
     variable: 'TENON_ADMIN_EMAIL',
@@ -331,6 +349,11 @@ function number(least: number, most: number): (value: string, variable: string) 
     if (/^\d+$/.test(value) && parsed >= least && parsed <= most) return parsed;
     throw refused(variable, `a whole number from ${least} to ${most}`);
   };
+}
+
+function queueName(value: string, variable: string): string {
+  if (value.trim() === value && value.length <= limits.queueNameChars) return value;
+  throw refused(variable, `a name of at most ${limits.queueNameChars} characters, without spaces around it`);
 }
 
 function publicUrl(value: string, variable: string): string {

@@ -10,6 +10,11 @@ export function configPlace(service: string, field: string): string {
   return `service|${service}|config.${field}`;
 }
 
+/** A secret field of the configuration of a queue connection. */
+export function connectionPlace(connection: string, field: string): string {
+  return `queue_connection|${connection}|config.${field}`;
+}
+
 /** The secret of a user's second factor. */
 export function factorPlace(userId: number): string {
   return `factor|user:${userId}|secret`;

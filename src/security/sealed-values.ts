@@ -1,7 +1,7 @@
 // Everything that lies sealed in the system database, with the place that each was sealed for. Invariant:
 // whoever seals something new and keeps it adds it here, or it is lost when the master key is changed.
-import type { ServiceRecord, Store } from '../core/store.ts';
-import { auditPlace, configPlace, factorPlace, lookupPlace } from './sealed-places.ts';
+import type { Store } from '../core/store.ts';
+import { auditPlace, configPlace, connectionPlace, factorPlace, lookupPlace } from './sealed-places.ts';
 import { sealedWith } from './secrets.ts';
 
 /** A text that is kept sealed. */
@@ -16,22 +16,50 @@ export interface SealedValue {
 
 /** All of them; what replaces them belongs to the same store, so give a transaction to change several. */
 export async function sealedValues(store: Store): Promise<SealedValue[]> {
-  const services = (await store.services.list()).flatMap((record) => ofService(store, record));
-  return [...services, ...(await ofLookups(store)), ...(await ofFactors(store)), ...(await ofAudit(store))];
+  const configured = [...(await ofServices(store)), ...(await ofConnections(store))];
+  return [...configured, ...(await ofLookups(store)), ...(await ofFactors(store)), ...(await ofAudit(store))];
 }
 
-// Which fields are secret is known by service types; in the database it shows by their form.
-function ofService(store: Store, { id, name, config, lastModifiedById }: ServiceRecord): SealedValue[] {
+async function ofServices(store: Store): Promise<SealedValue[]> {
+  return (await store.services.list()).flatMap(({ id, name, config, lastModifiedById: by }) =>
+    inConfig(config, {
+      name: `service ${name}`,
+      placeOf: (field) => configPlace(name, field),
+      replace: (changed) => store.services.update(id, { config: changed }, by),
+    }),
+  );
+}
+
+async function ofConnections(store: Store): Promise<SealedValue[]> {
+  return (await store.queueConnections.list()).flatMap(({ id, name, config, lastModifiedById: by }) =>
+    inConfig(config, {
+      name: `queue connection ${name}`,
+      placeOf: (field) => connectionPlace(name, field),
+      replace: (changed) => store.queueConnections.update(id, { config: changed }, by),
+    }),
+  );
+}
+
+type Config = Readonly<Record<string, unknown>>;
+
+interface Configured {
+  readonly name: string;
+  placeOf(field: string): string;
+  replace(changed: Config): Promise<unknown>;
+}
+
+// Which fields are secret is known by types; in the database it shows by their form.
+function inConfig(config: Config, { name, placeOf, replace }: Configured): SealedValue[] {
   // Several fields of one record: each sees what the ones before wrote.
   let now = config;
   const fields = Object.entries(config).filter(([, value]) => sealedWith(value) !== undefined);
   return fields.map(([field, value]) => ({
-    name: `service ${name}: ${field}`,
-    place: configPlace(name, field),
+    name: `${name}: ${field}`,
+    place: placeOf(field),
     sealed: String(value),
     replace: (sealed) => {
       now = { ...now, [field]: sealed };
-      return store.services.update(id, { config: now }, lastModifiedById);
+      return replace(now);
     },
   }));
 }

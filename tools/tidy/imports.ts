@@ -70,6 +70,8 @@ const table: readonly Row[] = [
     folders: ['src/core', ...ground],
     packages: ['better-sqlite3', 'ioredis', 'kysely', 'lru-cache', 'mysql2', 'pg', 'rate-limiter-flexible'],
   },
+  { folder: 'src/queues/*', folders: ['src/core', 'src/queues/.', 'src/security'], packages: [] },
+  { folder: 'src/queues', folders: ['src/core', 'src/security'], packages: [] },
   { folder: 'src/scripts', folders: ['src/core', ...ground], packages: ['lru-cache', 'typescript'] },
   {
     folder: 'src/http',

@@ -176,3 +176,12 @@ export function inTurn({ handle }: QueueParts, { connection, queue }: QueuePlace
     .orderBy('available_date')
     .orderBy('position');
 }
+
+/** The queues of a connection where something waits, found by the indexes of what waits. */
+export async function queuesOf({ handle }: QueueParts, connection: string): Promise<string[]> {
+  const own = handle.selectFrom(table).select('queue').where('connection', '=', connection);
+  const inLine = own.where('turn', '>=', firstTurn);
+  const later = own.where('wakes', 'is not', null);
+  const rows = await inLine.union(later).orderBy('queue').execute();
+  return rows.map(({ queue }) => String(queue));
+}
