@@ -14,6 +14,7 @@ import { type Announce, announceOnce, type InitialService, makeFirstRecords } fr
 import { Authentication } from './http/authentication.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLog } from './log.ts';
+import { QueueHouse } from './queue-house.ts';
 import { type OpenSandbox, openSandbox } from './runners/sandbox/index.ts';
 import { openScriptHouse, type ScriptHouse } from './script-house.ts';
 import { scriptTypes } from './scripts/script-types.ts';
@@ -146,20 +147,26 @@ async function furnish(ground: Ground) {
   const { config } = options;
   const guard = guardOf(ground);
   const { authority, audit, passwords, throttle, sessions } = guard;
-  const house = openScriptHouse({ ...ground, ...guard, config });
+  // Scripts queue runs, which are performed by scripts: whoever comes later is asked for when he is needed.
+  const house = openScriptHouse({ ...ground, ...guard, config, handoffs: () => queues.handoffs });
   const { scripts } = house;
   const overlays = new Overlays({ store });
   const services = new Services({
     types: typesOf({ ground, house, overlays }),
     ...{ secrets: guard.secrets, observe, lookups: authority.forServices },
   });
+  const fallback = { connection: 'database', queue: 'default' };
+  const queues = new QueueHouse({ ...ground, ...guard, services, scripts, fallback });
   const counters = createLimitCounters({
     ...{ database: systemDatabase(config), redisUrl: config.redisUrl, observe },
   });
   const limitCounts = new RateLimits({ store, counters });
   const callLimits = new CallLimits({ rates: limitCounts, concurrency: new RoleConcurrency() });
   const idempotency = new Idempotency({ store, observe });
-  const dispatcher = new Dispatcher({ services, access: byRole, callLimits, scripts, idempotency, observe });
+  const { handoffs } = queues;
+  const parts = { services, access: byRole, callLimits, scripts, idempotency, handoffs, observe };
+  const dispatcher = new Dispatcher(parts);
+  queues.furnish(dispatcher);
   installOwn({ ground, guard, house, services, overlays, limitCounts, dispatcher });
   const announce = options.announce ?? announceOnce;
   const first = { config, store, services, passwords, audit, announce };
@@ -168,6 +175,7 @@ async function furnish(ground: Ground) {
     ...{ store, services, overlays, scripts, authority, limitCounts, observe },
   });
   await watch.start();
+  await queues.start();
   const upkeep = new AccountUpkeep({ store, audit, observe });
   upkeep.start();
   idempotency.start();
@@ -185,6 +193,7 @@ async function furnish(ground: Ground) {
       watch.stop();
       await upkeep.stop();
       await idempotency.stop();
+      await queues.close();
       await house.close();
       await services.close();
       await counters.close();

@@ -2,6 +2,7 @@
 import type { Config } from './config.ts';
 import { limits } from './core/limits.ts';
 import type { Observe } from './core/observe.ts';
+import type { Handoffs } from './core/outbox.ts';
 import type { Runner } from './core/runner.ts';
 import type { EventScriptRecord, Store } from './core/store.ts';
 import { Egress } from './egress/egress.ts';
@@ -30,6 +31,8 @@ export interface ScriptHouseParts {
   readonly authority: Authority;
   readonly audit: AuditLog;
   readonly runTokens: RunTokens;
+  /** Hands runs to the queue; asked for when there is one. */
+  readonly handoffs: () => Handoffs;
 }
 
 /** Where scripts are run. */
@@ -43,7 +46,7 @@ export interface ScriptHouse {
 
 /** Makes the house of scripts; runners start with the first script. */
 export function openScriptHouse(parts: ScriptHouseParts): ScriptHouse {
-  const { config, store, sandbox, observe, authority, audit, runTokens } = parts;
+  const { config, store, sandbox, observe, authority, audit, runTokens, handoffs } = parts;
   const { home, scriptEnv, egressAllow } = config;
   const runners = createRunners({
     ...config,
@@ -58,7 +61,8 @@ export function openScriptHouse(parts: ScriptHouseParts): ScriptHouse {
   const compiler = new Compiler({ runners });
   const history = runHistory(config, store, observe);
   const elevations = new Elevations({ authority, audit, observe });
-  const running = { runTokens, outgoing, history, elevations };
+  const queued = { texts: store.scriptTexts, handoffs };
+  const running = { runTokens, outgoing, history, elevations, ...queued };
   const scripts = new EventScripts({ compiler, runners, observe, ...running });
   return {
     scripts,
@@ -101,6 +105,7 @@ function scriptDesk({ scripts, authority, history }: ScriptDeskParts): ScriptDes
     reload: (records: readonly EventScriptRecord[]) => {
       scripts.load(records, authority.lookupNames());
       void scripts.warm();
+      return scripts.kept();
     },
     try: (trial) => scripts.try(trial),
     recorded: () => history.written(),

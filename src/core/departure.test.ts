@@ -32,13 +32,14 @@ function ask(action: Action, over: Partial<Operation> = {}): Operation {
 
 interface House {
   readonly plan?: Partial<ScriptPlan>;
+  readonly isQueued?: boolean;
   readonly keepsOutbox?: boolean;
   readonly handle?: (context: CallContext) => Result | Promise<Result>;
   readonly fails?: 'intend' | 'leave';
 }
 
 /** A service, scripts, and a way out that note what happens, in order. */
-function house({ plan = {}, keepsOutbox = false, handle = () => ok('own'), fails }: House) {
+function house({ plan = {}, isQueued = true, keepsOutbox = false, handle = () => ok('own'), fails }: House) {
   const steps: string[] = [];
   const location: Location = { component: 'orders', events: [{ name: 'shop.orders.post', drop: 1 }] };
   const outbox = { due: async () => [], remove: async () => {}, trim: async () => 0 };
@@ -74,7 +75,7 @@ function house({ plan = {}, keepsOutbox = false, handle = () => ok('own'), fails
     hasAfter: false,
     before: async () => {},
     after: async () => {},
-    setOff: () => ({ runs: () => [] }),
+    ...(isQueued ? { setOff: () => ({ runs: () => [] }) } : {}),
     ...plan,
   };
   const dispatcher = new Dispatcher({

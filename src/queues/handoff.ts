@@ -4,17 +4,13 @@ import { limits } from '../core/limits.ts';
 import type { Operation, Result } from '../core/operation.ts';
 import type { Departure, Handoff, Handoffs, Keeping, Outbox, OutboxEntry, SetOff } from '../core/outbox.ts';
 import type { NewQueuedRun, RunQueue } from '../core/queue.ts';
-
-/** The outbox of the system database. */
-export interface OwnOutbox extends Outbox {
-  put(entry: OutboxEntry): Promise<void>;
-}
+import type { SystemOutbox } from '../core/store.ts';
 
 /** What handing over takes. */
 export interface HandoverParts {
   readonly queue: RunQueue;
   /** Of the system database: where writes are noted whose own database keeps nothing. */
-  readonly outbox: OwnOutbox;
+  readonly outbox: SystemOutbox;
   /** Makes an id of an entry. */
   readonly newId: () => string;
   /** Told what could not be dropped from an outbox; the relay does it later. */
@@ -53,12 +49,14 @@ class Leaving implements Handoff {
   readonly #id: string;
   #keeping: Keeping | undefined;
   #isIntended = false;
+  /** The last answer that runs were asked for, which mostly is the final one, too. */
+  #made: { readonly of: Result; readonly runs: readonly NewQueuedRun[] } | undefined;
 
   constructor(parts: LeavingParts) {
     this.#parts = parts;
     this.#id = parts.newId();
     this.departure = {
-      entry: (result) => this.#entry(parts.setOff.runs(result), limits.outboxPendingMs),
+      entry: (result) => this.#entry(this.#runs(result), limits.outboxPendingMs),
       kept: (keeping) => {
         this.#keeping = keeping;
       },
@@ -67,8 +65,8 @@ class Leaving implements Handoff {
   }
 
   async leave(result: Result): Promise<void> {
-    const { queue, setOff, operation } = this.#parts;
-    const runs = setOff.runs(result);
+    const { queue, operation } = this.#parts;
+    const runs = this.#runs(result);
     const keeping = this.#keeping;
     if (keeping?.update !== undefined) {
       await keeping.update(this.#entry(runs, 0));
@@ -103,6 +101,11 @@ class Leaving implements Handoff {
     const runs = this.#parts.setOff.runs(undefined, true);
     await this.#parts.outbox.put(this.#entry(runs, limits.outboxPendingMs));
     this.#isIntended = true;
+  }
+
+  #runs(result: Result): readonly NewQueuedRun[] {
+    if (this.#made?.of !== result) this.#made = { of: result, runs: this.#parts.setOff.runs(result) };
+    return this.#made.runs;
   }
 
   #entry(runs: readonly NewQueuedRun[], pendingMs: number): OutboxEntry {
