@@ -198,7 +198,10 @@ export interface RunStore {
    * its own where one with its unique key is there already. One whose id is known is not queued again.
    */
   push(runs: readonly NewQueuedRun[]): Promise<string[]>;
-  /** Takes runs that can start now: by priority, then by date, then by position. */
+  /**
+   * Takes runs that can start now: by priority, then by date, then by position. One that cost a worker is
+   * taken by itself, so that it costs no other run anything if it does so again.
+   */
   claim(request: ClaimRequest): Promise<ClaimedRun[]>;
   /** Extends leases; tells for each, in order, what its worker is to do. */
   beat(holds: readonly Hold[], leaseMs: number): Promise<Beat[]>;

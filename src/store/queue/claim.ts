@@ -50,9 +50,11 @@ async function claimInside(parts: QueueParts, request: ClaimRequest): Promise<Cl
     if (line.wakes !== null && line.wakes <= now) await wake(parts, line, now);
     const room = await roomIn(parts, line, now);
     const most = Math.min(room, limit - claimed.length);
-    const taken = await takeFrom(parts, line, { mark, limit: most, ids: request.ids });
+    const isFirst = claimed.length === 0;
+    const taken = await takeFrom(parts, line, { mark, limit: most, ids: request.ids, isFirst });
     await spend(parts, line, { now, count: taken.length });
     claimed.push(...taken);
+    if (taken.some(isSuspect)) break;
   }
   return claimed;
 }
@@ -81,18 +83,32 @@ interface Taking {
   readonly limit: number;
   /** Only these; undefined: any. */
   readonly ids: readonly string[] | undefined;
+  /** Whether the claim has nothing yet. */
+  readonly isFirst: boolean;
 }
 
-async function takeFrom(parts: QueueParts, line: Line, { mark, limit, ids }: Taking): Promise<ClaimedRun[]> {
+async function takeFrom(parts: QueueParts, line: Line, taking: Taking): Promise<ClaimedRun[]> {
+  const { mark, limit, ids, isFirst } = taking;
   const taken: ClaimedRun[] = [];
   for (let look = 0; look < limits.queueClaimRounds && taken.length < limit; look++) {
-    const found = await find(parts, line, { limit: limit - taken.length, ids });
+    const all = await find(parts, line, { limit: limit - taken.length, ids });
+    const found = withoutCompany(all, isFirst && taken.length === 0);
     const { free, hasPutBack } = await sortByKey(parts, found);
     await hold(parts, free, mark);
     taken.push(...free.map((row) => claimedRun(row, mark)));
-    if (!hasPutBack) break;
+    if (!hasPutBack || taken.some(isSuspect)) break;
   }
   return taken;
+}
+
+// It may be why its worker was lost: it is claimed by itself, so that the next loss is nobody else's.
+function withoutCompany(found: readonly TableRow[], isFirst: boolean): readonly TableRow[] {
+  const at = found.findIndex(isSuspect);
+  return at < 0 ? found : found.slice(0, at === 0 && isFirst ? 1 : at);
+}
+
+function isSuspect({ crashes }: { readonly crashes?: unknown }): boolean {
+  return Number(crashes) > 0;
 }
 
 type Wanted = Pick<Taking, 'limit' | 'ids'>;

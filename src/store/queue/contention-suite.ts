@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ClaimedRun } from '../../core/queue.ts';
 import type { Store } from '../../core/store.ts';
-import { done, idsOf, newRun, place, take } from './fixture.ts';
+import { done, idsOf, newRun, place, take, takeAll } from './fixture.ts';
 
 /** Defines the tests; `open` gives the store of another server. */
 export function contention(store: () => Store, open: () => Promise<Store>): void {
@@ -78,7 +78,7 @@ function exactlyOnce(store: () => Store, servers: Servers): void {
     const stale = await take(first.queue, { limit: 50, leaseMs: 0 });
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(await second.queue.sweep(100)).toHaveLength(50);
-    const held = await take(second.queue, { limit: 50 });
+    const held = await takeAll(second.queue);
     const [late, good] = await Promise.all([
       first.queue.finish(stale.map(done)),
       second.queue.finish(held.map(done)),
@@ -92,7 +92,7 @@ function exactlyOnce(store: () => Store, servers: Servers): void {
     await take(store().queue, { limit: 40, leaseMs: 0 });
     await new Promise((resolve) => setTimeout(resolve, 5));
     const swept = await Promise.all((await servers()).map((server) => server.queue.sweep(100)));
-    expect(idsOf(swept.flat()).sort()).toEqual(idsOf(await take(store().queue, { limit: 99 })).sort());
+    expect(idsOf(swept.flat()).sort()).toEqual(idsOf(await takeAll(store().queue)).sort());
     expect(await store().queue.count({ kind: 'compare', field: 'crashes', op: '=', value: 1 })).toBe(40);
   }, 30_000);
 }

@@ -35,6 +35,16 @@ export function take(queue: RunStore, over: Partial<ClaimRequest> = {}) {
   return queue.claim({ ...request, worker: 'w1', ...over });
 }
 
+/** Claims until there is nothing left: what cost a worker comes by itself. */
+export async function takeAll(queue: RunStore): Promise<ClaimedRun[]> {
+  const all: ClaimedRun[] = [];
+  for (;;) {
+    const some = await take(queue, { limit: 99 });
+    if (some.length === 0) return all;
+    all.push(...some);
+  }
+}
+
 /** The ids of runs in their order. */
 export function idsOf(runs: readonly { readonly id: string }[]): string[] {
   return runs.map(({ id }) => id);

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { limits } from '../../core/limits.ts';
 import type { ClaimedRun } from '../../core/queue.ts';
 import type { Store } from '../../core/store.ts';
-import { done, failed, idsOf, newRun, place, sleep, take, takeOne } from './fixture.ts';
+import { done, failed, idsOf, newRun, place, sleep, take, takeAll, takeOne } from './fixture.ts';
 
 /** Defines the tests; `open` gives the store of another server. */
 export function notesAndSignals(store: () => Store, open: () => Promise<Store>): void {
@@ -93,7 +93,7 @@ function effects(store: () => Store): void {
     expect(await Promise.all(notes)).toEqual([true, true, false]);
     await sleep(5);
     await store().queue.sweep(10);
-    expect((await take(store().queue)).map((run) => run.effectsService)).toEqual(['hr', 'shop', null]);
+    expect((await takeAll(store().queue)).map((run) => run.effectsService)).toEqual(['hr', 'shop', null]);
   });
 
   it('stay as they were where the transaction is undone', async () => {

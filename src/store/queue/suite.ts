@@ -274,6 +274,18 @@ function lostWorkers(store: () => Store): void {
     expect(kept?.reason).toContain('lost');
   });
 
+  it('gives what cost a worker by itself, so that the next loss is its own', async () => {
+    const { queue } = store();
+    await queue.push([newRun('a'), newRun('b')]);
+    expect(await lose()).toHaveLength(2);
+    expect(await queue.sweep(10)).toHaveLength(2);
+    await queue.push([newRun('c', { priority: 1 }), newRun('d')]);
+    const claims: string[][] = [];
+    for (let claim = 0; claim < 5; claim++) claims.push(idsOf(await take(queue)));
+    // Fresh ones go before it by priority, and never with it.
+    expect(claims).toEqual([['c'], ['a'], ['b'], ['d'], []]);
+  });
+
   it('never starts a run again that may be started only once', async () => {
     await store().queue.push([newRun('a', { delivery: 'at-most-once' }), newRun('b')]);
     expect(await lose()).toHaveLength(2);
