@@ -9,6 +9,8 @@ const rule = (over: Partial<CorsRecord>): CorsRecord => ({
   ...over,
 });
 const origin = 'https://shop.example.com';
+// What pages may read of every answer: whether it was given before, and when to try again.
+const exposed = { 'access-control-expose-headers': 'Idempotency-Replayed, Retry-After' };
 const preflight = { origin, 'access-control-request-method': 'PUT', 'access-control-request-headers': 'x-a' };
 
 /** The headers as an object; what may come several times is joined. */
@@ -63,9 +65,11 @@ describe('a rule', () => {
     expect(answered(rules, '/api/v2/db/_table/todo', 'https://evil.example')).toEqual({ vary: 'Origin' });
     expect(answered(rules, '/api/v2/hr', 'https://evil.example')).toEqual({
       'access-control-allow-origin': '*',
+      ...exposed,
     });
     expect(answered(rules, '/api/v2/database', 'https://evil.example')).toEqual({
       'access-control-allow-origin': '*',
+      ...exposed,
     });
   });
 
@@ -84,7 +88,7 @@ describe('a rule', () => {
 
   it('counts only while it is enabled', () => {
     const rules = [rule({ origin: 'https://all.example', enabled: false })];
-    expect(answered(rules, '/api/v2/hr')).toEqual({ 'access-control-allow-origin': '*' });
+    expect(answered(rules, '/api/v2/hr')).toEqual({ 'access-control-allow-origin': '*', ...exposed });
   });
 
   it('names verbs, headers, age and credentials', () => {

@@ -44,7 +44,7 @@ export class Cors {
       path: '',
       origins: new Set(origins),
       headers: undefined,
-      exposed: undefined,
+      exposed: 'Idempotency-Replayed, Retry-After',
       methods,
       age: defaultAgeSeconds,
       hasCredentials: false,

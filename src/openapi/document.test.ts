@@ -48,6 +48,15 @@ describe('an endpoint that says no more than it must', () => {
     expect(paths['/orders/{id}'].get).not.toHaveProperty('requestBody');
   });
 
+  it('takes an idempotency key where it writes, unless the reader wants it short', async () => {
+    const { paths, components } = await written(shop([endpoint]));
+    const key = { $ref: '#/components/parameters/IdempotencyKey' };
+    expect(paths['/orders/{id}'].put.parameters).toContainEqual(key);
+    expect(components.parameters.IdempotencyKey).toMatchObject({ name: 'Idempotency-Key', in: 'header' });
+    const short = await written(shop([endpoint], { isCompact: true }));
+    expect(short.paths['/orders/{id}'].put.parameters).not.toContainEqual(key);
+  });
+
   it('is at the root, too, and under the name of its service where there are many', async () => {
     const root: Endpoint = { pattern: [], actions: ['GET'], summary: 'root' };
     expect(Object.keys((await written(shop([root]))).paths)).toEqual(['/']);

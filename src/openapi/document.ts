@@ -11,7 +11,7 @@ import {
 import { type Action, actions } from '../core/operation.ts';
 import type { Endpoint } from '../core/service.ts';
 import { Components } from './components.ts';
-import { errorResponse, jsonContent } from './envelopes.ts';
+import { errorResponse, idempotencyKey, jsonContent } from './envelopes.ts';
 import { OperationIds } from './operation-ids.ts';
 import { requirements, securitySchemes } from './security.ts';
 
@@ -103,7 +103,9 @@ export class DocumentWriter {
     const { name, reader } = service;
     const writing = { prefix: this.#isWhole ? `${name}.` : '', isTerse: reader.isCompact };
     const told = { ...writing, isTold: true };
-    const parameters = [...placeholders(path, known, details), ...(details.parameters ?? [])];
+    const keyed =
+      action === 'GET' || reader.isCompact || details.written !== undefined ? [] : [idempotencyKey];
+    const parameters = [...placeholders(path, known, details), ...(details.parameters ?? []), ...keyed];
     const responses = {
       ...(details.responses ?? anything),
       default: details.responses?.default ?? errorResponse,

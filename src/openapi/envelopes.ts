@@ -1,6 +1,7 @@
 // What all answers of the API have in common: the envelope of errors, plain success, and the media types in
 // which records travel.
 import { Named, type Part, type PartMap } from '../core/description.ts';
+import { limits } from '../core/limits.ts';
 
 // The error envelope, in which every answer that is no success comes.
 const errorSchema = new Named({
@@ -28,6 +29,19 @@ const errorSchema = new Named({
         },
       },
     },
+  }),
+});
+
+/** The header by which a write is done once; of every write. */
+export const idempotencyKey = new Named({
+  kind: 'parameters',
+  name: 'IdempotencyKey',
+  make: () => ({
+    ...{ name: 'Idempotency-Key', in: 'header', required: false },
+    description:
+      'A text of your own, different for each write, such as a UUID. The same request again with the same ' +
+      'key within 24 hours is not done again but answered as before, with `Idempotency-Replayed: true`.',
+    schema: { type: 'string', minLength: 1, maxLength: limits.idempotencyKeyChars },
   }),
 });
 

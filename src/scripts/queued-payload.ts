@@ -70,6 +70,7 @@ export interface PayloadSource {
 const credentials: ReadonlySet<string> = new Set([
   'authorization',
   'cookie',
+  'idempotency-key',
   'proxy-authorization',
   'x-dreamfactory-api-key',
   'x-dreamfactory-session-token',
