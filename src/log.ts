@@ -69,6 +69,10 @@ function write(logger: Logger, seen: Observation): void {
     case 'queue.retried':
     case 'queue.failed':
     case 'queue.quarantined':
+    case 'queue.postponed':
+    case 'queue.cancelled':
+    case 'queue.released':
+    case 'queue.lost':
       writeQueued(logger, seen);
       return;
     case 'worker.started':
@@ -78,6 +82,9 @@ function write(logger: Logger, seen: Observation): void {
       return;
     case 'worker.failed':
       logger.error({ worker: seen.worker, reason: seen.reason }, 'worker failed');
+      return;
+    case 'worker.recovered':
+      logger.info({ worker: seen.worker }, 'worker recovered');
       return;
     case 'outbox.released':
       logger.warn({ service: seen.service, count: seen.count }, 'runs that nobody handed on were queued');

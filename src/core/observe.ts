@@ -56,9 +56,21 @@ export type Observation =
   /** An outgoing call; `by` is the script that made it. */
   | ({ kind: 'egress.finished'; status: number } & OutgoingFacts)
   | ({ kind: 'egress.failed'; error: PlatformError } & OutgoingFacts)
-  /** A queued run: taken by a worker, over, tried again later, failed for good, or put aside. */
+  /**
+   * A queued run: begun by a worker, over, tried again later, failed for good or put aside; not begun, stopped
+   * because somebody wanted it, given back by a worker that stops, or held by somebody else by now.
+   */
   | {
-      kind: 'queue.started' | 'queue.done' | 'queue.retried' | 'queue.failed' | 'queue.quarantined';
+      kind:
+        | 'queue.started'
+        | 'queue.done'
+        | 'queue.retried'
+        | 'queue.failed'
+        | 'queue.quarantined'
+        | 'queue.postponed'
+        | 'queue.cancelled'
+        | 'queue.released'
+        | 'queue.lost';
       id: string;
       /** Its short number. */
       position: number;
@@ -75,6 +87,7 @@ export type Observation =
       queues: readonly string[];
     }
   | { kind: 'worker.failed'; worker: string; reason: string }
+  | { kind: 'worker.recovered'; worker: string }
   /** Runs that nobody handed on were found in an outbox. */
   | { kind: 'outbox.released'; service: string; count: number }
   /** Limits are counted together with other servers again, or by this one alone, and why. */

@@ -71,6 +71,7 @@ const table: readonly Row[] = [
     packages: ['better-sqlite3', 'ioredis', 'kysely', 'lru-cache', 'mysql2', 'pg', 'rate-limiter-flexible'],
   },
   { folder: 'src/queues/*', folders: ['src/core', 'src/queues/.', 'src/security'], packages: [] },
+  { folder: 'src/worker', folders: ['src/core'], packages: [] },
   { folder: 'src/queues', folders: ['src/core', 'src/security'], packages: [] },
   { folder: 'src/scripts', folders: ['src/core', ...ground], packages: ['lru-cache', 'typescript'] },
   {
@@ -89,7 +90,7 @@ const entryPoints = [
   /^src\/runners\/[^/]+\/host\.ts$/,
   /^tools\/[^/]+\.(ts|mjs)$/,
   /^bench\/(compare\.ts|servers\/|clients\/)/,
-  /^test\/soak\/run\.ts$/,
+  /^test\/soak\/(run|no-op-runs)\.ts$/,
   /\.(config|d|test)\.ts$/,
   /^examples\//,
 ];

@@ -142,10 +142,14 @@ interface Failed {
 }
 
 async function writeFailed({ handle }: QueueParts, { end, row, now }: Failed): Promise<void> {
-  const { position, token, reason, logId } = end;
+  const { position, token, logId } = end;
+  const changes = changesOf({ end, row, now });
+  // Why it was to be stopped was said by who wanted it.
+  const isWanted = changes.state === 'cancelled' && Number(row.is_cancelling) === 1;
+  const reason = isWanted ? {} : { reason: end.reason };
   await handle
     .updateTable(table)
-    .set({ ...changesOf({ end, row, now }), reason, log_id: logId })
+    .set({ ...changes, ...reason, log_id: logId })
     .where('position', '=', position)
     .where('token', '=', token)
     .execute();

@@ -38,7 +38,8 @@ function looking(store: () => Store): void {
     expect(await store().queue.beat([run], 15_000)).toEqual(['cancel']);
     // Failing is an end, too: it is not tried again.
     expect(await store().queue.finish([failed(run, 0)])).toEqual([true]);
-    expect(await store().queue.get('a')).toMatchObject({ state: 'cancelled', isCancelling: false });
+    const over = { state: 'cancelled', isCancelling: false, reason: 'by ada' };
+    expect(await store().queue.get('a')).toMatchObject(over);
     expect(idsOf(await take(store().queue))).toEqual(['c']);
   });
 

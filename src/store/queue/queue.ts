@@ -117,7 +117,7 @@ export class Queue implements RunStore {
   }
 
   cancel(selection: RunSelection, reason: string): Promise<number> {
-    return cancel(this.#parts, selection, reason);
+    return this.#freeing(cancel(this.#parts, selection, reason));
   }
 
   forget(selection: RunSelection): Promise<number> {
