@@ -29,6 +29,12 @@ export interface Config {
   readonly queueConnection: string;
   /** Queue of runs whose script names none. */
   readonly queueName: string;
+  /** Queues that the server works itself, in order; empty: none. */
+  readonly workerQueues: readonly string[];
+  readonly workerConcurrency: number;
+  readonly queueTries: number;
+  /** In seconds. */
+  readonly queueTimeout: number;
   readonly adminEmail: string | undefined;
   readonly adminPassword: string | undefined;
   readonly masterKey: string | undefined;
@@ -126,6 +132,32 @@ export const settings: Settings = {
     fallback: 'default',
     meaning: 'queue of queued runs that name none',
     read: queueName,
+  },
+  workerQueues: {
+    variable: 'TENON_WORKER_QUEUES',
+    fallback: 'default',
+    meaning:
+      'queues that `tenon serve` works itself, separated by commas, those before others first; `*`: all of ' +
+      'the default connection, `none`: leave them to `tenon work`',
+    read: workerQueues,
+  },
+  workerConcurrency: {
+    variable: 'TENON_WORKER_CONCURRENCY',
+    fallback: String(limits.workerConcurrency),
+    meaning: 'queued runs that a worker has performed at the same time',
+    read: number(1, 1_000),
+  },
+  queueTries: {
+    variable: 'TENON_QUEUE_TRIES',
+    fallback: String(limits.queueTries),
+    meaning: 'how often a queued script may fail, unless it says so itself',
+    read: number(1, limits.queueTriesMax),
+  },
+  queueTimeout: {
+    variable: 'TENON_QUEUE_TIMEOUT',
+    fallback: String(limits.queueTimeoutMs / 1_000),
+    meaning: 'seconds that a queued run may take, unless its script says so itself',
+    read: number(1, limits.queueTimeoutMaxMs / 1_000),
   },
   adminEmail: {
     variable: 'TENON_ADMIN_EMAIL',
@@ -349,6 +381,15 @@ function number(least: number, most: number): (value: string, variable: string) 
     if (/^\d+$/.test(value) && parsed >= least && parsed <= most) return parsed;
     throw refused(variable, `a whole number from ${least} to ${most}`);
   };
+}
+
+function workerQueues(value: string, variable: string): readonly string[] {
+  const names = list(value);
+  if (names.includes('none')) {
+    if (names.length > 1) throw refused(variable, '`none` alone, or names of queues');
+    return [];
+  }
+  return names.map((name) => (name === '*' ? name : queueName(name, variable)));
 }
 
 function queueName(value: string, variable: string): string {

@@ -14,7 +14,7 @@ import { type Announce, announceOnce, type InitialService, makeFirstRecords } fr
 import { Authentication } from './http/authentication.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLog } from './log.ts';
-import { QueueHouse } from './queue-house.ts';
+import { QueueHouse, type WorkPlan, workPlan } from './queue-house.ts';
 import { type OpenSandbox, openSandbox } from './runners/sandbox/index.ts';
 import { openScriptHouse, type ScriptHouse } from './script-house.ts';
 import { scriptTypes } from './scripts/script-types.ts';
@@ -49,6 +49,8 @@ import { createUserService, userServiceType } from './services/user/index.ts';
 import { createLimitCounters } from './store/limits/index.ts';
 import { openSystemStore } from './store/open.ts';
 import { version } from './version.ts';
+import { askForRestart } from './worker/restart.ts';
+import type { Worker } from './worker/worker.ts';
 
 export { announceOnce, type InitialService } from './first-records.ts';
 
@@ -84,6 +86,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       corsOrigins: config.corsOrigins,
     });
     closers.push(() => server.close());
+    house.queues.work(workPlan(config));
+    // Requests may go on setting runs off while those that run here are ended or given back.
+    closers.push(() => house.queues.stopWorking());
     return { url: server.url, close: () => closeAll(closers) };
   } catch (error) {
     await closeAll(closers);
@@ -95,6 +100,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 export interface OpenPlatform {
   /** Does an operation; refusals and failures are results, too. */
   dispatch(operation: Operation): Promise<Result>;
+  /** Makes a worker, which its owner starts and stops before he closes. */
+  worker(plan: WorkPlan): Worker;
   close(): Promise<void>;
 }
 
@@ -102,7 +109,11 @@ export interface OpenPlatform {
 export async function openPlatform(options: ServerOptions): Promise<OpenPlatform> {
   const { house, closers } = await open(options);
   const { dispatcher } = house.door;
-  return { dispatch: (operation) => dispatcher.dispatch(operation), close: () => closeAll(closers) };
+  return {
+    dispatch: (operation) => dispatcher.dispatch(operation),
+    worker: (plan) => house.queues.worker(plan),
+    close: () => closeAll(closers),
+  };
 }
 
 async function open(options: ServerOptions) {
@@ -155,7 +166,7 @@ async function furnish(ground: Ground) {
     types: typesOf({ ground, house, overlays }),
     ...{ secrets: guard.secrets, observe, lookups: authority.forServices },
   });
-  const fallback = { connection: 'database', queue: 'default' };
+  const fallback = { connection: config.queueConnection, queue: config.queueName };
   const queues = new QueueHouse({ ...ground, ...guard, services, scripts, fallback });
   const counters = createLimitCounters({
     ...{ database: systemDatabase(config), redisUrl: config.redisUrl, observe },
@@ -173,6 +184,7 @@ async function furnish(ground: Ground) {
   await makeFirstRecords(first, options.services ?? []);
   const watch = new ConfigurationWatch({
     ...{ store, services, overlays, scripts, authority, limitCounts, observe },
+    queues: queues.connections,
   });
   await watch.start();
   await queues.start();
@@ -188,6 +200,7 @@ async function furnish(ground: Ground) {
       listServices: (operation: Operation) => listServices({ store, services, callLimits }, operation),
       corsRules: () => watch.corsRules,
     },
+    queues,
     isHealthy: () => watch.isHealthy,
     close: async () => {
       watch.stop();
@@ -259,6 +272,7 @@ function installOwn({ ground, guard, house, services, overlays, limitCounts, dis
     facts: { version, settings: settingsInForce(config) },
     accounts: { publicUrl: config.publicUrl, hasForeverSessions: config.foreverSessions },
     act: actor({ audit, observe, authority, dispatch }),
+    workers: { restart: () => askForRestart(store, null) },
   };
   services.install(systemServiceType(createSystemService(parts)));
   services.install(userServiceType(createUserService(parts), store));

@@ -1,6 +1,7 @@
 // Everything that has to do with queued runs: their connections, the way that they are handed over, who
 // performs them, and the workers of this process. Invariant: what was taken is kept before the house is
 // closed, and nothing is begun after.
+import type { Config } from './config.ts';
 import { byRole } from './core/access.ts';
 import type { Dispatcher } from './core/dispatch.ts';
 import type { Observe } from './core/observe.ts';
@@ -18,6 +19,7 @@ import type { Authority } from './security/authority.ts';
 import { RunActors } from './security/run-actors.ts';
 import type { RunTokens } from './security/run-tokens.ts';
 import type { Secrets } from './security/secrets.ts';
+import { Worker, type WorkerOptions } from './worker/worker.ts';
 
 /** What queued runs take. */
 export interface QueueHouseParts {
@@ -32,6 +34,18 @@ export interface QueueHouseParts {
   readonly fallback: QueuePlace;
 }
 
+/** What a worker takes, and how. */
+export type WorkPlan = Omit<
+  WorkerOptions,
+  'store' | 'performer' | 'observe' | 'signal' | 'consign' | 'currentVersions'
+>;
+
+/** The worker that a server is configured to be. */
+export function workPlan(config: Config): WorkPlan {
+  const { workerQueues: queues, workerConcurrency: concurrency, queueTries: tries, queueTimeout } = config;
+  return { connection: '', queues, concurrency, tries, timeoutMs: queueTimeout * 1_000 };
+}
+
 /** Where queued runs are at home. */
 export class QueueHouse {
   readonly connections: QueueConnections;
@@ -39,6 +53,7 @@ export class QueueHouse {
   readonly relay: Relay;
   readonly #parts: QueueHouseParts;
   #performer: RunPerformer | undefined;
+  #worker: Worker | undefined;
 
   constructor(parts: QueueHouseParts) {
     this.#parts = parts;
@@ -68,12 +83,49 @@ export class QueueHouse {
   /** Hands on what earlier servers left, from now on. */
   async start(): Promise<void> {
     await this.connections.load();
+    this.connections.start();
     this.relay.start();
+  }
+
+  /** Performs runs in this process, too, unless no queue is named. */
+  work(plan: WorkPlan): void {
+    if (plan.queues.length > 0) this.#begin(plan);
+  }
+
+  /** Makes a worker, which its owner starts and stops. */
+  worker(plan: WorkPlan): Worker {
+    const { store, scripts, observe } = this.#parts;
+    const { connections, performer } = this;
+    return new Worker({
+      ...plan,
+      ...{ store, performer, observe, signal: store.queueSignal },
+      connection: connections.find(plan.connection).name,
+      consign: (runs) => connections.consign(runs),
+      currentVersions: async () => scripts.queuedVersions(),
+    });
+  }
+
+  /** Takes no more runs; resolves when those that run are over or given back. */
+  async stopWorking(): Promise<void> {
+    await this.#worker?.stop();
   }
 
   /** Resolves when nothing is under way any more. */
   async close(): Promise<void> {
+    await this.stopWorking();
     await this.relay.stop();
     await this.connections.close();
+  }
+
+  // Asked to begin anew, a server need not end: what it runs is over, or given back, and goes on.
+  #begin(plan: WorkPlan): void {
+    const worker = this.worker({
+      ...plan,
+      onRestart: () => {
+        void worker.stop().then(() => this.#worker === worker && this.#begin(plan));
+      },
+    });
+    this.#worker = worker;
+    worker.start();
   }
 }

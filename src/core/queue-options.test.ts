@@ -20,7 +20,7 @@ const usual = {
 describe('options of queued runs', () => {
   it('are the usual ones where nothing is said', () => {
     expect(readQueueOptions({})).toEqual(usual);
-    expect(readQueueOptions({ queue: '', delay: null, timeout_ms: 500, lookups: false })).toEqual(usual);
+    expect(readQueueOptions({ queue: '', delay: null, lookups: false })).toEqual(usual);
   });
 
   it.each([
@@ -37,6 +37,7 @@ describe('options of queued runs', () => {
     ['priority', -3, { priority: -3 }],
     ['tries', 7, { tries: 7 }],
     ['timeout', 60, { timeoutMs: 60_000 }],
+    ['timeout_ms', 500, { timeoutMs: 500 }],
     ['backoff', 30, { backoff: { kind: 'list', delaysMs: [30_000] } }],
     ['backoff', '30', { backoff: { kind: 'list', delaysMs: [30_000] } }],
     ['backoff', [1, 5, 10], { backoff: { kind: 'list', delaysMs: [1_000, 5_000, 10_000] } }],

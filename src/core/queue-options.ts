@@ -92,11 +92,12 @@ function numberOption(
   return Number(number);
 }
 
-// Seconds, as of workers; `timeout_ms` is what scripts have in any case.
+// Seconds, as of workers; `timeout_ms` is what all scripts have.
 function timeoutOption(options: ReadonlyMap<string, Given>): number | null {
   const most = limits.queueTimeoutMaxMs / 1_000;
   const seconds = numberOption(options, 'timeout', most, 1);
-  return seconds === undefined ? null : seconds * 1_000;
+  if (seconds !== undefined) return seconds * 1_000;
+  return numberOption(options, 'timeout_ms', limits.queueTimeoutMaxMs, 1) ?? null;
 }
 
 function oneOf<Word extends string>(

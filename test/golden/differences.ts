@@ -1,7 +1,6 @@
 // Where we answer otherwise than the records on purpose (`differences`, each with its reason and our answer),
-// what is not asked yet because a later part of the product brings it (`later`), and calls made in the place
-// of others so that generated ids stay those of the records (`standIns`). The replayer reads all three;
-// nothing else is left out.
+// and calls made in the place of others so that generated ids stay those of the records (`standIns`). The
+// replayer reads both; nothing else is left out.
 import type { ForeignRequest, RecordedRequest, RecordedResponse } from './records.ts';
 
 /** A deliberate difference. */
@@ -357,14 +356,6 @@ export const differences: Readonly<Record<string, Difference>> = {
     ours: { body: { s: 5, src: { t: '  padded  ', e: '' } } },
   },
 };
-
-/** By pattern on the id: what brings it. */
-export const later: readonly { readonly pattern: RegExp; readonly brings: string }[] = [
-  { pattern: /^25[23]-/, brings: 'the queue' },
-];
-
-/** Languages whose vectors wait; those of queued scripts are known by their configuration. */
-export const waiting: readonly string[] = [];
 
 const oneRow: RecordedRequest = {
   method: 'POST',

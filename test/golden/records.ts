@@ -82,6 +82,8 @@ export interface Vector {
   readonly response: RecordedResponse;
   readonly after?: readonly { request: RecordedRequest; response: RecordedResponse }[];
   readonly log?: readonly { level: string; message: string }[];
+  /** Of the worker that took the run, where the script is queued. */
+  readonly worker_log?: readonly { level: string; message: string }[];
   readonly echo?: readonly ForeignRequest[];
 }
 

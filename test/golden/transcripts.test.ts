@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fixtureSql, startTestServer, type TestServer } from '../server.ts';
-import { differences, later, standIns, unescapedMessages } from './differences.ts';
+import { differences, standIns, unescapedMessages } from './differences.ts';
 import { answerDifference, askAgain, type Bindings, recorded, type Transcript } from './records.ts';
 
 const all = recorded<Transcript>('transcripts.json');
@@ -26,15 +26,6 @@ afterAll(async () => {
 
 describe('recorded REST transcripts', () => {
   for (const entry of all) {
-    const brings = later.find(({ pattern }) => pattern.test(entry.id))?.brings;
-    if (brings !== undefined) {
-      test(`${entry.id}: left to ${brings}`, async () => {
-        for (const request of standIns[entry.id] ?? []) {
-          expect((await askAgain(server, request, bindings)).status).toBeLessThan(300);
-        }
-      });
-      continue;
-    }
     test(entry.id, async () => {
       for (const request of standIns[entry.id] ?? []) await askAgain(server, request, bindings);
       if (isNewScript(entry)) await askAgain(server, { ...entry.request, method: 'DELETE' }, bindings);

@@ -1,7 +1,3 @@
 import { replayVectors } from './vectors.ts';
 
-replayVectors({
-  language: 'python3',
-  replayed: 99,
-  waiting: ['s-queued-python3: the queue'],
-});
+replayVectors({ language: 'python3', replayed: 100 });

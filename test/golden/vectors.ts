@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Answer, fixtureSql, startTestServer, type TestServer } from '../server.ts';
 import { difference } from './compare.ts';
-import { differences, unescapedMessages, waiting } from './differences.ts';
+import { differences, unescapedMessages } from './differences.ts';
 import { type ForeignServer, startForeignServer } from './foreign-server.ts';
 import {
   answerDifference,
@@ -21,37 +21,24 @@ import {
 export interface Expected {
   readonly language: string;
   readonly replayed: number;
-  /** Ids of those that wait, each with what it waits for. */
-  readonly waiting: readonly string[];
 }
 
 /** Declares the tests of one language. */
-export function replayVectors({ language, replayed, waiting: left }: Expected): void {
+export function replayVectors({ language, replayed }: Expected): void {
   const all = recorded<Vector>(`vectors-${language}.json`);
-  const ready = all.filter((vector) => waitsFor(vector) === undefined);
   const replay = new Replay();
   beforeAll(() => replay.open());
   afterAll(() => replay.close());
 
   describe(`recorded scripts: ${language}`, () => {
-    test('all are replayed but those that wait for a part that is not built', () => {
-      expect(ready.length).toBe(replayed);
-      const others = all.filter((vector) => !ready.includes(vector));
-      expect(others.map((vector) => `${vector.id}: ${waitsFor(vector)}`)).toEqual(left);
+    test('all are replayed', () => {
+      expect(all.length).toBe(replayed);
     });
 
-    test.each(ready.map((vector) => [vector.id, vector] as const))('%s', async (_id, vector) => {
+    test.each(all.map((vector) => [vector.id, vector] as const))('%s', async (_id, vector) => {
       expect(await replay.differencesOf(vector)).toEqual([]);
     });
   });
-}
-
-function waitsFor(vector: Vector): string | undefined {
-  if (vector.config?.queued === true) return 'the queue';
-  const { lang, more_scripts = [], event_scripts = [] } = vector;
-  const languages = [lang, ...[...more_scripts, ...event_scripts].map((script) => script.lang)];
-  const missing = languages.find((language) => waiting.includes(language));
-  return missing === undefined ? undefined : `the language ${missing}`;
 }
 
 /** A server and the foreign server that its scripts call. */
@@ -79,11 +66,13 @@ class Replay {
       foreign.requests.length = 0;
       server.observations.length = 0;
       const answer = await askAgain(server, vector.request, this.#bindings);
+      if (vector.worker_log !== undefined) await isWorked(server);
       const found = [
         staleDifference(vector, answer),
         answerDifference(expectedOf(vector), answer),
         foreignDifference(vector, foreign),
         logDifference(vector, server),
+        workerDifference(vector, server),
       ];
       await this.#removeScripts();
       for (const { request, response } of vector.after ?? []) {
@@ -246,15 +235,34 @@ function foreignDifference({ id, echo }: Vector, { requests }: ForeignServer): s
   return difference(expected, requests, 'foreign requests');
 }
 
-function logDifference({ id, log = [] }: Vector, { observations }: TestServer): string | undefined {
+function logDifference(
+  { id, log: own = [], worker_log: later = [] }: Vector,
+  { observations }: TestServer,
+): string | undefined {
   const output = observations.flatMap((seen) => {
     if (seen.kind !== 'script.finished' && seen.kind !== 'script.failed') return [];
     return seen.log.map(({ text }) => text);
   });
-  const recordedOutput = log.flatMap(({ message }) => {
+  const recordedOutput = [...own, ...later].flatMap(({ message }) => {
     const text = /^Script '[^']+' output:\n([\s\S]*)$/.exec(message)?.[1];
     return text === undefined ? [] : [text];
   });
   const expected = differences[id]?.log ?? recordedOutput.join('\n');
   return expected === '' ? undefined : difference(expected.trim(), output.join('\n').trim(), 'log');
+}
+
+async function isWorked({ observations }: TestServer): Promise<void> {
+  const isOver = () => observations.some(({ kind }) => kind === 'queue.done' || kind === 'queue.failed');
+  await expect.poll(isOver, { timeout: 30_000 }).toBe(true);
+}
+
+// The original's worker logs that it took a run and that it went well.
+function workerDifference({ worker_log: log }: Vector, { observations }: TestServer): string | undefined {
+  if (log === undefined) return undefined;
+  const recordedSteps = log.flatMap(({ message }) => {
+    if (message.startsWith('Queued Script handled')) return ['queue.started'];
+    return message.startsWith('Queued Script success') ? ['queue.done'] : [];
+  });
+  const steps = observations.map(({ kind }) => kind).filter((kind) => kind.startsWith('queue.'));
+  return difference(recordedSteps, steps, 'worker');
 }
