@@ -3,6 +3,7 @@
 import { limits } from './core/limits.ts';
 import type { Observe } from './core/observe.ts';
 import type { CorsRecord, Store } from './core/store.ts';
+import type { QueueConnections } from './queues/connections.ts';
 import type { EventScripts } from './scripts/directory.ts';
 import type { Authority } from './security/authority.ts';
 import type { RateLimits } from './security/limits/rate-limits.ts';
@@ -29,6 +30,7 @@ export interface WatchParts {
   readonly scripts: EventScripts;
   readonly authority: Authority;
   readonly limitCounts: RateLimits;
+  readonly queues: QueueConnections;
   readonly observe: Observe;
 }
 
@@ -70,7 +72,7 @@ export class ConfigurationWatch {
   }
 
   async #look(): Promise<void> {
-    const { store, services, overlays, scripts, authority, limitCounts } = this.#parts;
+    const { store, services, overlays, scripts, authority, limitCounts, queues } = this.#parts;
     const generation = await store.generation();
     if (generation !== this.#generation) {
       await overlays.load();
@@ -79,6 +81,7 @@ export class ConfigurationWatch {
       services.reload(await store.services.list());
       this.corsRules = await store.cors.list();
       await limitCounts.load();
+      await queues.load();
       scripts.load(await store.eventScripts.list(), authority.lookupNames());
       void scripts.warm();
       this.#generation = generation;

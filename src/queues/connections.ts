@@ -42,12 +42,19 @@ export class QueueConnections implements RunQueue {
   readonly #kinds: ReadonlyMap<string, TransportKind>;
   #entries: ReadonlyMap<string, Entry> = new Map();
   #default: string;
+  #isStarted = false;
 
   constructor(parts: QueueConnectionsParts) {
     this.#parts = parts;
     this.#kinds = new Map(transportKinds.map((kind) => [kind.name, kind]));
     this.#default = parts.fallback.connection;
     this.#take([]);
+  }
+
+  /** Lets transports do what they do by themselves: only servers and workers want that, and no command. */
+  start(): void {
+    this.#isStarted = true;
+    for (const { transport } of this.#entries.values()) transport.start?.();
   }
 
   /** Takes over what is stored; connections that changed are made anew, runs wait meanwhile in the store. */
@@ -161,6 +168,7 @@ export class QueueConnections implements RunQueue {
       const config = configOf({ name, record, kind, secrets });
       const consign = (runs: readonly NewQueuedRun[]) => this.consign(runs);
       const transport = kind.create({ connection: name, config, store, performer, consign, observe });
+      if (this.#isStarted) transport.start?.();
       return { name, type, defaultQueue, transport, mark };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

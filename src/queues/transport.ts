@@ -14,6 +14,8 @@ export type Hear = (notes?: readonly RunNote[]) => void;
 
 /** How the runs of one connection get to those who perform them. */
 export interface Transport {
+  /** Begins what it does by itself; before, it only does what it is asked for. */
+  start?(): void;
   /** How a run is kept in the run store; undefined: it is accepted and dropped. */
   keep(run: NewQueuedRun): NewQueuedRun | undefined;
   /** Tells of runs that the run store has. */

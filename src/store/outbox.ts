@@ -7,10 +7,9 @@ import type { OutboxEntry } from '../core/outbox.ts';
 import type { NewQueuedRun } from '../core/queue.ts';
 import type { SystemOutbox as SystemOutboxPort } from '../core/store.ts';
 import { Group } from './queue/group.ts';
-import { type QueueParts, readClock, together } from './queue/rows.ts';
+import { type QueueParts, together } from './queue/rows.ts';
 
 const table = 'outbox';
-const keys = 'idempotency_key';
 
 /** The entries of the system database. */
 export class SystemOutbox implements SystemOutboxPort {
@@ -48,20 +47,9 @@ export class SystemOutbox implements SystemOutboxPort {
     await (this.#parts.handle.isTransaction ? remove(this.#parts, ids) : this.#removals.add(ids));
   }
 
-  // Effects of runs are never committed here; what is noted beside the entries are idempotency keys.
-  async trim(olderThanMs: number): Promise<number> {
-    const { handle, dialect } = this.#parts;
-    const before = (await readClock(this.#parts)) - olderThanMs;
-    const old = handle
-      .selectFrom(keys)
-      .select('id')
-      .where('created_date', '<', before)
-      .orderBy('created_date')
-      .limit(limits.queuePartRows);
-    const ids = (await old.execute()).map(({ id }) => String(id));
-    if (ids.length === 0) return 0;
-    await dialect.loosely(handle, (inside) => inside.deleteFrom(keys).where('id', 'in', ids).execute());
-    return ids.length;
+  // Effects of runs are not committed here, and idempotency keys are cleared away by who asks for them.
+  async trim(): Promise<number> {
+    return 0;
   }
 }
 

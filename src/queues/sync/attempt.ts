@@ -4,19 +4,10 @@ import { limits } from '../../core/limits.ts';
 import type { ClaimedRun, NewQueuedRun, Performed, RunControl, RunEnd } from '../../core/queue.ts';
 import type { Consignment, TransportSettings } from '../transport.ts';
 
-/**
- * Performs a run that is held; false: it was postponed. Throws when the store cannot be asked: then the run
- * is taken over later.
- */
-export async function attempt(settings: TransportSettings, run: ClaimedRun): Promise<boolean> {
+/** Performs a run that is held. Throws when the store cannot be asked: then the run is taken over later. */
+export async function attempt(settings: TransportSettings, run: ClaimedRun): Promise<void> {
   tell(settings, run, { kind: 'queue.started' });
-  const performed = await performHeld(settings, run);
-  if (performed.outcome === 'postponed') {
-    await settings.store.queue.release([run]);
-    return false;
-  }
-  await finish(settings, run, performed);
-  return true;
+  await finish(settings, run, await performHeld(settings, run));
 }
 
 async function performHeld(settings: TransportSettings, run: ClaimedRun): Promise<Performed> {
@@ -44,9 +35,7 @@ async function performHeld(settings: TransportSettings, run: ClaimedRun): Promis
   }
 }
 
-type Ended = Exclude<Performed, { outcome: 'postponed' }>;
-
-async function finish(settings: TransportSettings, run: ClaimedRun, ended: Ended): Promise<void> {
+async function finish(settings: TransportSettings, run: ClaimedRun, ended: Performed): Promise<void> {
   const further = settings.consign(furtherRuns(ended));
   const end = endOf(run, ended);
   const counted = await settings.store.transaction(async (inside) => {
@@ -56,19 +45,25 @@ async function finish(settings: TransportSettings, run: ClaimedRun, ended: Ended
   });
   if (!counted) return;
   if (ended.outcome === 'done') tell(settings, run, { kind: 'queue.done' });
-  else tell(settings, run, { kind: 'queue.failed', reason: ended.reason });
+  else tell(settings, run, { kind: `queue.${ended.outcome}`, reason: ended.reason });
   await announce(further);
 }
 
-function furtherRuns(ended: Ended): readonly NewQueuedRun[] {
+function furtherRuns(ended: Performed): readonly NewQueuedRun[] {
   if (ended.outcome === 'done') return ended.further;
-  return ended.onFailure === undefined ? [] : [ended.onFailure];
+  return ended.outcome === 'postponed' || ended.onFailure === undefined ? [] : [ended.onFailure];
 }
 
-// Whoever waits for the answer does not wait for another try.
-function endOf({ position, token }: ClaimedRun, ended: Ended): RunEnd {
+function endOf({ position, token }: ClaimedRun, ended: Performed): RunEnd {
   if (ended.outcome === 'done') return { position, token, outcome: 'done' };
-  return { position, token, outcome: 'failed', reason: ended.reason, logId: ended.logId };
+  const { outcome, reason } = ended;
+  if (outcome === 'postponed') {
+    // One that could start at once would be asked for again and again.
+    const delayMs = Math.max(ended.delayMs, limits.queuePollMs);
+    return { position, token, outcome, delayMs, reason, logId: null };
+  }
+  // Whoever waits for the answer does not wait for another try.
+  return { position, token, outcome, reason, logId: ended.logId };
 }
 
 async function announce(further: Consignment): Promise<void> {
@@ -76,7 +71,7 @@ async function announce(further: Consignment): Promise<void> {
 }
 
 interface Seen {
-  readonly kind: 'queue.started' | 'queue.done' | 'queue.failed';
+  readonly kind: 'queue.started' | 'queue.done' | 'queue.failed' | 'queue.postponed';
   readonly reason?: string;
 }
 

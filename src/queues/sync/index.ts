@@ -19,17 +19,24 @@ export const syncKind: TransportKind = {
 class SyncTransport implements Transport {
   readonly #settings: TransportSettings;
   readonly #worker = `sync:${randomUUID()}`;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
   readonly #underWay = new Set<Promise<void>>();
   #isLooking = false;
+  /** Whether some run could not be begun when it was its turn. */
+  #hasLeft = false;
   #isClosed = false;
   /** Whether the last look failed; that is told once. */
   #isAway = false;
 
   constructor(settings: TransportSettings) {
     this.#settings = settings;
+  }
+
+  /** Runs whose process is gone, and those that had to wait, are looked for from now on. */
+  start(): void {
     this.#timer = setInterval(() => this.#look(), limits.queueLeaseMs);
     this.#timer.unref();
+    this.#look();
   }
 
   // A delay is meaningless where nobody waits.
@@ -39,8 +46,8 @@ class SyncTransport implements Transport {
 
   async push(notes: readonly RunNote[]): Promise<void> {
     // What runs set off is performed inside them; deeper down it waits until somebody looks.
-    if (this.#isClosed || this.#underWay.size >= limits.queueSyncRuns) return this.#lookSoon();
-    await this.#track(this.#perform(notes));
+    if (this.#underWay.size < limits.queueSyncRuns) await this.#track(this.#perform(notes));
+    else this.#hasLeft = true;
   }
 
   consume(): undefined {
@@ -63,6 +70,8 @@ class SyncTransport implements Transport {
     this.#underWay.add(done);
     await done;
     this.#underWay.delete(done);
+    // What one had to wait for may be over now: another run of its ordering key, or a place.
+    if (this.#hasLeft && !this.#isClosed) setImmediate(() => this.#look());
   }
 
   #explain(error: unknown): void {
@@ -80,7 +89,8 @@ class SyncTransport implements Transport {
       // As many as one statement may name.
       const ids = [...left].slice(0, limits.queuePartRows);
       const run = await this.#claim(queues, ids);
-      if (run !== undefined) await this.#attempt(run);
+      if (run !== undefined) await attempt(this.#settings, run);
+      else this.#hasLeft = true;
       for (const id of run === undefined ? ids : [run.id]) left.delete(id);
     }
   }
@@ -93,20 +103,10 @@ class SyncTransport implements Transport {
     return (await store.queue.claim(request))[0];
   }
 
-  async #attempt(run: ClaimedRun): Promise<boolean> {
-    const isOver = await attempt(this.#settings, run);
-    // Others may wait because they have the ordering key of this one.
-    if (run.orderingKey !== null) this.#lookSoon();
-    return isOver;
-  }
-
-  #lookSoon(): void {
-    if (!this.#isClosed) setImmediate(() => this.#look());
-  }
-
   #look(): void {
     if (this.#isLooking || this.#isClosed) return;
     this.#isLooking = true;
+    this.#hasLeft = false;
     void this.#track(this.#performLeft()).finally(() => {
       this.#isLooking = false;
     });
@@ -118,8 +118,8 @@ class SyncTransport implements Transport {
     const queues = await store.queue.queuesOf(connection);
     for (;;) {
       const run = await this.#claim(queues);
-      // What is postponed is there again at once.
-      if (run === undefined || !(await this.#attempt(run))) return;
+      if (run === undefined) return;
+      await attempt(this.#settings, run);
     }
   }
 }
