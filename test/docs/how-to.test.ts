@@ -55,6 +55,11 @@ test('limits', async () => {
   expect(outputs).toMatch(/^X-RateLimit-Limit: 2\s+X-RateLimit-Remaining: 1\s+X-RateLimit-Reset: \d+\s*$/m);
 });
 
+test('writes that are done once', async () => {
+  const outputs = (await (await open('idempotency')).check()).join('');
+  expect(outputs).toMatch(/^Idempotency-Replayed: true\s+1$/m);
+});
+
 test('the audit log', async () => {
   const outputs = (await (await open('audit')).check()).join('');
   expect(outputs).toMatch(/^\{"entries":\d+,"broken_at":null\}$/m);
