@@ -97,8 +97,8 @@ export interface BridgeCall {
 }
 
 /**
- * Method of the calls by which `platform.once` asks what a queued run remembers under a key, its path, and has
- * it remember its payload, JSON. In small letters: what scripts call with is sent in capitals.
+ * Method of the calls by which `platform.once` asks what a queued run remembers under a key, its path, and
+ * has it remember its payload, JSON. In small letters: what scripts call with is sent in capitals.
  */
 export const memoMethod = 'once';
 

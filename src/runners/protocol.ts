@@ -2,6 +2,7 @@
 // UTF-8`.
 // Invariant: whatever a runner sends is checked against its length before it is read; a frame that does not
 // fit is refused whole. Hosts in other languages implement exactly this file.
+import type { memoMethod, memoStatus } from '../core/runner.ts';
 
 /** Kinds of frames; below 16 from the server, from 16 on from the runner. */
 export const kinds = {
@@ -21,11 +22,13 @@ export const kinds = {
   ready: 16,
   /**
    * `id, u8 ending, u8 flags, i32 code, text error, text log, text returned, 7 texts` as in `changeNames`.
+   * The error is JSON `{message, code?, status?, context?, line?, column?, stack?, retry?}`; `retry`: in how
+   * many seconds a queued run is to be tried again, or false.
    */
   result: 17,
   /**
    * `id, u32 call, u32 transaction, text method, text path, text options (JSON), text payload`; transaction
-   * 0: none.
+   * 0: none. `memo.method` as the method, in small letters, is `platform.once`: the path is its key.
    */
   call: 18,
   /** `id`: a recalled run that was not started. */
@@ -39,6 +42,14 @@ export const kinds = {
 
 /** Steps of a transaction, in a transact. */
 export const steps = { begin: 0, commit: 1, rollback: 2 } as const;
+
+/** Calls of `platform.once`, as in core/runner.ts: hosts read no file but this one. */
+export const memo: { readonly method: typeof memoMethod } & typeof memoStatus = {
+  method: 'once',
+  known: 200,
+  unknown: 204,
+  forgetful: 205,
+};
 
 /** How a run ended, in a result. */
 export const endings = { finished: 0, threw: 1, exited: 2 } as const;

@@ -23,6 +23,9 @@ interface Meta {
   requestResource?: string;
   apiVersion?: string;
   contentType?: string;
+  id?: string;
+  attempt?: number;
+  certainty?: string;
 }
 
 // Places of the texts in a frame (sectionNames).
@@ -115,8 +118,18 @@ export class EventView {
     event.setReturn = lazy;
     event.setResponse = lazy;
     event.setRequest = lazy;
+    this.#addAttempt(event);
     this.#event = event;
     return lazyObject(event, this.#fillEvent);
+  }
+
+  // Of queued runs.
+  #addAttempt(event: Members): void {
+    const { id, attempt, certainty } = this.#metaOf();
+    if (id === undefined) return;
+    event.id = id;
+    event.attempt = attempt;
+    if (certainty !== undefined) event.certainty = certainty;
   }
 
   #fillEvent = (event: Members, key: PropertyKey): void => {

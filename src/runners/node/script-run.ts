@@ -4,6 +4,7 @@ import { clearImmediate, clearTimeout } from 'node:timers';
 import { inspect } from 'node:util';
 import { endings } from '../protocol.ts';
 import { type ApiCall, type ApiRequest, type ApiResponse, platformApi } from './api-call.ts';
+import { fail, Memos, retry } from './attempts.ts';
 import { type ChangeTexts, type EventView, unchanged } from './event-view.ts';
 import { isFalsyText, jsonOf } from './json-text.ts';
 import { lazy, lazyObject } from './lazy-object.ts';
@@ -130,12 +131,12 @@ export class ScriptRun {
     info: () => this.view.info,
     platform: () => {
       const members = { api: lazy, config: lazy, session: lazy, store: { id: null } };
-      // Not among the keys, which scripts may list as they did before there were transactions.
-      const hidden = { value: lazy, enumerable: false, configurable: true, writable: true };
-      Object.defineProperty(members, 'transaction', hidden);
+      // Quick ones look at none of these.
+      if (!this.program.isQuick) Object.defineProperties(members, hidden());
       return lazyObject(members, (platform, key) => {
         if (key === 'api') platform.api = this.#api();
         else if (key === 'transaction') platform.transaction = this.#transaction();
+        else if (key === 'once') platform.once = this.#once();
         else if (key === 'config') platform.config = JSON.parse(this.#host.config);
         else platform.session = this.view.session();
       });
@@ -171,6 +172,14 @@ export class ScriptRun {
       sendNow: (request) => this.#host.callNow(this, ++this.#lastCall, request),
     });
     return this.program.isSynchronous ? this.#transactions.runNow : this.#transactions.run;
+  }
+
+  #once(): unknown {
+    const memos = new Memos({
+      send: (request) => new Promise((answer) => this.#send(request, { answer })),
+      sendNow: (request) => this.#host.callNow(this, ++this.#lastCall, request),
+    });
+    return this.program.isSynchronous ? memos.onceNow : memos.once;
   }
 
   #send(request: ApiRequest | StepRequest, call: OpenCall): void {
@@ -252,6 +261,18 @@ export class ScriptRun {
     for (const immediate of this.immediates) clearImmediate(immediate);
     this.#host.ended(this, { code: 0, error: undefined, returned: undefined, ...ended });
   }
+}
+
+// Not among the keys, which scripts may list as they did before there were these. Made for each run: what
+// scripts get at is theirs.
+function hidden(): PropertyDescriptorMap {
+  const member = (value: unknown) => ({ value, enumerable: false, configurable: true, writable: true });
+  return {
+    transaction: member(lazy),
+    once: member(lazy),
+    retry: member((afterSeconds: unknown, reason?: unknown) => retry(afterSeconds, reason)),
+    fail: member((reason?: unknown) => fail(reason)),
+  };
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -8,6 +8,7 @@ export interface ThrownText {
   code?: number | string;
   status?: number;
   stack?: string;
+  retry?: number | false;
 }
 
 /** Describes a thrown value (spec §1.3: a thrown string is its message; code and status are kept). */
@@ -29,8 +30,16 @@ function describeObject(thrown: Record<string, unknown>): ThrownText {
   if (typeof code === 'string' || (typeof code === 'number' && Number.isFinite(code))) described.code = code;
   const status = [thrown.status_code, thrown.statusCode, thrown.status].map(Number).find(Number.isInteger);
   if (status !== undefined) described.status = status;
+  const retry = retryOf(thrown);
+  if (retry !== undefined) described.retry = retry;
   if (typeof stack === 'string') described.stack = stack.slice(0, 8_192);
   return described;
+}
+
+// `retry: false` or `retry_after` in seconds, as what asks for it has them.
+function retryOf({ retry, retry_after: after }: Record<string, unknown>): number | false | undefined {
+  if (retry === false) return false;
+  return typeof after === 'number' && after >= 0 && Number.isFinite(after) ? after : undefined;
 }
 
 function strange(thrown: unknown): string {

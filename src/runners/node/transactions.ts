@@ -4,6 +4,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { steps } from '../protocol.ts';
 import type { ApiResponse } from './api-call.ts';
+import { throwRefusal } from './refusal.ts';
 
 /** A step as it is sent. */
 export interface StepRequest {
@@ -136,11 +137,4 @@ function read(given: readonly unknown[]): { readonly service: string; readonly w
     throw new TypeError('platform.transaction takes a function, or the name of a service and a function.');
   }
   return { service: isNamed ? first : '', work: work as Work };
-}
-
-function throwRefusal(response: ApiResponse): void {
-  if (response.ok) return;
-  const { error } = response.json() as { error: { message: string; code: number | string } };
-  const { message, code } = error;
-  throw Object.assign(new Error(message), { code, status_code: response.statusCode });
 }

@@ -106,7 +106,15 @@ final class EventView
         if ($this->texts[6] !== '') $event['response'] = $this->response = $this->wholeResponse();
         if ($this->isService) $event['resource'] = $resource;
         $event['__tag__'] = 'exposed_event';
-        return $event;
+        return $event + $this->attempt();
+    }
+
+    // Of queued runs.
+    private function attempt(): array
+    {
+        if (!isset($this->meta['id'])) return [];
+        $told = ['id' => $this->meta['id'], 'attempt' => $this->meta['attempt'] ?? 1];
+        return isset($this->meta['certainty']) ? $told + ['certainty' => $this->meta['certainty']] : $told;
     }
 
     private function wholeRequest(): array
@@ -140,7 +148,7 @@ final class EventView
     {
         $parts = $this->parts;
         $event = [];
-        if ($parts & self::META) $event['resource'] = $this->meta['resource'] ?? '';
+        if ($parts & self::META) $event = ['resource' => $this->meta['resource'] ?? ''] + $this->attempt();
         if ($parts & self::INFO) $event['_event'] = $this->info();
         if ($parts & self::REQUEST) $event['request'] = $this->request = $this->partOfRequest($parts);
         if ($this->texts[6] === '' || !($parts & (self::RESPONSE | self::RESPONSE_CONTENT))) return $event;

@@ -23,6 +23,7 @@ require __DIR__ . '/program.php';
 require __DIR__ . '/evaluation.php';
 require __DIR__ . '/event-view.php';
 require __DIR__ . '/platform.php';
+require __DIR__ . '/attempts.php';
 require __DIR__ . '/script-functions.php';
 require __DIR__ . '/thrown-value.php';
 require __DIR__ . '/surroundings.php';

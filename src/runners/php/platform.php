@@ -18,6 +18,9 @@ final class Platform
         if (isset($mentioned['session'])) $platform['session'] = $run->session();
         if (isset($mentioned['store'])) $platform['store'] = new Store();
         if (isset($mentioned['transaction'])) $platform['transaction'] = Transaction::run(...);
+        if (isset($mentioned['once'])) $platform['once'] = Attempts::once(...);
+        if (isset($mentioned['retry'])) $platform['retry'] = Attempts::retry(...);
+        if (isset($mentioned['fail'])) $platform['fail'] = Attempts::fail(...);
         return $platform;
     }
 }

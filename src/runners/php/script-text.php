@@ -23,6 +23,9 @@ final class ScriptText
     ];
     private const FLOWING = [T_EVAL => 1, T_INCLUDE => 1, T_INCLUDE_ONCE => 1, T_REQUIRE => 1, T_REQUIRE_ONCE => 1];
     private const MEMBERS = ['api', 'config', 'session', 'store'];
+    // Members of `$platform` that ask the server, and all those that are functions.
+    private const SLOW = ['api' => 1, 'transaction' => 1, 'once' => 1];
+    private const FUNCTIONS = ['transaction' => 1, 'once' => 1, 'retry' => 1, 'fail' => 1];
     private const VERBS = ['get' => 1, 'post' => 1, 'put' => 1, 'patch' => 1, 'delete' => 1, 'call' => 1];
 
     public bool $isPristine = false;
@@ -184,26 +187,43 @@ final class ScriptText
             $verb = strtolower($this->tokens[$i - 1]->text ?? '');
             $isApi = isset(self::VERBS[$verb]) && ($this->tokens[$i - 2]->id ?? 0) === T_OBJECT_OPERATOR;
             if (!$isApi && !$this->closesCondition($i)) $this->isPristine = true;
-        } elseif ($token->text === ']' && $this->closesTransaction($i)) {
+        } elseif ($token->text === ']' && $this->closesFunction($i)) {
             return;
         } elseif ($token->text === '"' || $token->text === ']' || $token->text === '}' && $this->closesValue($i)) {
             $this->isPristine = true;
         }
     }
 
-    // `$platform['transaction'](function () { … })`: whatever it calls stands in the text as a function.
-    private function closesTransaction(int $i): bool
+    // `$platform['once']('key', function () { … })`: whatever it calls stands in the text as a function.
+    private function closesFunction(int $i): bool
     {
         $start = $i - 3;
-        $isMember = $start >= 0 && $this->tokens[$start]->text === '$platform' && $this->keyAt($start + 1) === 'transaction';
-        return $isMember && $this->takesClosure($i + 1);
+        if ($start < 0 || $this->tokens[$start]->text !== '$platform') return false;
+        $name = $this->keyAt($start + 1);
+        return $name === 'retry' || $name === 'fail' || isset(self::FUNCTIONS[$name]) && $this->takesClosure($i + 1);
     }
 
-    // `(function …` or `('service', function …`, and nothing that is called by its name.
+    // `(function …` or `('key' . $id, function …`, and nothing that is called by its name.
     private function takesClosure(int $i): bool
     {
-        $at = $i + 1;
-        if (($this->tokens[$at]->id ?? 0) === T_CONSTANT_ENCAPSED_STRING && ($this->tokens[$at + 1]->text ?? '') === ',') $at += 2;
+        $at = $this->startsClosure($i + 1) ? $i + 1 : $this->secondArgument($i);
+        return $this->startsClosure($at);
+    }
+
+    private function secondArgument(int $i): int
+    {
+        for ($depth = 0; isset($this->tokens[$i]); $i++) {
+            $text = $this->tokens[$i]->text;
+            if ($text === '(' || $text === '[' || $text === '{' || $text === '${') $depth++;
+            elseif ($text === ')' || $text === ']' || $text === '}') $depth--;
+            elseif ($text === ',' && $depth === 1) return $i + 1;
+            if ($depth === 0) break;
+        }
+        return -1;
+    }
+
+    private function startsClosure(int $at): bool
+    {
         if (($this->tokens[$at]->id ?? 0) === T_STATIC) $at++;
         return isset($this->tokens[$at]) && $this->tokens[$at]->is([T_FUNCTION, T_FN]);
     }
@@ -300,7 +320,7 @@ final class ScriptText
                 'content' => EventView::RESPONSE_CONTENT,
                 default => EventView::RESPONSE,
             },
-            'resource' => EventView::META,
+            'resource', 'id', 'attempt', 'certainty' => EventView::META,
             '_event' => EventView::INFO,
             '__tag__' => EventView::EVERYTHING,
             default => 0,
@@ -321,7 +341,7 @@ final class ScriptText
         $name = $isArrow && $this->tokens[$i + 2]->id === T_STRING ? $this->tokens[$i + 2]->text : $this->keyAt($i + 1);
         $names = $name === null ? self::MEMBERS : [$name];
         foreach ($names as $name) $this->platform[$name] = true;
-        if (isset($this->platform['api']) || isset($this->platform['transaction'])) $this->isQuick = false;
+        if (array_intersect_key($this->platform, self::SLOW) !== []) $this->isQuick = false;
     }
 
     /** The literal in `['key']` at a place, null for anything else. */
@@ -339,7 +359,8 @@ final class ScriptText
         if ($before === T_OBJECT_OPERATOR || $before === T_NULLSAFE_OBJECT_OPERATOR) {
             // A function of `platform.api` that is replaced could be any.
             if ($after === '=' && isset(self::VERBS[strtolower($token->text)])) $this->isPristine = true;
-            if (strtolower($token->text) === 'transaction' && $after === '(' && !$this->takesClosure($i + 1)) $this->isPristine = true;
+            $takesCode = in_array(strtolower($token->text), ['transaction', 'once'], true);
+            if ($takesCode && $after === '(' && !$this->takesClosure($i + 1)) $this->isPristine = true;
             // Methods of lists that call what they are given.
             if (in_array(strtolower($token->text), ['uasort', 'uksort'], true)) $this->isCalling = $this->isSuspicious = true;
             return;
@@ -451,7 +472,7 @@ final class ScriptText
         $arrow = $this->tokens[$i + 1] ?? null;
         $name = $this->tokens[$i + 2] ?? null;
         if ($arrow === null || $name === null || $name->id !== T_STRING) return;
-        $isCall = ($this->tokens[$i + 3]->text ?? '') === '(' && $name->text !== 'transaction';
+        $isCall = ($this->tokens[$i + 3]->text ?? '') === '(' && !isset(self::FUNCTIONS[$name->text]);
         if (!$arrow->is([T_OBJECT_OPERATOR, T_NULLSAFE_OBJECT_OPERATOR]) || $isCall) return;
         $arrow->text = '[';
         $name->text = "'" . $name->text . "']";

@@ -11,7 +11,7 @@ final class ThrownValue
     private const FLAGS = JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE
         | JSON_PARTIAL_OUTPUT_ON_ERROR;
 
-    /** JSON of `{message, code?, status?, context?, line?, stack?}`. */
+    /** JSON of `{message, code?, status?, context?, retry?, line?, stack?}`. */
     public static function json(\Throwable $thrown): string
     {
         $told = ['message' => self::withoutPaths($thrown->getMessage())];
@@ -47,6 +47,8 @@ final class ThrownValue
         if ($code !== 0 && (is_int($code) || is_string($code))) $told['code'] = $code;
         if (method_exists($thrown, 'getStatusCode')) $told['status'] = (int) $thrown->getStatusCode();
         if (method_exists($thrown, 'getContext')) $told['context'] = $thrown->getContext();
+        $retry = Attempts::retryOf($thrown);
+        if ($retry !== null) $told['retry'] = $retry;
         $places = self::places($thrown);
         if ($places !== []) $told['line'] = $places[0];
         $lines = array_map(static fn (int $line): string => "    line $line", array_slice($places, 0, 50));

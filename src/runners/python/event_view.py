@@ -5,7 +5,7 @@ Invariant: a section that the script did not touch is neither parsed nor sent ba
 from _struct import Struct
 
 from .json_text import EMPTY, json_of, json_of_python2, normal, reader
-from .munch import Bunch, EmptyMap, LazyMunch, Munch, members, set_pending
+from .munch import Bunch, EmptyMap, LazyMunch, Missing, Munch, members, set_pending
 
 # Places of the texts in a frame, and the order in which changes travel.
 META, PARAMETERS, HEADERS, CONTENT, PAYLOAD, SESSION, RESPONSE, BODY = range(8)
@@ -26,6 +26,8 @@ _readers = {Munch: reader(Munch), Bunch: reader(Bunch)}
 
 _EVENT = ('resource', 'request', '__tag__')
 _EVENT_AFTER = ('resource', 'request', 'response', '__tag__')
+# Of queued runs, behind the others.
+_ATTEMPT = ('id', 'attempt', 'certainty')
 _SERVICE = ('request', 'response', 'resource', '__tag__')
 _REQUEST = ('api_version', 'method', 'parameters', 'headers', 'payload', 'content', 'content_type', 'uri',
             'service', 'resource')
@@ -49,7 +51,28 @@ class _Lazy(LazyMunch):
 
 class Event(_Lazy):
     __slots__ = ()
-    locals().update(members('request', 'response', 'resource'))
+    locals().update(members('request', 'response', 'resource', *_ATTEMPT))
+
+    def __missing__(self, key):
+        if key not in self._pending:
+            if key in _ATTEMPT and self._is_told(key):
+                return self[key]
+            raise Missing(key)
+        value = self._made(key)
+        dict.__setitem__(self, key, value)
+        return value
+
+    def __contains__(self, key):
+        return LazyMunch.__contains__(self, key) or (key in _ATTEMPT and self._is_told(key))
+
+    # Whether a run is a queued one is only asked when it matters.
+    def _is_told(self, key=None):
+        view = self._view
+        if not view.has_told:
+            view.has_told = True
+            names = tuple(name for name in _ATTEMPT if name in view.meta() and not has(self, name))
+            set_pending(self, self._pending + names)
+        return key in self._pending
 
     def _made(self, key):
         view = self._view
@@ -62,12 +85,15 @@ class Event(_Lazy):
             return made
         if key == '__tag__':
             return 'exposed_event'
+        if key in _ATTEMPT:
+            return view.meta()[key]
         resource = view.meta().get('resource')
         return '' if resource is None else view.munched(resource)
 
     def _complete(self):
         if self._pending == _EVENT_AFTER and self._view.is_service():
             set_pending(self, _SERVICE)
+        self._is_told()
         LazyMunch._complete(self)
 
 
@@ -162,6 +188,8 @@ class EventView:
     write = staticmethod(json_of)
     request = response = _meta = _event = None
     _mutates = True
+    # Whether the event has what is told of queued runs alone.
+    has_told = False
 
     def __init__(self, data, at, end):
         self._data = data

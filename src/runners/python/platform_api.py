@@ -6,6 +6,7 @@ from .json_text import json_of
 from .munch import LazyMunch
 
 MEMBERS = ('api', 'config', 'session', 'store')
+_HIDDEN = ('transaction', 'once', 'retry', 'fail')
 
 
 class Platform(LazyMunch):
@@ -13,13 +14,22 @@ class Platform(LazyMunch):
 
     __slots__ = ()
 
-    # Not among the members, which scripts may list as they did before there were transactions.
+    # Not among the members, which scripts may list as they did before there were these.
     def transaction(self, *given):
         return self._view.transaction(given)
 
+    def once(self, key, work):
+        return self._view.once(key, work)
+
+    def retry(self, seconds, reason=None):
+        self._view.retry(seconds, reason)
+
+    def fail(self, reason=None):
+        self._view.fail(reason)
+
     def __missing__(self, key):
-        if key == 'transaction' and key not in self._pending:
-            return self.transaction
+        if key in _HIDDEN and key not in self._pending:
+            return getattr(self, key)
         return LazyMunch.__missing__(self, key)
 
     def _made(self, key):

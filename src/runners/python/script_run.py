@@ -5,7 +5,7 @@ Invariant: ends in exactly one way; after that nothing of it reaches the server 
 import _thread
 from types import CoroutineType as Coroutine
 
-from . import frames
+from . import attempts, frames
 from .event_view import UNCHANGED, EventView, EventViewOfPython2, read_plain
 from .json_text import FALSY, json_of
 from .platform_api import MEMBERS, Platform
@@ -91,6 +91,12 @@ class ScriptRun:
         if self._transactions is None:
             self._transactions = Transactions(self._step)
         return self._transactions.of(given)
+
+    def once(self, key, work):
+        return attempts.once(self, key, work)
+
+    retry = staticmethod(attempts.retry)
+    fail = staticmethod(attempts.fail)
 
     def _step(self, step, transaction, outer, service):
         return self._asked(lambda number: frames.step_frame(self.id, number, step, transaction, outer, service))

@@ -30,6 +30,9 @@ def _described(thrown, file):
         if isinstance(status, int) and not isinstance(status, bool):
             told['status'] = status
             break
+    retry = _retry_of(thrown)
+    if retry is not None:
+        told['retry'] = retry
     places = _places(thrown.__traceback__, file)
     if places:
         _, told['line'], column = places[0]
@@ -38,6 +41,15 @@ def _described(thrown, file):
         lines = ['%s: %s' % (name, message) if message else name]
         told['stack'] = '\n'.join(lines + [_shown(place, file) for place in places[:50]])[:_MOST]
     return told
+
+
+def _retry_of(thrown):
+    """Whether there may be another try, and in how many seconds."""
+    if getattr(thrown, 'retry', None) is False:
+        return False
+    after = getattr(thrown, 'retry_after', None)
+    is_number = isinstance(after, (int, float)) and not isinstance(after, bool)
+    return after if is_number and 0 <= after < float('inf') else None
 
 
 def flaw(error, file):

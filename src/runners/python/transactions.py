@@ -16,7 +16,7 @@ class TransactionError(Exception):
     """The platform refused to begin or to keep a transaction; nothing of it was kept."""
 
     def __init__(self, status, body):
-        error = _error_of(body)
+        error = error_of(body)
         Exception.__init__(self, error.get('message') or 'The transaction was refused.')
         self.status_code = status
         self.code = error.get('code', status)
@@ -87,7 +87,7 @@ class Block:
         return self.__exit__(*raised)
 
     def run(self, work):
-        if _is_asynchronous(work):
+        if is_asynchronous(work):
             return self._run_later(work)
         with self:
             value = work()
@@ -119,12 +119,14 @@ def _read(given):
     return service or '', work
 
 
-def _is_asynchronous(work):
+def is_asynchronous(work):
+    """Whether calling it gives something to await."""
     code = getattr(getattr(work, '__func__', work), '__code__', None)
     return code is not None and bool(code.co_flags & 0x80)
 
 
-def _error_of(body):
+def error_of(body):
+    """The error in an answer that is one; empty where it cannot be read."""
     error = read_plain(body.decode('utf-8', 'replace') or '{}')
     error = error.get('error') if isinstance(error, dict) else None
     return error if isinstance(error, dict) else {}
