@@ -33,10 +33,8 @@ describe.each(['sqlite', ...live] as const)('two servers on %s', (engine) => {
     const replayed = answer.headers.get('idempotency-replayed');
     return { status: answer.status, text: await answer.text(), replayed };
   };
-  const rows = async (mark: string): Promise<number> => {
-    const path = `data/_table/item?filter=${encodeURIComponent(`mark=${mark}`)}`;
-    return JSON.parse((await world.ask('GET', path)).text).resource.length;
-  };
+  const marks = async (table: string, mark: string): Promise<number> =>
+    (await world.databases.data(`select id from ${table} where mark = '${mark}'`)).length;
   const insist = async (key: string, mark: string, node = 0) => {
     for (;;) {
       const answer = await post(key, mark, node);
@@ -53,6 +51,41 @@ describe.each(['sqlite', ...live] as const)('two servers on %s', (engine) => {
       Array.from({ length: 10 }, (_, at) => insist('fifty', 'fifty', at % 2)),
     );
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
-    expect(await rows('fifty')).toBe(1);
+    expect(await marks('item', 'fifty')).toBe(1);
+  });
+
+  it('lost between a write and its answer have done it once, and the next try says so', async () => {
+    const slow = `
+      const marks = event.request.payload.resource.map(({ mark }) => mark);
+      if (marks[0].startsWith('lost')) {
+        const seen = await platform.api.get("data/_table/effect?filter=mark='after " + marks[0] + "'");
+        await platform.api.post('data/_table/effect', { resource: [{ mark: 'after ' + marks[0], event: 'x', attempt: 0 }] });
+        if (seen.content.resource.length === 0) await new Promise((done) => setTimeout(done, 60_000));
+      }`;
+    const event = 'data._table.item.post.post_process';
+    const script = { type: 'nodejs', is_active: true, content: slow };
+    await world.make(`system/event_script/${event}`, { ...script, timeout_ms: 60_000 });
+    // The other node has to know of it, too.
+    await pause(1_000);
+    const [, node] = world.nodes;
+    const broken = post('lost', 'lost', 1).catch(() => 'no answer');
+    while ((await marks('effect', 'after lost')) === 0) await pause(20);
+    expect(await marks('item', 'lost')).toBe(1);
+    await node?.kill();
+    expect(await broken).toBe('no answer');
+    const answer = await insist('lost', 'lost');
+    expect([answer.status, JSON.parse(answer.text).resource]).toEqual([200, [{ id: expect.any(Number) }]]);
+    expect([await marks('item', 'lost'), await marks('effect', 'after lost')]).toEqual([1, 2]);
+    const again = await insist('lost', 'lost');
+    expect([again.text, again.replayed, await marks('effect', 'after lost')]).toEqual([
+      answer.text,
+      'true',
+      2,
+    ]);
+    // What the write set off is there once as well, although it was tried twice.
+    expect(await world.settle()).toBe(0);
+    expect(await marks('effect', 'lost')).toBe(1);
+    await node?.start();
+    expect((await post('lost', 'lost', 1)).text).toBe(answer.text);
   });
 });
