@@ -1,5 +1,6 @@
 // The Node runner against the suite of all languages, as it is and inside the sandbox of this machine.
 import { afterAll, describe } from 'vitest';
+import { abortSuite } from '../abort-suite.ts';
 import { openSandbox } from '../sandbox/index.ts';
 import { type RunnerSuiteOptions, runnerSuite } from '../suite.ts';
 import { createNodeRunner } from './index.ts';
@@ -44,9 +45,11 @@ const sandbox = await openSandbox();
 afterAll(() => sandbox.close());
 
 runnerSuite(options);
+abortSuite(options);
 
 describe(`inside the sandbox (${sandbox.level})`, () => {
   const create: RunnerSuiteOptions['create'] = (given) =>
     createNodeRunner({ platformConfig: '{}', ...given, sandbox });
   runnerSuite({ ...options, create });
+  abortSuite({ ...options, create });
 });

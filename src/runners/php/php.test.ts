@@ -1,5 +1,6 @@
 // The PHP runner against the suite of all languages, as it is and inside the sandbox of this machine.
 import { afterAll, describe } from 'vitest';
+import { abortSuite } from '../abort-suite.ts';
 import { openSandbox } from '../sandbox/index.ts';
 import { type RunnerSuiteOptions, runnerSuite } from '../suite.ts';
 import { testPhp } from './php-fixture.ts';
@@ -39,8 +40,10 @@ const sandbox = await openSandbox();
 afterAll(() => sandbox.close());
 
 runnerSuite(options);
+abortSuite(options);
 
 describe(`inside the sandbox (${sandbox.level})`, () => {
   const create: RunnerSuiteOptions['create'] = (given) => testPhp({ ...given, sandbox });
   runnerSuite({ ...options, create });
+  abortSuite({ ...options, create });
 });

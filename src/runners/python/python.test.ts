@@ -1,6 +1,7 @@
 // The conformance suite for Python, as it is and inside the sandbox of this machine.
 import { afterAll, describe } from 'vitest';
 import { limits } from '../../core/limits.ts';
+import { abortSuite } from '../abort-suite.ts';
 import { openSandbox } from '../sandbox/index.ts';
 import { type RunnerSuiteOptions, runnerSuite } from '../suite.ts';
 import { createPythonRunner } from './index.ts';
@@ -50,9 +51,11 @@ const sandbox = await openSandbox();
 afterAll(() => sandbox.close());
 
 runnerSuite(options);
+abortSuite(options);
 
 describe(`inside the sandbox (${sandbox.level})`, () => {
   const create: RunnerSuiteOptions['create'] = (given) =>
     createPythonRunner({ ...given, pythonPath, platformConfig: '{}', sandbox });
   runnerSuite({ ...options, create });
+  abortSuite({ ...options, create });
 });
