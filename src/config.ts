@@ -35,6 +35,10 @@ export interface Config {
   readonly queueTries: number;
   /** In seconds. */
   readonly queueTimeout: number;
+  readonly queueDoneDays: number;
+  /** Most runs that are done and kept. */
+  readonly queueDoneCount: number;
+  readonly queueFailedDays: number;
   readonly adminEmail: string | undefined;
   readonly adminPassword: string | undefined;
   readonly masterKey: string | undefined;
@@ -158,6 +162,24 @@ export const settings: Settings = {
     fallback: String(limits.queueTimeoutMs / 1_000),
     meaning: 'seconds that a queued run may take, unless its script says so itself',
     read: number(1, limits.queueTimeoutMaxMs / 1_000),
+  },
+  queueDoneDays: {
+    variable: 'TENON_QUEUE_DONE_DAYS',
+    fallback: String(limits.queueDoneDays),
+    meaning: 'days for which queued runs that are done are kept',
+    read: number(0, 36_500),
+  },
+  queueDoneCount: {
+    variable: 'TENON_QUEUE_DONE_COUNT',
+    fallback: String(limits.queueDoneCount),
+    meaning: 'most queued runs that are done and kept',
+    read: number(0, 100_000_000),
+  },
+  queueFailedDays: {
+    variable: 'TENON_QUEUE_FAILED_DAYS',
+    fallback: String(limits.queueFailedDays),
+    meaning: 'days for which failed queued runs are kept',
+    read: number(1, 36_500),
   },
   adminEmail: {
     variable: 'TENON_ADMIN_EMAIL',

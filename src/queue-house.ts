@@ -4,12 +4,13 @@
 import type { Config } from './config.ts';
 import { byRole } from './core/access.ts';
 import type { Dispatcher } from './core/dispatch.ts';
+import { PlatformError } from './core/errors.ts';
 import type { Observe } from './core/observe.ts';
 import type { Handoffs } from './core/outbox.ts';
 import type { QueuePlace, RunPerformer } from './core/queue.ts';
 import type { ServiceDirectory } from './core/service.ts';
 import type { Store } from './core/store.ts';
-import { QueueConnections } from './queues/connections.ts';
+import { type QueueConnection, QueueConnections } from './queues/connections.ts';
 import { Handover } from './queues/handoff.ts';
 import { Relay } from './queues/relay.ts';
 import type { EventScripts } from './scripts/directory.ts';
@@ -19,6 +20,7 @@ import type { Authority } from './security/authority.ts';
 import { RunActors } from './security/run-actors.ts';
 import type { RunTokens } from './security/run-tokens.ts';
 import type { Secrets } from './security/secrets.ts';
+import type { Retention } from './worker/upkeep.ts';
 import { Worker, type WorkerOptions } from './worker/worker.ts';
 
 /** What queued runs take. */
@@ -43,7 +45,14 @@ export type WorkPlan = Omit<
 /** The worker that a server is configured to be. */
 export function workPlan(config: Config): WorkPlan {
   const { workerQueues: queues, workerConcurrency: concurrency, queueTries: tries, queueTimeout } = config;
-  return { connection: '', queues, concurrency, tries, timeoutMs: queueTimeout * 1_000 };
+  const timeoutMs = queueTimeout * 1_000;
+  return { connection: '', queues, concurrency, tries, timeoutMs, retention: retentionOf(config) };
+}
+
+/** For how long ended runs are kept. */
+export function retentionOf(config: Config): Retention {
+  const { queueDoneDays: doneDays, queueDoneCount: doneCount, queueFailedDays: failedDays } = config;
+  return { doneDays, doneCount, failedDays };
 }
 
 /** Where queued runs are at home. */
@@ -54,6 +63,7 @@ export class QueueHouse {
   readonly #parts: QueueHouseParts;
   #performer: RunPerformer | undefined;
   #worker: Worker | undefined;
+  #isClosing = false;
 
   constructor(parts: QueueHouseParts) {
     this.#parts = parts;
@@ -89,17 +99,19 @@ export class QueueHouse {
 
   /** Performs runs in this process, too, unless no queue is named. */
   work(plan: WorkPlan): void {
-    if (plan.queues.length > 0) this.#begin(plan);
+    if (plan.queues.length > 0 && isWorked(this.connections.find(plan.connection))) this.#begin(plan);
   }
 
-  /** Makes a worker, which its owner starts and stops. */
+  /** Makes a worker, which its owner starts and stops; without queues, of the default one. */
   worker(plan: WorkPlan): Worker {
     const { store, scripts, observe } = this.#parts;
     const { connections, performer } = this;
+    const { name, defaultQueue } = this.#workable(plan.connection);
     return new Worker({
       ...plan,
       ...{ store, performer, observe, signal: store.queueSignal },
-      connection: connections.find(plan.connection).name,
+      connection: name,
+      queues: plan.queues.length === 0 ? [defaultQueue] : plan.queues,
       consign: (runs) => connections.consign(runs),
       currentVersions: async () => scripts.queuedVersions(),
     });
@@ -107,6 +119,7 @@ export class QueueHouse {
 
   /** Takes no more runs; resolves when those that run are over or given back. */
   async stopWorking(): Promise<void> {
+    this.#isClosing = true;
     await this.#worker?.stop();
   }
 
@@ -117,15 +130,31 @@ export class QueueHouse {
     await this.connections.close();
   }
 
+  // What is performed by whoever queues it, or dropped, waits for no worker.
+  #workable(name: string): QueueConnection {
+    const connection = this.connections.find(name);
+    if (isWorked(connection)) return connection;
+    throw new PlatformError(
+      'config.invalid',
+      `The queue connection '${connection.name}' is of the kind '${connection.type}', which needs no worker.`,
+    );
+  }
+
   // Asked to begin anew, a server need not end: what it runs is over, or given back, and goes on.
   #begin(plan: WorkPlan): void {
     const worker = this.worker({
       ...plan,
       onRestart: () => {
-        void worker.stop().then(() => this.#worker === worker && this.#begin(plan));
+        void worker.stop().then(() => !this.#isClosing && this.#begin(plan));
       },
     });
     this.#worker = worker;
     worker.start();
   }
+}
+
+function isWorked({ transport }: QueueConnection): boolean {
+  const stop = transport.consume(() => undefined);
+  stop?.();
+  return stop !== undefined;
 }

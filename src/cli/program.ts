@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import { settings } from '../config.ts';
 import { version } from '../version.ts';
 import { describeFailure } from './failure.ts';
+import { addQueue } from './queue-verbs.ts';
 
 /** Does what the command line says; sets the exit code. `argv` as Node gives it. */
 export async function runCommand(argv: readonly string[]): Promise<void> {
@@ -31,12 +32,14 @@ function program(): Command {
     .addHelpText('after', "\nTo try it out: 'tenon serve --sample' makes a database and serves it.")
     .showHelpAfterError("Run it with '--help' to see what it takes.");
   addServe(tenon);
+  addWork(tenon);
   addDoctor(tenon);
   addScript(tenon);
   addPackages(tenon);
   addSecrets(tenon);
   addExport(tenon);
   addImport(tenon);
+  addQueue(tenon, { doorOptions, doorHelp, namedServer });
   return tenon;
 }
 
@@ -46,6 +49,37 @@ function addServe(tenon: Command): void {
     .option('--sample', "make the sample database and the service 'hr' over it, unless they are there")
     .addHelpText('after', '\nAn option beats its variable. More variables: docs/reference/configuration.md.')
     .action(async (options) => (await import('./serve.ts')).serve(options));
+}
+
+function addWork(tenon: Command): void {
+  workOptions(tenon.command('work'))
+    .description('perform queued runs, beside servers or in place of them')
+    .option('--once', 'perform the next run and end')
+    .option('--concurrency <number>', `runs at the same time (env: ${settings.workerConcurrency.variable})`)
+    .action(async (connection, options) => (await import('./work.ts')).work(connection, options));
+  workOptions(tenon.command('queue:work'))
+    .description('perform the next queued run and end')
+    .option('--daemon', 'go on with those that come')
+    .action(async (connection, { daemon, ...options }) =>
+      (await import('./work.ts')).work(connection, { ...options, once: daemon !== true }),
+    );
+  workOptions(tenon.command('queue:listen'))
+    .description('perform queued runs as they come')
+    .action(async (connection, options) => (await import('./work.ts')).work(connection, options));
+}
+
+function workOptions(command: Command): Command {
+  return storeOptions(command)
+    .argument('[connection]', 'queue connection; the default one unless given')
+    .option('--queue <names>', 'queues, those before others first: high,low; * for all')
+    .option('--timeout <seconds>', `what a run may take; 0: an hour (env: ${settings.queueTimeout.variable})`)
+    .option('--sleep <seconds>', 'how long to wait before looking again where no signal comes')
+    .option('--tries <number>', `how often a script may fail (env: ${settings.queueTries.variable})`)
+    .option('--delay <seconds>', 'how long a failed run waits before it is tried again')
+    .addHelpText(
+      'after',
+      '\nOn SIGTERM runs may end first. What a script says of itself beats these options.',
+    );
 }
 
 function addDoctor(tenon: Command): void {

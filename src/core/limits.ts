@@ -255,6 +255,8 @@ export const limitTable = {
   queueSlots: limit(1_024, 'locks', 'shared by all ordering keys; held for the time of one claim'),
   queueNameChars: limit(64, 'characters', 'names of queues and connections; the width of their columns'),
   queuePriority: limit(1_000_000, 'up or down', 'people use some ten of them'),
+  queueLineChars: limit(80, 'characters', 'of why a run failed, in a line of a terminal'),
+  queueCommandRuns: limit(5_000, 'runs', 'of one request of a command that changes many; some seconds'),
   queueConcurrency: limit(10_000, 'runs at once', 'the most that a queue may be limited to'),
   queueDelaySeconds: limit(31_536_000, 'seconds', 'a year; what is to happen later belongs into a schedule'),
   queueTriesMax: limit(1_000, 'failures', 'with back-off that is weeks'),

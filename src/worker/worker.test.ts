@@ -224,7 +224,7 @@ describe('ends', () => {
   it('postpones without using up a try, and without asking all the time', async () => {
     const { store } = await testStore();
     await store.queue.push([text('a', { tries: 1 })]);
-    const actor = new Actor(() =>
+    const actor: Actor = new Actor(() =>
       actor.started.length < 3 ? { outcome: 'postponed', reason: 'no runner', delayMs: 0 } : done,
     );
     const { worker, kinds } = testWorker(store, actor);

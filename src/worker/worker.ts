@@ -59,6 +59,8 @@ export interface WorkerOptions {
 /** Takes runs from queues and has them performed. */
 export class Worker {
   readonly name: string;
+  readonly connection: string;
+  readonly queues: readonly string[];
   readonly #options: WorkerOptions;
   readonly #rules: RunRules;
   readonly #leaseMs: number;
@@ -83,6 +85,8 @@ export class Worker {
   constructor(options: WorkerOptions) {
     const { store, observe, connection, queues, concurrency } = options;
     this.#options = options;
+    this.connection = connection;
+    this.queues = queues;
     this.name = options.name ?? `${hostname()}:${process.pid}:${Math.random().toString(36).slice(2, 8)}`;
     const { tries = limits.queueTries, timeoutMs = limits.queueTimeoutMs, backoff = usualBackoff } = options;
     this.#rules = { tries, timeoutMs, backoff };
@@ -179,14 +183,17 @@ export class Worker {
   /** Takes what there is room for; tells how long to sleep unless something happens. */
   async #takeSome(): Promise<number> {
     const { pollMs = limits.queuePollMs } = this.#options;
-    const room = this.#pace.room(this.#leases.size, this.#waiting.length);
+    // Who waits to be alone would be joined by others.
+    const isJoining = ![...this.#leases].some(isDangerous);
+    const room = isJoining ? this.#pace.room(this.#leases.size, this.#waiting.length) : 0;
     if (room === 0) return pollMs;
     try {
       const runs = await this.#claim(room);
       this.#health.succeeded('claiming');
       this.#waiting.push(...runs);
       this.#startSome();
-      if (runs.length === room) return 0;
+      // The store gives what cost a worker one by one; there may be more.
+      if (runs.length === room || runs.some(({ run }) => run.crashes > 0)) return 0;
       return runs.length > 0 ? pollMs : await this.#untilDue(pollMs);
     } catch (error) {
       return this.#health.failed('claiming', error);
@@ -213,8 +220,9 @@ export class Worker {
 
   #startSome(): void {
     while (this.#running < this.#options.concurrency && !this.#isStopping) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
+      const [next] = this.#waiting;
+      if (next === undefined || (isDangerous(next) && this.#running > 0)) return;
+      this.#waiting.shift();
       this.#running += 1;
       void this.#perform(next);
     }
@@ -256,6 +264,11 @@ export class Worker {
   #observe(kind: 'worker.started' | 'worker.draining' | 'worker.stopped'): void {
     this.#options.observe({ kind, worker: this.name, queues: this.#options.queues });
   }
+}
+
+// With one more loss it may be put aside: then it should be its own.
+function isDangerous({ run }: HeldRun): boolean {
+  return run.crashes >= limits.queueCrashes - 1;
 }
 
 type QueuedKind = Extract<Observation, { queue: string }>['kind'];
