@@ -15,8 +15,13 @@ export interface HeldTransaction {
   commit(): Promise<void>;
   /** Undoes everything. Never throws. */
   rollback(): Promise<void>;
-  /** Keeps runs that leave once this and all around it is committed; absent: the source keeps none. */
-  enqueue?(entry: OutboxEntry): Promise<void>;
+  /**
+   * Keeps runs that leave once this and all around it is committed; false, or absent: the source keeps
+   * none.
+   */
+  enqueue?(entry: OutboxEntry): Promise<boolean>;
+  /** Changes an entry that was kept in it, or in one inside. */
+  update?(entry: OutboxEntry): Promise<void>;
   /** Whether the effects of a run were committed there, by whomever. */
   wasApplied?(runId: string): Promise<boolean>;
   /** Notes in it that it holds the effects of a run. Throws `queue.applied` when they were committed before. */
@@ -31,6 +36,8 @@ export interface TransactionMember {
   readonly mostMs: number;
   /** Whether its transactions can keep runs and notes of runs; absent: no. */
   readonly keepsOutbox?: boolean;
+  /** Makes what keeping takes, so that `keepsOutbox` says for sure whether it can. Never throws. */
+  prepare?(): Promise<void>;
   /** Waits for a connection. Throws `service.unavailable`. */
   begin(): Promise<HeldTransaction>;
 }
@@ -39,6 +46,12 @@ export interface TransactionMember {
 export interface JoinOptions {
   /** Whether it does nothing that would have to be undone. */
   readonly onlyReads?: boolean;
+}
+
+/** A call of a service, before it is known what it is a part of. */
+export interface UseOptions {
+  /** Whether effects of a run need not begin for it. */
+  readonly isRead?: boolean;
 }
 
 /** How a scope is opened: for a service by name, or for the first one that is used in it. */
@@ -57,9 +70,11 @@ export interface TransactionOptions {
 
 /** One level of a transaction: what a script opened, or an operation inside. */
 export class TransactionScope {
-  readonly #outer: TransactionScope | undefined;
+  // What a script opens in the middle of a run's effects gets it with the first service that is used in it.
+  #outer: TransactionScope | undefined;
   readonly #allowsOthers: boolean;
   readonly #around: TransactionScope | undefined;
+  readonly #effects: RunEffects | undefined;
   // Of the outermost level: the service that it is for.
   #named: string | undefined;
   #member: TransactionMember | undefined;
@@ -74,14 +89,19 @@ export class TransactionScope {
   #undoneFor: PlatformError | undefined;
   #ending: Promise<void> | undefined;
   #ended: PromiseWithResolvers<never> | undefined;
+  #settling: Promise<void> | undefined;
+  // Runs that wait for a database to keep them.
+  #entries: OutboxEntry[] = [];
+  #wasApplied = false;
 
   /** Begins nothing: the service does when it is first used. `outer` is for `open` alone. */
   constructor(options: TransactionOptions = {}, outer?: TransactionScope) {
-    const { service, allowsOthers = false, around } = options;
+    const { service, allowsOthers = false, around, effects } = options;
     this.#named = service;
     this.#outer = outer;
-    this.#allowsOthers = allowsOthers;
+    this.#allowsOthers = allowsOthers || effects !== undefined;
     this.#around = around;
+    this.#effects = effects;
   }
 
   /** Name of the service that it covers, once that is known. */
@@ -92,7 +112,9 @@ export class TransactionScope {
 
   /** Whether other services may be written to meanwhile, which is not undone with it. */
   get allowsOthers(): boolean {
-    return this.#root().#allowsOthers;
+    // What a script opens is as strict in the middle of a run's effects as anywhere.
+    if (this.#outer === undefined || this.#around !== undefined) return this.#allowsOthers;
+    return this.#outer.allowsOthers;
   }
 
   /** One that allows others, in whose middle it was opened. */
@@ -105,13 +127,71 @@ export class TransactionScope {
     return this.#reason;
   }
 
+  /** Whether the effects that it holds were committed before, by whomever: the run is done. */
+  get wasApplied(): boolean {
+    return this.#root().#wasApplied;
+  }
+
+  /** Runs that it was to keep and no database could: once it is committed they are for its owner to queue. */
+  get leftovers(): readonly OutboxEntry[] {
+    return this.#root().#entries;
+  }
+
   /** Whether it covers this service: the named one, else the first that asks. */
-  covers(member: TransactionMember): boolean {
+  covers(member: TransactionMember, use: UseOptions = {}): boolean {
     const root = this.#root();
-    if (root.#around?.covers(member) === true) return false;
+    if (root.#around?.covers(member, use) === true) return false;
+    if (root.#member === undefined && root.#effects !== undefined) {
+      if (use.isRead === true || member.keepsOutbox !== true) return false;
+    }
     const isMeant = root.#named === undefined || root.#named.toLowerCase() === member.name.toLowerCase();
     if (root.#member === undefined && isMeant) root.#member = member;
     return root.#member === member;
+  }
+
+  /**
+   * Finds out, before `covers`, what a service is to be a part of that is used here for the first time;
+   * undefined when that is known. Throws when it is over.
+   */
+  settle(member: TransactionMember, { isRead = false }: UseOptions = {}): Promise<void> | undefined {
+    const root = this.#root();
+    if (root.#member !== undefined) return undefined;
+    if (root.#effects !== undefined) return isRead ? undefined : member.prepare?.();
+    const around = root.#around;
+    if (around === undefined || !around.#isOfRun()) return undefined;
+    const isOther = root.#named !== undefined && root.#named.toLowerCase() !== member.name.toLowerCase();
+    // What is of no concern to it is done in what it is in the middle of.
+    if (isOther) return around.settle(member, { isRead });
+    root.#settling ??= root.#takePlace(around, member).finally(() => (root.#settling = undefined));
+    return root.#settling;
+  }
+
+  // A part of the run's effects where they are, or can be, in the same database; else on its own.
+  async #takePlace(around: TransactionScope, member: TransactionMember): Promise<void> {
+    await member.prepare?.();
+    if (this.#reason !== undefined) throw this.#reason;
+    if (!around.covers(member)) {
+      this.#member = member;
+      return;
+    }
+    await around.#turn();
+    if (this.#reason === undefined) {
+      this.#outer = around;
+      around.#inner = this;
+      return;
+    }
+    around.#handOn();
+    throw this.#reason;
+  }
+
+  /**
+   * Opens one for a script that runs in the middle of this: inside it, but for one on another service, which
+   * `allowsOthers`. Throws as `open`.
+   */
+  async begin(service?: string): Promise<TransactionScope> {
+    const isSame = this.service?.toLowerCase() === service?.toLowerCase();
+    const isInside = !this.allowsOthers || (isSame && !this.#isOfRun());
+    return isInside ? this.open({ service }) : new TransactionScope({ service, around: this });
   }
 
   /** Opens a level inside once it is its turn. Throws when it is over, or covers another service. */
@@ -166,17 +246,82 @@ export class TransactionScope {
     this.#reason = over();
     try {
       const held = await this.#held;
-      await held?.commit();
+      if (held !== undefined) await this.#keep(held);
+      await this.#passOn();
     } finally {
       this.#leave();
       ending.resolve();
     }
   }
 
+  /**
+   * Keeps runs that leave when this is committed, and go with it when it is undone; false where there is
+   * nothing that could keep them. What is of a run waits for its effects to begin.
+   */
+  async enqueue(entry: OutboxEntry): Promise<boolean> {
+    const root = this.#root();
+    if (this.#reason !== undefined) throw this.#reason;
+    const member = root.#member;
+    if (member === undefined) return this.#isOfRun() && this.#remember(entry);
+    if (member.keepsOutbox !== true && root.#around !== undefined) return root.#around.enqueue(entry);
+    if (member.keepsOutbox === true) {
+      const isKept = await this.#inTurn(async () => (await this.#hold(member)).enqueue?.(entry));
+      if (isKept === true) return true;
+    }
+    return this.#isOfRun() && this.#remember(entry);
+  }
+
+  /** Changes an entry that was kept in it, as long as it is open. */
+  async update(entry: OutboxEntry): Promise<void> {
+    await this.#inTurn(async () => (await this.#held)?.update?.(entry));
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    await this.#turn();
+    try {
+      return await work();
+    } finally {
+      this.#handOn();
+    }
+  }
+
+  #remember(entry: OutboxEntry): true {
+    this.#entries.push(entry);
+    return true;
+  }
+
+  #isOfRun(): boolean {
+    const root = this.#root();
+    return root.#around === undefined ? root.#effects !== undefined : root.#around.#isOfRun();
+  }
+
+  async #keep(held: HeldTransaction): Promise<void> {
+    if (this.#effects !== undefined) {
+      try {
+        await held.apply?.(this.#effects);
+      } catch (error) {
+        await held.rollback();
+        this.#wasApplied = error instanceof PlatformError && error.kind === 'queue.applied';
+        throw error;
+      }
+    }
+    await held.commit();
+  }
+
+  // What nothing has kept yet is a matter of what this was in.
+  async #passOn(): Promise<void> {
+    const outside = this.#outer ?? this.#around;
+    if (outside === undefined || this.#entries.length === 0) return;
+    const entries = this.#entries.splice(0);
+    if (this.#outer !== undefined) outside.#entries.push(...entries);
+    else for (const entry of entries) await outside.enqueue(entry);
+  }
+
   /** Undoes everything at once. Further operations inside are refused with the reason. */
   rollback(reason: PlatformError = over()): Promise<void> {
     if (this.#ending === undefined) {
       this.#reason = this.#undoneFor = reason;
+      this.#entries = [];
       this.#ending = this.#undo();
       this.#ended?.reject(reason);
     }
@@ -194,7 +339,9 @@ export class TransactionScope {
 
   #hold(member: TransactionMember): Promise<HeldTransaction> {
     if (this.#held === undefined) {
-      const held = this.#outer === undefined ? this.#begin(member) : this.#nest(this.#outer, member);
+      const held = this.#filled(
+        this.#outer === undefined ? this.#begin(member) : this.#nest(this.#outer, member),
+      );
       // What could not begin, because nobody gave a connection back in time, may begin later.
       this.#held = held.catch((error) => {
         this.#held = undefined;
@@ -204,14 +351,52 @@ export class TransactionScope {
     return this.#held;
   }
 
+  // What had to wait is put in as the first thing.
+  async #filled(opening: Promise<HeldTransaction>): Promise<HeldTransaction> {
+    const held = await opening;
+    if (this.#entries.length === 0) return held;
+    try {
+      const left: OutboxEntry[] = [];
+      for (const entry of this.#entries) if ((await held.enqueue?.(entry)) !== true) left.push(entry);
+      if (this.#reason === undefined) this.#entries = left;
+      return held;
+    } catch (error) {
+      clearTimeout(this.#clock);
+      this.#isHeld = false;
+      await held.rollback();
+      throw error;
+    }
+  }
+
   async #begin(member: TransactionMember): Promise<HeldTransaction> {
+    const effects = this.#effects;
+    if (effects !== undefined && !(await effects.begin(member.name))) throw this.#givenUp(lostRun());
     const held = await member.begin();
+    if (effects?.isTakeover === true) await this.#refuseSecond(held, effects);
     this.#isHeld = true;
     if (this.#reason === undefined) {
-      this.#clock = setTimeout(() => void this.rollback(expired(member)), member.mostMs);
+      this.#clock = setTimeout(() => void this.rollback(expired(member, effects)), member.mostMs);
       this.#clock.unref();
     }
     return held;
+  }
+
+  async #refuseSecond(held: HeldTransaction, { runId }: RunEffects): Promise<void> {
+    try {
+      if ((await held.wasApplied?.(runId)) !== true) return;
+    } catch (error) {
+      await held.rollback();
+      throw error;
+    }
+    await held.rollback();
+    this.#wasApplied = true;
+    throw this.#givenUp(appliedBefore());
+  }
+
+  // Nothing more is to happen in it, whatever the script makes of the refusal.
+  #givenUp(reason: PlatformError): PlatformError {
+    void this.rollback(reason);
+    return reason;
   }
 
   async #nest(outer: TransactionScope, member: TransactionMember): Promise<HeldTransaction> {
@@ -264,10 +449,29 @@ function over(): PlatformError {
   return new PlatformError('script.transaction_over', 'The transaction that this belongs to is over.');
 }
 
-function expired({ name, mostMs }: TransactionMember): PlatformError {
+function expired({ name, mostMs }: TransactionMember, effects: RunEffects | undefined): PlatformError {
+  const hint =
+    effects === undefined
+      ? ''
+      : ' What a queued run writes is kept together from its first write on: do slow work before that, let ' +
+        'the service have a longer transaction_seconds, or give the script another delivery.';
   return new PlatformError(
     'script.transaction_over',
-    `The transaction on service '${name}' was open for longer than ${mostMs / 1_000} s and was rolled back.`,
+    `The transaction on service '${name}' was open for longer than ${mostMs / 1_000} s and was rolled back.` +
+      hint,
+  );
+}
+
+/** What a run hears whose effects were committed before. */
+export function appliedBefore(cause?: unknown): PlatformError {
+  const message = 'What this run writes was committed before, by another worker.';
+  return new PlatformError('queue.applied', message, { cause });
+}
+
+function lostRun(): PlatformError {
+  return new PlatformError(
+    'queue.lost',
+    'The run is held by another worker by now: nothing of it is written.',
   );
 }
 

@@ -112,11 +112,8 @@ export class RunTransactions {
   }
 }
 
-// Inside the one around it, but for a script that a write of another service called in its middle.
-async function opened(around: TransactionScope | undefined, service: string | undefined) {
-  if (around === undefined) return new TransactionScope({ service });
-  const isAnother = around.allowsOthers && around.service?.toLowerCase() !== service?.toLowerCase();
-  return isAnother ? new TransactionScope({ service, around }) : around.open({ service });
+function opened(around: TransactionScope | undefined, service: string | undefined) {
+  return around === undefined ? new TransactionScope({ service }) : around.begin(service);
 }
 
 function named(service: string | undefined): string {

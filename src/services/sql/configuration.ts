@@ -97,6 +97,20 @@ export const commonConfig: readonly ConfigField[] = [
     default: null,
   },
   {
+    name: 'events',
+    label: 'Runs set off by writes',
+    type: 'picklist',
+    description:
+      'outbox: what a write sets off is kept in its own transaction, in tables of this database whose ' +
+      'names start with _tenon_, made when first needed. Queued scripts run if and only if the write was ' +
+      'committed, and what they write here is committed once. intent: no tables are made, and each write ' +
+      'is noted elsewhere before it is done. After a crash its queued scripts may run for a write that was ' +
+      'not committed, and may write again. SQL Server has intent only.',
+    required: false,
+    default: 'outbox',
+    values: ['outbox', 'intent'],
+  },
+  {
     name: 'cache_enabled',
     label: 'Cache results',
     type: 'boolean',
@@ -136,6 +150,7 @@ export function sqlSettings(
     allowUpsert: config.allow_upsert === true,
     strictFields: config.strict_fields === true,
     transactionMs: longestTransaction(config.transaction_seconds) ?? transactionMs,
+    keepsOutbox: config.events !== 'intent',
   };
 }
 

@@ -10,6 +10,7 @@ import type {
   Statement,
   Transaction,
 } from '../../database/connection.ts';
+import type { OutboxWords } from './outbox/tables.ts';
 import type { Routines } from './routines/routine.ts';
 import type { Ddl } from './schema/ddl.ts';
 import type { Catalog, Field, Table } from './schema.ts';
@@ -134,6 +135,8 @@ export interface Dialect {
   jsonJoined(text: RawBuilder<string>): RawBuilder<string>;
   /** How the schema is changed. */
   readonly ddl: Ddl;
+  /** How runs are kept beside what sets them off; absent: they are not. */
+  readonly outbox?: OutboxWords;
 }
 
 /** One database behind an engine's driver. */

@@ -11,6 +11,8 @@ import { withFault } from './connection-fault.ts';
 import { describeEndpoints } from './description/describe.ts';
 import type { Engine } from './dialect.ts';
 import { Locations } from './locations.ts';
+import { Departures, departs } from './outbox/departures.ts';
+import { type OutboxDesk, SqlOutbox } from './outbox/outbox.ts';
 import { readRecords } from './reading/read.ts';
 import { restrictFields } from './restriction/restricted-fields.ts';
 import { Restrictions } from './restriction/restricted-source.ts';
@@ -38,7 +40,9 @@ export class SqlService implements Service {
   readonly type: string;
   readonly #source: EngineSource;
   readonly #writer: RecordWriter;
+  readonly outbox: SqlOutbox | undefined;
   readonly #transactions: SqlTransactions;
+  readonly #departures: Departures;
   readonly #schema: SchemaWriter;
   readonly #locations: Locations;
   readonly #restrictions: Restrictions;
@@ -51,7 +55,9 @@ export class SqlService implements Service {
     this.type = type;
     this.#source = new EngineSource({ settings, engine });
     this.#writer = new RecordWriter({ source: this.#source });
-    this.#transactions = new SqlTransactions({ source: this.#source });
+    this.outbox = outboxOf(this.#source);
+    this.#transactions = new SqlTransactions({ source: this.#source, outbox: this.outbox });
+    this.#departures = new Departures({ outbox: this.outbox, transactions: this.#transactions });
     this.#routines = new RoutineDesk({ service: this.name, routines: engine.routines });
     const changed = () => this.#locations.clear();
     this.#schema = new SchemaWriter({ source: this.#source, engine, changed });
@@ -84,6 +90,11 @@ export class SqlService implements Service {
     if (serviceId === undefined) return;
     this.#source.useOverlay(() => overlays.of(serviceId));
     this.#schema.useOverlays(overlays);
+  }
+
+  /** Lets the house know when runs wait in its database. */
+  useOutboxes(desk: OutboxDesk): void {
+    this.outbox?.useDesk(desk);
   }
 
   locate(path: readonly string[], action: Action): Location | undefined {
@@ -165,14 +176,26 @@ export class SqlService implements Service {
         const seen = this.#restrictions.of(joined.source, operation);
         return this.#writer.inside(seen).write(operation, { table, id, context: joined.context });
       };
-      if (inside !== undefined) return write(inside);
-      if (mayWriteElsewhere(operation, table)) return this.#transactions.alone(context, write);
-      return this.#writer.of(source).write(operation, { table, id, context });
+      const isElsewhere = mayWriteElsewhere(operation, table);
+      const work = (joined: Inside | undefined) => {
+        if (joined !== undefined) return write(joined);
+        if (isElsewhere) return this.#transactions.alone(context, write, operation.transaction);
+        return this.#writer.of(source).write(operation, { table, id, context });
+      };
+      if (!departs(operation, context)) return work(inside);
+      return this.#departures.write({ operation, context, inside, mayRepeat: !isElsewhere, work });
     }
     const kind = routineKind(root);
-    if (kind !== undefined && name !== undefined)
-      return this.#routines.call(kind, operation, inside?.session);
-    if (root === '_schema' && action !== 'GET') return this.#schema.write(operation);
+    if (kind !== undefined && name !== undefined) {
+      const work = (joined: Inside | undefined) => this.#routines.call(kind, operation, joined?.session);
+      if (!departs(operation, context)) return work(inside);
+      // Alone it may end its transaction itself.
+      if (inside === undefined) return this.#departures.foretold(context, () => work(undefined));
+      return this.#departures.write({ operation, context, inside, mayRepeat: false, work });
+    }
+    if (root === '_schema' && action !== 'GET') {
+      return this.#departures.foretold(context, () => this.#schema.write(operation));
+    }
     if (action !== 'GET') throw this.#unsupported(operation);
     if (wantsRefresh(operation.request)) this.refresh();
     if (kind !== undefined) return this.#routines.list(kind, operation);
@@ -271,6 +294,13 @@ export class SqlService implements Service {
       `${action} requests ${what} are not currently supported by the '${this.name}' service.`,
     );
   }
+}
+
+function outboxOf(source: EngineSource): SqlOutbox | undefined {
+  const { outbox: words } = source.dialect;
+  return words === undefined || source.settings.keepsOutbox === false
+    ? undefined
+    : new SqlOutbox({ source, words });
 }
 
 // What a role hides below `_schema` it hides there, whatever it grants of the records.

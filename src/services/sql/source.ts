@@ -27,6 +27,8 @@ export interface SqlSettings {
   readonly strictFields: boolean;
   /** How long a transaction of a script may stay open, in ms. */
   readonly transactionMs: number;
+  /** Whether its database keeps what its writes set off, where its engine can; yes unless told otherwise. */
+  readonly keepsOutbox?: boolean;
 }
 
 /** What reading and writing work on. */

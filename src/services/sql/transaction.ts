@@ -4,6 +4,7 @@
 // connection may be somebody else's by then.
 import { PlatformError } from '../../core/errors.ts';
 import type { Operation } from '../../core/operation.ts';
+import type { OutboxEntry, RunEffects } from '../../core/outbox.ts';
 import type { CallContext } from '../../core/service.ts';
 import {
   elsewhere,
@@ -12,14 +13,20 @@ import {
   TransactionScope,
 } from '../../core/transaction.ts';
 import { DatabaseError, type MaybePromise, type Transaction } from '../../database/connection.ts';
+import type { SqlOutbox } from './outbox/outbox.ts';
 import { type SqlSource, unavailable } from './source.ts';
 import { GuardedSession, JoinedSource } from './transaction-session.ts';
+import { BatchError } from './writing/batch.ts';
 
 /** What an operation inside a transaction works on. */
 export interface Inside {
   readonly source: SqlSource;
   readonly session: Transaction;
   readonly context: CallContext;
+  /** Keeps runs that leave when all around is committed; false: its database keeps none. */
+  readonly enqueue: (entry: OutboxEntry) => Promise<boolean>;
+  /** Changes an entry after the operation, as long as what is around it is open. */
+  readonly update: (entry: OutboxEntry) => Promise<void>;
 }
 
 interface Joining {
@@ -28,20 +35,38 @@ interface Joining {
   readonly onlyReads?: boolean;
 }
 
+/** What the part of a source is made of. */
+export interface SqlTransactionsParts {
+  readonly source: SqlSource;
+  /** Absent: its database keeps no runs. */
+  readonly outbox?: SqlOutbox | undefined;
+}
+
 /** The part that one source takes. */
 export class SqlTransactions implements TransactionMember {
   readonly name: string;
   readonly mostMs: number;
   readonly #source: SqlSource;
+  readonly #outbox: SqlOutbox | undefined;
 
-  constructor({ source }: { readonly source: SqlSource }) {
+  constructor({ source, outbox }: SqlTransactionsParts) {
     this.#source = source;
+    this.#outbox = outbox;
     this.name = source.settings.service;
     this.mostMs = source.settings.transactionMs;
   }
 
+  get keepsOutbox(): boolean {
+    return this.#outbox?.mayKeep === true;
+  }
+
+  async prepare(): Promise<void> {
+    await this.#outbox?.ready();
+  }
+
   begin(): Promise<SqlTransaction> {
-    return SqlTransaction.open((work) => this.#source.database().transaction(work), this.name);
+    const place = { service: this.name, outbox: this.#outbox, departing: { isAny: false } };
+    return SqlTransaction.open((work) => this.#source.database().transaction(work), place);
   }
 
   /**
@@ -55,11 +80,17 @@ export class SqlTransactions implements TransactionMember {
   ): Promise<T> {
     const { transaction, path, action } = operation;
     if (transaction === undefined) return work(undefined);
-    const { around } = transaction;
-    if (around?.covers(this) === true) return this.join({ ...operation, transaction: around }, context, work);
     const [root] = path;
-    if (!transaction.covers(this)) {
-      if (transaction.allowsOthers || (action === 'GET' && root !== '_proc')) return work(undefined);
+    const isRead = action === 'GET' && root !== '_proc';
+    // Nothing that begins for a change of the schema could hold it.
+    const use = { isRead: isRead || root === '_schema' };
+    const settling = transaction.settle(this, use);
+    if (settling !== undefined) await settling;
+    const { around } = transaction;
+    if (around?.covers(this, use) === true)
+      return this.join({ ...operation, transaction: around }, context, work);
+    if (!transaction.covers(this, use)) {
+      if (transaction.allowsOthers || isRead) return work(undefined);
       throw elsewhere(this.name, transaction.service ?? '');
     }
     if (action !== 'GET' && root === '_schema') throw schemaInside();
@@ -70,10 +101,14 @@ export class SqlTransactions implements TransactionMember {
 
   /**
    * Does work in a transaction of its own, which calls that it makes join where they lead back here. What
-   * they do at other services stays whatever becomes of it.
+   * they do at other services stays whatever becomes of it, unless that is in `around`.
    */
-  async alone<T>(context: CallContext, work: (inside: Inside) => MaybePromise<T>): Promise<T> {
-    const transaction = new TransactionScope({ allowsOthers: true });
+  async alone<T>(
+    context: CallContext,
+    work: (inside: Inside) => MaybePromise<T>,
+    around?: TransactionScope,
+  ): Promise<T> {
+    const transaction = new TransactionScope({ allowsOthers: true, around });
     transaction.covers(this);
     try {
       const value = await this.#within({ transaction, context }, work);
@@ -91,10 +126,10 @@ export class SqlTransactions implements TransactionMember {
     work: (inside: Inside) => MaybePromise<T>,
   ): Promise<T> {
     // A batch that failed in part has undone for itself what its rules say; the rest is to stay.
-    let partly: PlatformError | undefined;
-    const joined = async ({ session }: SqlTransaction, inner: TransactionScope) => {
+    let partly: BatchError | undefined;
+    const joined = async (held: SqlTransaction, inner: TransactionScope) => {
       try {
-        return await work(this.#inside(session, context, inner));
+        return await work(this.#inside(held, context, { inner, outer: transaction }));
       } catch (error) {
         if (!isPartial(error)) throw error;
         partly = error;
@@ -106,9 +141,12 @@ export class SqlTransactions implements TransactionMember {
     return value as T;
   }
 
-  #inside(session: Transaction, context: CallContext, inner: TransactionScope): Inside {
+  #inside(held: SqlTransaction, context: CallContext, { inner, outer }: Levels): Inside {
+    const { session } = held;
     return {
       session,
+      enqueue: (entry) => held.enqueue(entry),
+      update: (entry) => outer.update(entry),
       source: new JoinedSource(this.#source, session),
       context: {
         ...context,
@@ -120,24 +158,41 @@ export class SqlTransactions implements TransactionMember {
   }
 }
 
+/** The level of an operation, and the one that it is in. */
+interface Levels {
+  readonly inner: TransactionScope;
+  readonly outer: TransactionScope;
+}
+
+/** Where a transaction is open, the same for all levels. */
+interface OpenPlace {
+  readonly service: string;
+  readonly outbox: SqlOutbox | undefined;
+  /** Whether runs were kept that nobody hands on. */
+  readonly departing: { isAny: boolean };
+}
+
 /** A transaction of a database, or a savepoint in one, that stays open until it is told how it ends. */
 class SqlTransaction implements HeldTransaction {
   readonly session: Transaction;
   readonly #guard: GuardedSession;
-  readonly #service: string;
+  readonly #place: OpenPlace;
+  readonly #isOutermost: boolean;
   readonly #end: PromiseWithResolvers<void>;
   readonly #done: Promise<void>;
 
   /** Use `open`. */
   constructor(options: {
     readonly guard: GuardedSession;
-    readonly service: string;
+    readonly place: OpenPlace;
+    readonly isOutermost: boolean;
     readonly end: PromiseWithResolvers<void>;
     readonly done: Promise<void>;
   }) {
     this.#guard = options.guard;
     this.session = options.guard;
-    this.#service = options.service;
+    this.#place = options.place;
+    this.#isOutermost = options.isOutermost;
     this.#end = options.end;
     this.#done = options.done;
   }
@@ -145,7 +200,8 @@ class SqlTransaction implements HeldTransaction {
   /** `begin` is `transaction` of a database or `savepoint` of a transaction. */
   static async open(
     begin: (work: (transaction: Transaction) => Promise<void>) => MaybePromise<void>,
-    service: string,
+    place: OpenPlace,
+    isOutermost = true,
   ): Promise<SqlTransaction> {
     const begun = Promise.withResolvers<Transaction>();
     const end = Promise.withResolvers<void>();
@@ -158,9 +214,9 @@ class SqlTransaction implements HeldTransaction {
     done.catch(begun.reject);
     try {
       const guard = new GuardedSession(await begun.promise);
-      return new SqlTransaction({ guard, service, end, done });
+      return new SqlTransaction({ guard, place, isOutermost, end, done });
     } catch (error) {
-      throw error instanceof DatabaseError ? unavailable(service, error) : error;
+      throw error instanceof DatabaseError ? unavailable(place.service, error) : error;
     }
   }
 
@@ -172,7 +228,7 @@ class SqlTransaction implements HeldTransaction {
     const { session } = this;
     const begin = (work: (transaction: Transaction) => Promise<void>) =>
       onlyReads ? work(session) : session.savepoint(() => work(session));
-    return SqlTransaction.open(begin, this.#service);
+    return SqlTransaction.open(begin, this.#place, false);
   }
 
   async commit(): Promise<void> {
@@ -181,7 +237,38 @@ class SqlTransaction implements HeldTransaction {
     try {
       await this.#done;
     } catch (error) {
-      throw error instanceof DatabaseError ? refusedCommit(this.#service, error) : error;
+      throw error instanceof DatabaseError ? refusedCommit(this.#place.service, error) : error;
+    }
+    const { departing, outbox } = this.#place;
+    if (this.#isOutermost && departing.isAny) outbox?.departed();
+  }
+
+  async enqueue(entry: OutboxEntry): Promise<boolean> {
+    const { outbox, departing } = this.#place;
+    if (outbox === undefined || !(await outbox.put(this.session, entry))) return false;
+    departing.isAny = true;
+    return true;
+  }
+
+  async update(entry: OutboxEntry): Promise<void> {
+    await this.#place.outbox?.update(this.session, entry);
+  }
+
+  async wasApplied(runId: string): Promise<boolean> {
+    const { outbox } = this.#place;
+    return outbox !== undefined && this.#told(() => outbox.isApplied(this.session, runId));
+  }
+
+  async apply(effects: Pick<RunEffects, 'runId' | 'fence'>): Promise<void> {
+    await this.#told(async () => this.#place.outbox?.apply(this.session, effects));
+  }
+
+  // What the database says here no caller has asked it.
+  async #told<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw error instanceof DatabaseError ? unavailable(this.#place.service, error) : error;
     }
   }
 
@@ -192,8 +279,9 @@ class SqlTransaction implements HeldTransaction {
   }
 }
 
-function isPartial(error: unknown): error is PlatformError {
-  return error instanceof PlatformError && error.kind === 'request.batch_failed';
+/** Whether a batch failed in part: what it did not refuse is to stay. */
+export function isPartial(error: unknown): error is BatchError {
+  return error instanceof BatchError && error.hasWritten;
 }
 
 function refusedCommit(service: string, cause: DatabaseError): PlatformError {

@@ -10,6 +10,7 @@ import { aggregateSuite } from './aggregate-suite.ts';
 import { bulkSuite } from './bulk-suite.ts';
 import { fieldRuleSuite } from './field-rule-suite.ts';
 import { keySuite } from './key-suite.ts';
+import { outboxSuite } from './outbox-suite.ts';
 import { recorded } from './read-fixture.ts';
 import { relationSuite } from './relation-suite.ts';
 import { restrictionSuite } from './restriction-suite.ts';
@@ -31,6 +32,7 @@ export function sqlEngineSuite(engine: EngineUnderTest): void {
     restrictionSuite(engine);
     fieldRuleSuite(engine);
     schemaSuite(engine);
+    outboxSuite(engine);
     typeSuite(engine);
   });
 }

@@ -1,6 +1,6 @@
 // Doing the records of one request in turn, and the answer when some of them fail (spec §5.7).
 // Invariant: an entry stands at the index of its record, done or refused; nothing else is told about a batch.
-import { envelope, PlatformError } from '../../../core/errors.ts';
+import { type ErrorDetails, envelope, PlatformError } from '../../../core/errors.ts';
 import type { MaybePromise, Session, Transaction } from '../../../database/connection.ts';
 import { concernsRecord } from './refusals.ts';
 
@@ -49,12 +49,22 @@ export async function runBatch<Entry>(
   return outcome;
 }
 
+/** The refusal of a batch, which may have been done in part. */
+export class BatchError extends PlatformError {
+  /** Whether something was written that stays. */
+  readonly hasWritten: boolean;
+
+  constructor(message: string, details: ErrorDetails, hasWritten: boolean) {
+    super('request.batch_failed', message, details);
+    this.hasWritten = hasWritten;
+  }
+}
+
 /** The error of a batch in which records failed. `verb` such as `created`; entries are answered as given. */
 export function batchError(outcome: BatchOutcome<unknown>, verb: string, isUndone: boolean): PlatformError {
   const failed = outcome.flatMap((entry, index) => (entry instanceof PlatformError ? [index] : []));
   const undone = isUndone ? ' All changes rolled back.' : '';
-  return new PlatformError(
-    'request.batch_failed',
+  return new BatchError(
     `Batch Error: Not all requested records could be ${verb}.${undone}`,
     {
       code: 1000,
@@ -63,6 +73,7 @@ export function batchError(outcome: BatchOutcome<unknown>, verb: string, isUndon
         resource: outcome.map((entry) => (entry instanceof PlatformError ? envelope(entry) : entry)),
       },
     },
+    !isUndone && failed.length < outcome.length,
   );
 }
 

@@ -22,6 +22,7 @@ import {
   type Scope,
 } from './introspection.ts';
 import { jsonJoined, jsonList, jsonRecord } from './json-text.ts';
+import { mysqlOutbox } from './outbox.ts';
 import { MysqlRoutines } from './routines.ts';
 import { decode, encode, encodeLiteral, jsonShape } from './values.ts';
 
@@ -67,6 +68,7 @@ export class MysqlEngine implements Engine {
       jsonList,
       jsonJoined,
       ddl: mysqlDdl,
+      outbox: mysqlOutbox,
     };
     this.routines = new MysqlRoutines({
       database: this.#database,

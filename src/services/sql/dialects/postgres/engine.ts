@@ -8,6 +8,7 @@ import type { ValueType } from './column-type.ts';
 import { postgresDdl } from './ddl.ts';
 import { postgresGrammar } from './grammar.ts';
 import { introspectPostgres, type SchemaChoice, schemaVersion } from './introspection.ts';
+import { postgresOutbox } from './outbox.ts';
 import { PostgresRoutines } from './routine-call.ts';
 import { PostgresValues } from './values.ts';
 
@@ -44,6 +45,7 @@ export class PostgresEngine implements Engine {
       jsonList: (record) => record,
       jsonJoined: (text) => text,
       ddl: postgresDdl(options.schemas[0] ?? 'public'),
+      outbox: postgresOutbox(options.schemas[0] ?? 'public'),
     };
     this.routines = new PostgresRoutines({
       ...{ schemas: options.schemas, database: this.#database, dialect: this.dialect, types: this.#types },

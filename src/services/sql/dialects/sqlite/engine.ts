@@ -10,6 +10,7 @@ import { sqliteDdl } from './ddl.ts';
 import { sqliteGrammar } from './grammar.ts';
 import { introspectSqlite } from './introspection.ts';
 import { jsonJoined, jsonList, jsonRecord } from './json-text.ts';
+import { sqliteOutbox } from './outbox.ts';
 import { decode, encode } from './values.ts';
 
 const schemaVersion = { sql: 'PRAGMA schema_version' };
@@ -33,6 +34,7 @@ export class SqliteEngine implements Engine {
       jsonList,
       jsonJoined,
       ddl: sqliteDdl,
+      outbox: sqliteOutbox,
     };
   }
 
