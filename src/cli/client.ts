@@ -22,6 +22,19 @@ export interface Answer {
 /** No server answers there; one may, later. */
 export class UnreachableError extends CommandError {}
 
+/** The server, or the data folder, did not do what it was asked. */
+export class RefusedError extends CommandError {
+  readonly status: number;
+  /** The reason alone. */
+  readonly reason: string;
+
+  constructor({ status, reason, remedy }: { status: number; reason: string; remedy?: string | undefined }) {
+    super(`The server refused (status ${status}): ${reason}`, remedy);
+    this.status = status;
+    this.reason = reason;
+  }
+}
+
 const loginHelp =
   'Log in with --email and --password (TENON_ADMIN_EMAIL, TENON_ADMIN_PASSWORD), ' +
   'or give a session token with --token (TENON_TOKEN).';
@@ -137,8 +150,5 @@ function refusal({ status, body }: Answer): CommandError {
       'Is --server the right address?',
     );
   }
-  return new CommandError(
-    `The server refused (status ${status}): ${said}`,
-    status === 401 ? loginHelp : undefined,
-  );
+  return new RefusedError({ status, reason: said, remedy: status === 401 ? loginHelp : undefined });
 }

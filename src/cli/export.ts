@@ -1,8 +1,9 @@
 // `tenon export`: the configuration of a server, or of a data folder, as a file. Invariant: nothing but the
 // package goes to the standard output, so that it can be piped; a file is complete or not there.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { DoorOptions } from './door.ts';
 import { CommandError } from './failure.ts';
-import { type DoorOptions, openDoor } from './package-door.ts';
+import { openDoor } from './package-door.ts';
 
 /** Options of `export`. */
 export interface ExportOptions extends DoorOptions {

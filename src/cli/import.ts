@@ -4,10 +4,11 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { zipOf } from '../services/system/package/archive.ts';
 import { readYaml } from '../services/system/package/yaml.ts';
+import type { DoorOptions } from './door.ts';
 import { readPassphrase } from './export.ts';
 import { CommandError } from './failure.ts';
 import { differenceText, type ImportReport, summaryText } from './import-difference.ts';
-import { type DoorOptions, openDoor, type PackageDoor } from './package-door.ts';
+import { openDoor, type PackageDoor } from './package-door.ts';
 
 /** Options of `import`. */
 export interface ImportOptions extends DoorOptions {

@@ -1,23 +1,12 @@
 // The way from a command to a configuration: a running server over HTTP or, where none runs, the data folder
-// itself. Invariant: what a person named is used or refused; the data folder stands in only for a server that
-// nobody named.
-import { existsSync } from 'node:fs';
-import { type Config, systemDatabase } from '../config.ts';
+// itself. Invariant: a configuration goes in and out as it is; nothing of it is read here.
+import type { Config } from '../config.ts';
 import { Body } from '../core/body.ts';
 import { limits } from '../core/limits.ts';
 import { itself, type Result } from '../core/operation.ts';
-import { openPlatform } from '../main.ts';
-import { isOnServer } from '../store/place.ts';
-import { Client, type ClientOptions } from './client.ts';
+import { Client } from './client.ts';
+import { chosenFolder, type DoorOptions, openFolder } from './door.ts';
 import { CommandError } from './failure.ts';
-import { configOf } from './options.ts';
-
-/** Options of the commands that move configurations. */
-export interface DoorOptions extends ClientOptions {
-  readonly home?: string;
-  /** Whether the address of the server was said, as an option or in the environment. */
-  readonly isServerNamed: boolean;
-}
 
 /** One request to the resource `system/package`. */
 export interface PackageCall {
@@ -40,25 +29,8 @@ export interface PackageDoor {
 
 /** Opens the way. `isNew`: the data folder may be an empty one. */
 export async function openDoor(options: DoorOptions, { isNew }: { isNew: boolean }): Promise<PackageDoor> {
-  if (options.home !== undefined) return openFolder(configOf({ home: options.home }), isNew);
-  if (options.isServerNamed || (await answers(options.server))) return openServer(options);
-  const config = configOf({});
-  // A folder that nobody named is not made by mistake.
-  const isMeant = isNew && process.env.TENON_HOME !== undefined;
-  if (isMeant || hasDatabase(config)) return openFolder(config, isNew);
-  throw new CommandError(
-    `No server answers at ${options.server}, and there is no data folder ${config.home}.`,
-    'Start a server with `tenon serve`, name one with --server, or a data folder with --home.',
-  );
-}
-
-async function answers(server: string): Promise<boolean> {
-  try {
-    await fetch(`${server}/status`, { signal: AbortSignal.timeout(limits.doctorWaitMs) });
-    return true;
-  } catch {
-    return false;
-  }
+  const config = await chosenFolder(options, { isNew });
+  return config === undefined ? openServer(options) : folderDoor(config);
 }
 
 async function openServer(options: DoorOptions): Promise<PackageDoor> {
@@ -74,17 +46,8 @@ async function openServer(options: DoorOptions): Promise<PackageDoor> {
   };
 }
 
-async function openFolder(config: Config, isNew: boolean): Promise<PackageDoor> {
-  if (!isNew && !hasDatabase(config)) {
-    throw new CommandError(
-      `There is no configuration in ${config.home}.`,
-      'Name the data folder with --home (TENON_HOME), or a running server with --server.',
-    );
-  }
-  const announce = ({ email, password }: { email: string; password: string }) => {
-    console.error(`New data folder: administrator ${email}, one-time password ${password}`);
-  };
-  const platform = await openPlatform({ config: { ...config, logLevel: 'silent' }, announce });
+async function folderDoor(config: Config): Promise<PackageDoor> {
+  const platform = await openFolder(config);
   return {
     where: config.home,
     bytesMax: limits.packageBytes,
@@ -115,9 +78,4 @@ function contentOf({ status, body }: Result): Uint8Array {
   throw new CommandError(
     `The configuration refused (status ${status}): ${error?.message ?? 'no reason given'}`,
   );
-}
-
-function hasDatabase(config: Config): boolean {
-  const database = systemDatabase(config);
-  return isOnServer(database) || existsSync(database);
 }

@@ -4,6 +4,7 @@ import { parseEventName } from '../core/event.ts';
 import { Client, type ClientOptions } from './client.ts';
 import { CommandError } from './failure.ts';
 import { contentOf, eventOfFile, excerpt, spotIn, typeOf } from './script-file.ts';
+import { tableText } from './table.ts';
 
 /** Options of `script push`. */
 export interface PushOptions extends ClientOptions {
@@ -63,11 +64,7 @@ function tableOf(scripts: readonly ListedScript[]): string {
     const changed = last_modified_date.slice(0, 'YYYY-MM-DDTHH:MM:SS'.length).replace('T', ' ');
     return [name, type, changed, `${state}${drops}`];
   });
-  const table = [['EVENT', 'LANGUAGE', 'CHANGED (UTC)', 'STATE'], ...rows];
-  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  return table
-    .map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '))
-    .join('\n');
+  return tableText([['EVENT', 'LANGUAGE', 'CHANGED (UTC)', 'STATE'], ...rows]);
 }
 
 /** What a file is as an event script; throws CommandError where that cannot be told. */

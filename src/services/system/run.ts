@@ -1,17 +1,22 @@
 // The log of script runs as a resource: newest first, narrowed by any field, read and dropped, never written.
+// Attempts of queued runs lead to these, which are started anew and stopped by the same identifiers.
 // Invariant: a list leaves out what is long (output, stacks) unless it is asked for by name.
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Parameters, Result } from '../../core/operation.ts';
 import type { Order, Where } from '../../core/query.ts';
-import type { KeptRun, RunRecord, RunRepository } from '../../core/run.ts';
+import type { KeptRun, RunRepository } from '../../core/run.ts';
 import type { Endpoint } from '../../core/service.ts';
 import type { Store } from '../../core/store.ts';
 import { actionNote } from './audit-note.ts';
 import { type Batch, runBatch } from './batch.ts';
 import { withUser } from './collection.ts';
 import { describedRecords } from './describe-collection.ts';
+import { describedRunChange } from './describe-queue.ts';
 import type { SystemParts } from './parts.ts';
+import { wholeRun } from './queued-run.ts';
+import type { RunVerb } from './queued-run-change.ts';
+import type { Wanted } from './queued-run-request.ts';
 import {
   countOption,
   findRecords,
@@ -21,8 +26,9 @@ import {
   readOptions,
 } from './request.ts';
 import { answer, type Call, type Resource, recordNotFound, success } from './resource.ts';
+import { queuedRelation, RunOrigins } from './run-origin.ts';
+import { runFields } from './run-view.ts';
 import {
-  type Field,
   project,
   type Row,
   type RowSet,
@@ -32,50 +38,33 @@ import {
   withMeta,
 } from './selection.ts';
 
-const fields: readonly Field[] = [
-  { name: 'id', type: 'string' },
-  { name: 'position', type: 'integer' },
-  { name: 'script', type: 'string' },
-  { name: 'type', type: 'string' },
-  { name: 'version', type: 'string' },
-  { name: 'stage', type: 'string' },
-  { name: 'service', type: 'string' },
-  { name: 'resource', type: 'string' },
-  { name: 'action', type: 'string' },
-  { name: 'door', type: 'string' },
-  { name: 'caller', type: 'string' },
-  { name: 'user_id', type: 'integer' },
-  { name: 'app_id', type: 'integer' },
-  { name: 'depth', type: 'integer' },
-  { name: 'parent_id', type: 'string' },
-  { name: 'started_date', type: 'datetime' },
-  { name: 'duration_ms', type: 'float' },
-  { name: 'outcome', type: 'string' },
-  { name: 'status', type: 'integer' },
-  { name: 'output', type: 'array' },
-  { name: 'is_output_cut', type: 'boolean' },
-  { name: 'error_message', type: 'text' },
-  { name: 'error_line', type: 'integer' },
-  { name: 'error_column', type: 'integer' },
-  { name: 'error_stack', type: 'text' },
-];
-
 const long: readonly string[] = ['output', 'error_stack'];
-const set: RowSet = { name: 'run', identifier: 'id', fields, rows: [] };
+const set: RowSet = {
+  ...{ name: 'run', identifier: 'id', fields: runFields, rows: [] },
+  relations: [queuedRelation],
+};
 
 type Parts = Pick<SystemParts, 'store' | 'scripts' | 'observe' | 'audit'>;
 
 /** The resource `run`. */
 export class RunResource implements Resource {
   readonly name = 'run';
-  readonly endpoints: readonly Endpoint[] = describedRecords({ ...set, noun: 'run' }, [
-    { pattern: ['run'], actions: ['GET', 'DELETE'], summary: 'runs of scripts' },
-    { pattern: ['run', '{id}'], actions: ['GET', 'DELETE'], summary: 'one run, with output and error' },
-  ]);
+  readonly endpoints: readonly Endpoint[] = [
+    ...describedRecords({ ...set, noun: 'run' }, [
+      { pattern: ['run'], actions: ['GET', 'DELETE'], summary: 'runs of scripts' },
+      { pattern: ['run', '{id}'], actions: ['GET', 'DELETE'], summary: 'one run, with output and error' },
+    ]),
+    ...(['retry', 'cancel'] as const).flatMap((verb) => [
+      describedRunChange(['run', verb], verb),
+      describedRunChange(['run', '{id}', verb], verb),
+    ]),
+  ];
   readonly #parts: Parts;
+  readonly #origins: RunOrigins;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#origins = new RunOrigins(parts);
   }
 
   async handle(call: Call): Promise<Result> {
@@ -83,7 +72,8 @@ export class RunResource implements Resource {
     if (options.group !== undefined) throw invalidParameter('group', "is not supported by 'system/run'");
     // So that whoever has an answer finds its runs.
     await this.#parts.scripts.recorded();
-    const [id] = call.path;
+    const [id, verb] = call.path;
+    if (call.action === 'POST') return this.#change({ call, options, verb: (verb ?? id) as RunVerb });
     if (call.action === 'GET') return id === undefined ? this.#list(options) : this.#read(id, options);
     if (id === undefined) return this.#dropMany(call, options);
     const [row] = await this.#drop([id], options, call);
@@ -107,7 +97,7 @@ export class RunResource implements Resource {
     // As with all records: reading tells of every identifier, whether or not `continue` is asked for.
     const reading = { items: ids, done: 'retrieved', options: { continue: true } };
     const resource = await this.#each(reading, async ({ runs }, id) =>
-      project(rowOf(await get(runs, id)), names),
+      project(await this.#rowOf(await get(runs, id), names), names),
     );
     return answer({ resource });
   }
@@ -120,13 +110,29 @@ export class RunResource implements Resource {
     const order: readonly Order[] = readOrder(set, options);
     const isBrief = asList || !names.some((name) => long.includes(name));
     const found = await this.#parts.store.runs.find({ where, order, limit, skip, isBrief });
-    const resource = found.map((run) => (asList ? run.id : project(rowOf(run), names)));
-    return { resource, skip, limit };
+    if (asList) return { resource: found.map(({ id }) => id), skip, limit };
+    const rows = await this.#origins.rows(found, names);
+    return { resource: rows.map((row) => project(row, names)), skip, limit };
   }
 
   async #read(id: string, options: Parameters): Promise<Result> {
-    const run = await get(this.#parts.store.runs, id);
-    return answer(project(rowOf(run), readProjection(set, options, 'all')));
+    const run = await this.#parts.store.runs.get(id);
+    const queued = run === undefined ? await this.#origins.queued(id) : undefined;
+    // A queued run has a record here once an attempt of it is over; until then it is shown itself.
+    if (queued !== undefined) return answer(await wholeRun(this.#parts, queued, options));
+    if (run === undefined) throw recordNotFound(id);
+    const names = readProjection(set, options, 'all');
+    return answer(project(await this.#rowOf(run, names), names));
+  }
+
+  async #rowOf(run: KeptRun, names: readonly string[]): Promise<Row> {
+    return (await this.#origins.rows([run], names))[0] ?? {};
+  }
+
+  #change(wanted: Wanted): Promise<Result> {
+    const [id, verb] = wanted.call.path;
+    const where = readFilter(set, wanted.options);
+    return this.#origins.change(wanted, where, verb === undefined ? undefined : id);
   }
 
   async #dropMany(call: Call, options: Parameters): Promise<Result> {
@@ -156,7 +162,7 @@ export class RunResource implements Resource {
   #drop(ids: readonly string[], options: Parameters, call: Call): Promise<unknown[]> {
     const names = readProjection(set, options, 'identifier');
     return this.#each({ items: ids, done: 'deleted', options }, async (store, id) => {
-      const row = project(rowOf(await get(store.runs, id)), names);
+      const row = project(await this.#rowOf(await get(store.runs, id), names), names);
       await store.runs.delete([id]);
       await this.#tell({ record: `run/${id}`, call, dropped: 1 }, store);
       return row;
@@ -204,38 +210,4 @@ function written({ operation }: Call): string[] | undefined {
     if (typeof id === 'string') return id;
     throw new PlatformError('request.invalid_record', "Every record of the request needs its 'id'.");
   });
-}
-
-function rowOf(run: KeptRun): Row {
-  return { ...runView(run), position: run.position };
-}
-
-/** A run as it is answered. */
-export function runView(run: RunRecord): Row {
-  return {
-    id: run.id,
-    script: run.script,
-    type: run.type,
-    version: run.version,
-    stage: run.stage,
-    service: run.service,
-    resource: run.resource,
-    action: run.action,
-    door: run.door,
-    caller: run.caller,
-    user_id: run.userId,
-    app_id: run.appId,
-    depth: run.depth,
-    parent_id: run.parentId,
-    started_date: run.startedDate,
-    duration_ms: run.durationMs,
-    outcome: run.outcome,
-    status: run.status,
-    output: run.output,
-    is_output_cut: run.isOutputCut,
-    error_message: run.errorMessage,
-    error_line: run.errorLine,
-    error_column: run.errorColumn,
-    error_stack: run.errorStack,
-  };
 }

@@ -20,7 +20,7 @@ import { invalidField, readMap, readText, required } from './fields.ts';
 import type { SystemParts } from './parts.ts';
 import { readObject, type Written } from './request.ts';
 import { answer, type Call, type Resource, recordNotFound } from './resource.ts';
-import { runView } from './run.ts';
+import { runView } from './run-view.ts';
 
 type Parts = Pick<SystemParts, 'store' | 'scripts' | 'services' | 'audit'>;
 
