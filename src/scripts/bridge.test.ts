@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { Body } from '../core/body.ts';
+import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { InnerCall, Result } from '../core/operation.ts';
-import type { BridgeCall } from '../core/runner.ts';
-import { CallBridge, innerCall } from './bridge.ts';
+import { type BridgeCall, memoMethod, memoStatus } from '../core/runner.ts';
+import type { RunMemory } from '../core/script.ts';
+import type { OutgoingCall } from '../egress/outgoing.ts';
+import { CallBridge, type CallingExchange, innerCall } from './bridge.ts';
 
 const call = (over: Partial<BridgeCall> = {}): BridgeCall => ({
   method: 'GET',
@@ -199,5 +202,168 @@ describe('XML and CSV', () => {
     const options = { headers: { 'Content-Type': 'application/xml' } };
     const answer = await bridge.call(call({ method: 'POST', payload: '<a>', options }));
     expect(answer.status).toBe(400);
+  });
+});
+
+describe('platform.once', () => {
+  const queued = { id: '0199-7', attempt: 2, isUncertain: false };
+  const never = async () => ok;
+
+  /** A run's bridge with a memory that writes down what it is asked; `isHeld`: the run is still ours. */
+  function remembering({ isHeld = true } = {}) {
+    const kept = new Map<string, string>();
+    const asked: string[] = [];
+    const memory: RunMemory = {
+      recall: async (key) => {
+        asked.push(`recall ${key}`);
+        return kept.get(key);
+      },
+      remember: async (key, value) => {
+        asked.push(`remember ${key}`);
+        if (isHeld) kept.set(key, value);
+        return isHeld;
+      },
+    };
+    return { kept, asked, bridge: new CallBridge({ call: never, queued, memory }) };
+  }
+  const once = (path: string, payload?: string) => call({ method: memoMethod, path, payload });
+  const messageOf = ({ body }: Result) =>
+    (body?.value as { error: { message: string } } | undefined)?.error.message;
+
+  test('asks, remembers, and knows', async () => {
+    const { kept, bridge } = remembering();
+    expect(await bridge.call(once('k'))).toMatchObject({ status: memoStatus.unknown, body: undefined });
+    expect(await bridge.call(once('k', '{"a":1}'))).toMatchObject({ status: memoStatus.unknown });
+    const known = await bridge.call(once('k'));
+    expect([known.status, known.body?.text]).toEqual([memoStatus.known, '{"a":1}']);
+    expect([...kept]).toEqual([['k', '{"a":1}']]);
+  });
+
+  test('knows an empty value', async () => {
+    const { bridge } = remembering();
+    await bridge.call(once('k', 'null'));
+    expect(await bridge.call(once('k'))).toMatchObject({ status: memoStatus.known });
+  });
+
+  test('says that a run remembers nothing when it is no queued one', async () => {
+    const bridge = new CallBridge({ call: never });
+    expect(await bridge.call(once('k'))).toMatchObject({ status: memoStatus.forgetful });
+  });
+
+  test('says that the run is somebody else’s by now', async () => {
+    const { bridge } = remembering({ isHeld: false });
+    const refused = await bridge.call(once('k', '1'));
+    expect(refused.status).toBe(409);
+    expect(messageOf(refused)).toMatch(/somebody else/);
+  });
+
+  test.each(['', '   ', 'k'.repeat(limits.queueKeyChars + 1), 'a\0b'])('refuses the key %j', async (key) => {
+    const { asked, bridge } = remembering();
+    for (const made of [bridge, new CallBridge({ call: never })]) {
+      const refused = await made.call(once(key));
+      expect(refused.status).toBe(400);
+      expect(messageOf(refused)).toBe('platform.once: It takes a key of 1 to 255 characters and a function.');
+    }
+    expect(asked).toEqual([]);
+  });
+
+  test('takes keys and values up to their limits, and no longer values', async () => {
+    const { kept, bridge } = remembering();
+    const key = 'k'.repeat(limits.queueKeyChars);
+    expect(await bridge.call(once(key, '1'.repeat(limits.queueMemoChars)))).toMatchObject({ status: 204 });
+    const refused = await bridge.call(once('long', '1'.repeat(limits.queueMemoChars + 1)));
+    expect(refused.status).toBe(400);
+    expect(messageOf(refused)).toContain("under the key 'long' is longer than 65536 characters");
+    expect([...kept.keys()]).toEqual([key]);
+  });
+
+  test('tells what its memory refuses, and nothing of what breaks there', async () => {
+    const broken = (error: Error): RunMemory => ({
+      recall: () => Promise.reject(error),
+      remember: () => Promise.reject(error),
+    });
+    const full = new PlatformError('request.invalid_parameter', 'A run may remember 1000 keys.');
+    const refusing = new CallBridge({ call: never, queued, memory: broken(full) });
+    expect(messageOf(await refusing.call(once('k', '1')))).toBe('A run may remember 1000 keys.');
+    const failing = new CallBridge({ call: never, queued, memory: broken(new Error('SELECT secret')) });
+    const failed = await failing.call(once('k'));
+    expect(failed.status).toBe(500);
+    expect(messageOf(failed)).not.toContain('SELECT');
+  });
+
+  test('is none of the calls that are counted', async () => {
+    const { bridge } = remembering();
+    for (let i = 0; i < limits.innerCalls; i++) await bridge.call(once('k'));
+    expect(await bridge.call(call())).toEqual(ok);
+  });
+});
+
+describe('keys of calls to other hosts', () => {
+  const url = 'https://pay.example/charge';
+
+  /** A bridge whose calls to other hosts are answered with nothing; their keys by method, in order. */
+  function abroad(exchange: Partial<CallingExchange>, style: 'plain' | 'curl' = 'plain') {
+    const sent: string[] = [];
+    const outgoing = {
+      call: async ({ method, headers }: OutgoingCall) => {
+        sent.push(`${method} ${headers['idempotency-key'] ?? 'none'}`);
+        return { status: 200, headers: {}, body: '' };
+      },
+    };
+    const parts = { by: 'some.script', outgoing, style, hops: 1 };
+    return { sent, bridge: new CallBridge({ call: async () => ok, ...exchange }, parts) };
+  }
+  const queued = { id: '0199-7', attempt: 1, isUncertain: false };
+
+  test('count the calls of a queued run that may change something, the same in every attempt', async () => {
+    const attempts = [1, 2].map(async (attempt) => {
+      const { sent, bridge } = abroad({ queued: { ...queued, attempt } });
+      for (const method of ['POST', 'GET', 'HEAD', 'DELETE', 'PATCH']) {
+        await bridge.call(call({ method, path: url }));
+      }
+      await bridge.call(call({ method: 'POST', path: 'db/_table/contact' }));
+      await bridge.call(call({ method: 'PUT', path: url }));
+      return sent;
+    });
+    for (const sent of await Promise.all(attempts)) {
+      expect(sent).toEqual([
+        'POST 0199-7:1',
+        'GET none',
+        'HEAD none',
+        'DELETE 0199-7:2',
+        'PATCH 0199-7:3',
+        'PUT 0199-7:4',
+      ]);
+    }
+  });
+
+  test('are those of the script where it has its own, which counts all the same', async () => {
+    const { sent, bridge } = abroad({ queued });
+    const options = { headers: { 'Idempotency-Key': 'mine' } };
+    await bridge.call(call({ method: 'POST', path: url, options }));
+    await bridge.call(call({ method: 'POST', path: url }));
+    expect(sent).toEqual(['POST mine', 'POST 0199-7:2']);
+  });
+
+  test('go by what PHP says the method is', async () => {
+    const { sent, bridge } = abroad({ queued }, 'curl');
+    await bridge.call(call({ path: url, options: { CURLOPT_CUSTOMREQUEST: 'DELETE' } }));
+    await bridge.call(
+      call({ method: 'POST', path: url, options: { CURLOPT_HTTPHEADER: ['idempotency-key: mine'] } }),
+    );
+    expect(sent).toEqual(['DELETE 0199-7:1', 'POST mine']);
+  });
+
+  test('are in the order in which calls at the same time were made', async () => {
+    const { sent, bridge } = abroad({ queued });
+    const calls = Array.from({ length: 40 }, () => bridge.call(call({ method: 'POST', path: url })));
+    await Promise.all(calls);
+    expect(sent).toEqual(sent.map((_, i) => `POST 0199-7:${i + 1}`));
+  });
+
+  test('are for queued runs alone', async () => {
+    const { sent, bridge } = abroad({});
+    await bridge.call(call({ method: 'POST', path: url }));
+    expect(sent).toEqual(['POST none']);
   });
 });

@@ -3,9 +3,10 @@ import { PlatformError } from '../core/errors.ts';
 import type { Observation } from '../core/observe.ts';
 import { anonymous } from '../core/operation.ts';
 import type { RunRecord, RunRepository } from '../core/run.ts';
-import type { Outcome } from '../core/runner.ts';
+import type { Outcome, ThrownError } from '../core/runner.ts';
 import { Compiler } from './compiler.ts';
 import { exchangeOf, operationOf, plannedRunner, quietly } from './exchange-fixture.ts';
+import { type Failure, withContext } from './failure.ts';
 import { RunHistory } from './history.ts';
 import { LoadedScript, type Run, ScriptRuns } from './run.ts';
 
@@ -173,5 +174,82 @@ describe('what its author gave along with an error', () => {
     ['others', operationOf({ principal: anonymous })],
   ])('reaches %s', async (_who, operation) => {
     expect((await run(outcome, { exchange: exchangeOf(operation) })).error?.context).toEqual({ a: 1 });
+  });
+});
+
+describe('runs of queues', () => {
+  const threw = (more: Partial<ThrownError>): Outcome => ({
+    kind: 'threw',
+    error: { message: 'busy', ...more },
+    log: [],
+  });
+
+  test.each<[string, Outcome, Partial<Failure>]>([
+    ['asked for another try', threw({ retry: 30, status: 503 }), { outcome: 'threw', retry: 30 }],
+    ['forbade it', threw({ retry: false }), { outcome: 'threw', retry: false }],
+    ['said nothing of it', threw({}), { outcome: 'threw' }],
+    ['ended at the deadline', { kind: 'timeout', ms: 5, log: [] }, { outcome: 'timeout' }],
+    ['was stopped', { kind: 'aborted', log: [] }, { outcome: 'aborted' }],
+  ])('are told why a run does not count that %s', async (_, outcome, expected) => {
+    const failures: Failure[] = [];
+    const { error } = await run(outcome, { failed: (failure) => failures.push(failure) });
+    expect(failures).toMatchObject([expected]);
+    expect('retry' in (failures[0] ?? {})).toBe('retry' in expected);
+    expect(error).toBeInstanceOf(PlatformError);
+    expect(kept).toMatchObject([{ outcome: expected.outcome }]);
+  });
+
+  test('are not told of runs that end well', async () => {
+    const failures: Failure[] = [];
+    await run(quietly, { failed: (failure) => failures.push(failure) });
+    expect(failures).toEqual([]);
+  });
+
+  test('are told of runs that could not even be loaded, or that refused', async () => {
+    const failures: Failure[] = [];
+    const failed = (failure: Failure) => failures.push(failure);
+    await run(quietly, { script: loaded('1;', 'cobol'), failed });
+    const settle = () => {
+      throw new PlatformError('request.conflict', 'no');
+    };
+    await run(quietly, { settle, failed });
+    expect(failures.map(({ outcome }) => outcome)).toEqual(['unavailable', 'refused']);
+  });
+
+  test('hand their signal to the runner', async () => {
+    const { signal } = new AbortController();
+    const runner = plannedRunner(() => quietly);
+    const runs = new ScriptRuns({ compiler, runners: new Map([['nodejs', runner]]), observe: () => {} });
+    const asked = {
+      script: loaded(),
+      exchange: exchangeOf(),
+      stage: '',
+      sections: { ...sections, response: '', responseContent: '' },
+      wantsChanges: false,
+    };
+    await runs.run({ ...asked, signal });
+    await runs.run(asked);
+    expect(runner.asked.map((invocation) => invocation.signal)).toEqual([signal, undefined]);
+  });
+});
+
+describe('what a caller is told of a run that asked for another try', () => {
+  test.each<[number | undefined, number | false, Record<string, string>]>([
+    [503, 30, { 'retry-after': '30' }],
+    [429, 0.2, { 'retry-after': '1' }],
+    [500, 30, {}],
+    [undefined, 30, {}],
+    [503, false, {}],
+  ])('status %s, retry %s', async (status, retry, headers) => {
+    const error = { message: 'busy', retry, ...(status === undefined ? {} : { status }) };
+    const ended = await run({ kind: 'threw', error, log: [] });
+    expect(ended.error?.headers).toEqual(headers);
+    expect(ended.error?.status).toBe(status ?? 500);
+  });
+
+  test('an administrator is told why, and when all the same', () => {
+    const error = new PlatformError('script.threw', 'busy', { status: 503, headers: { 'retry-after': '5' } });
+    const told = withContext(error, { line: 1 });
+    expect([told.headers, told.context]).toEqual([{ 'retry-after': '5' }, { line: 1 }]);
   });
 });

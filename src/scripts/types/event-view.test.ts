@@ -35,6 +35,16 @@ describe('meta', () => {
     });
   });
 
+  test('says of queued runs which attempt they are, and of others nothing', () => {
+    const queued = { id: '0199-"7', attempt: 3, isUncertain: false };
+    const exchange = asking('limit=1');
+    const { meta } = sections({ ...exchange, queued });
+    expect(JSON.parse(meta)).toEqual({ ...JSON.parse(sections(exchange).meta), id: queued.id, attempt: 3 });
+    const uncertain = sections({ ...exchange, queued: { ...queued, isUncertain: true } });
+    expect(JSON.parse(uncertain.meta)).toMatchObject({ attempt: 3, certainty: 'unknown' });
+    expect(Object.keys(JSON.parse(sections(exchange).meta))).not.toContain('id');
+  });
+
   test('the type of the content is that of the request', () => {
     const exchange = exchangeOf(operationOf());
     exchange.request = { ...exchange.request, headers: { 'content-type': 'text/csv' } };
