@@ -14,7 +14,7 @@ import { Compiler } from './scripts/compiler.ts';
 import { EventScripts } from './scripts/directory.ts';
 import { RunHistory } from './scripts/history.ts';
 import { platformConfig } from './scripts/platform.ts';
-import { scriptTypes, validateScript } from './scripts/script-types.ts';
+import { scriptTypes } from './scripts/script-types.ts';
 import type { AuditLog } from './security/audit.ts';
 import type { Authority } from './security/authority.ts';
 import { Elevations } from './security/elevations.ts';
@@ -100,7 +100,7 @@ function scriptDesk({ scripts, authority, history }: ScriptDeskParts): ScriptDes
       sandboxed,
       supports_inline_execution: supportsInlineExecution,
     })),
-    validate: validateScript,
+    validate: (script) => scripts.check(script),
     flaw: (record) => scripts.flaw(record),
     reload: (records: readonly EventScriptRecord[]) => {
       scripts.load(records, authority.lookupNames());

@@ -82,7 +82,7 @@ function house({ plan = {}, isQueued = true, keepsOutbox = false, handle = () =>
     services: { find: () => service, list: () => [service] },
     access: byRole,
     scripts: { generation: 1, plan: () => whole },
-    handoffs: { begin: () => handoff, send: async () => {} },
+    handoffs: { begin: () => handoff, send: async () => {}, check: () => {} },
     observe: () => {},
   });
   return { steps, dispatch: (operation: Operation) => dispatcher.dispatch(operation) };
@@ -164,9 +164,7 @@ describe('an operation with queued scripts', () => {
 
 describe('an operation without queued scripts', () => {
   it('has nothing to hand over', async () => {
-    const { steps, dispatch } = house({
-      plan: { hasBefore: true, setOff: undefined } as Partial<ScriptPlan>,
-    });
+    const { steps, dispatch } = house({ plan: { hasBefore: true }, isQueued: false });
     await dispatch(ask('POST'));
     expect(steps).toEqual(['handle']);
   });

@@ -75,6 +75,8 @@ export interface Handoffs {
    * they are kept.
    */
   send(operation: Operation, runs: readonly NewQueuedRun[]): Promise<void>;
+  /** Refuses a connection that runs could not be queued on. Throws `queue.unknown_connection`. */
+  check(connection: string): void;
 }
 
 /** A run whose effects on a database are committed together with the note that they are. */

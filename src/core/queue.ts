@@ -293,4 +293,6 @@ export interface RunQueue {
    * kept. Those whose id is known are not queued again.
    */
   push(runs: readonly NewQueuedRun[]): Promise<void>;
+  /** Refuses a connection that runs could not be queued on. Throws `queue.unknown_connection`. */
+  check(connection: string): void;
 }

@@ -82,6 +82,7 @@ const failing: RunQueue = {
   push: async () => {
     throw new Error('the queue is away');
   },
+  check: () => {},
 };
 
 async function queued(): Promise<unknown[]> {

@@ -29,6 +29,10 @@ export class Handover implements Handoffs {
     return new Leaving({ ...this.#parts, operation, setOff });
   }
 
+  check(connection: string): void {
+    this.#parts.queue.check(connection);
+  }
+
   async send(operation: Operation, runs: readonly NewQueuedRun[]): Promise<void> {
     if (runs.length === 0) return;
     const { newId, queue } = this.#parts;

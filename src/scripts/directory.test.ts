@@ -84,13 +84,36 @@ describe('plans', () => {
     expect(bound(elsewhere.map((name) => record(name))).plan).toBeUndefined();
   });
 
-  test('inactive and queued scripts, and names of no event, are not bound', () => {
+  test('inactive scripts, and names of no event, are not bound', () => {
     const records = [
       record(`${specific}.pre_process`, { isActive: false }),
-      record(`${specific}.queued`),
+      record(`${specific}.queued`, { isActive: false }),
       record(`${specific}.before`),
     ];
     expect(bound(records).plan).toBeUndefined();
+  });
+
+  test('queued scripts are set off, generic name first, and run neither before nor after', async () => {
+    const config = { queue: 'mail', QUEUED_DELAY: '5', tries: 4, delivery: 'at-most-once' };
+    const { plan } = bound([record(`${specific}.queued`, { config }), record(`${generic}.queued`)]);
+    expect([plan.hasBefore, plan.hasAfter]).toEqual([false, false]);
+    const exchange = exchangeOf();
+    const setOff = plan.setOff?.(exchange);
+    const runs = setOff?.runs(exchange.result) ?? [];
+    expect(runs.map(({ script, queue }) => [script, queue])).toEqual([
+      [`${generic}.queued`, ''],
+      [`${specific}.queued`, 'mail'],
+    ]);
+    expect(runs[1]).toMatchObject({ delayMs: 5_000, tries: 4, delivery: 'at-most-once', connection: '' });
+    expect(runs[1]?.version).toMatch(/^[0-9a-f]{12}$/);
+    const ids = setOff?.runs(exchange.result).map(({ id }) => id);
+    expect(ids).toEqual(runs.map(({ id }) => id));
+    expect(plan.setOff?.(exchange).runs(undefined)[0]?.id).not.toBe(ids?.[0]);
+  });
+
+  test('options that were stored before they were checked count as the usual ones', () => {
+    const { plan } = bound([record(`${specific}.queued`, { config: { delay: 'soon' } })]);
+    expect(plan.setOff?.(exchangeOf()).runs(undefined)).toMatchObject([{ delayMs: 0, tries: null }]);
   });
 
   test('the generic name runs first in each stage, the final one at the end', async () => {

@@ -23,7 +23,7 @@ import type { RunHistory } from './history.ts';
 import { SessionTexts } from './platform.ts';
 import { QueuedScripts } from './queued-scripts.ts';
 import { LoadedScript, ScriptRuns } from './run.ts';
-import { runnerOf, timeoutOf } from './script-types.ts';
+import { runnerOf, type ScriptDraft, timeoutOf, validateScript } from './script-types.ts';
 import { problemOf } from './source.ts';
 import { tryScript } from './trial.ts';
 import { type Bound, EventPlan } from './types/event.ts';
@@ -124,6 +124,12 @@ export class EventScripts implements ScriptDirectory {
     const queued = this.#bound(events, 'queued');
     if (before.length + after.length + final.length + queued.length === 0) return undefined;
     return new EventPlan({ before, after, final, queued, runs: this.#runs, view: this.#view });
+  }
+
+  /** Refuses a script that can not be stored as it is. Throws `script.*`, `queue.unknown_connection`. */
+  check(draft: ScriptDraft): void {
+    validateScript(draft);
+    if (parseEventName(draft.name)?.stage === 'queued') this.#queued.check(draft.config ?? {});
   }
 
   /** Resolves when the texts of queued scripts are kept, so that their runs find them. */

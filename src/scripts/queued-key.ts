@@ -1,6 +1,7 @@
 // Keys of queued runs: texts in which names in braces stand for parts of the event, as in
 // `todo-{request.payload.id}`. Invariant: a name that stands for nothing makes no key, rather than one that
-// unrelated runs would share; what is too long is shortened to a digest, so that different keys stay so.
+// unrelated runs would share; what is too long, or has signs that a database does not keep, becomes a digest,
+// so that different keys stay so.
 import { createHash } from 'node:crypto';
 import type { Body } from '../core/body.ts';
 import { limits } from '../core/limits.ts';
@@ -16,8 +17,10 @@ export function keyOf(template: string | null, exchange: QueuedExchange): string
     return value ?? '';
   });
   if (!isWhole || key.trim() === '') return null;
-  if (key.length <= limits.queueKeyChars) return key;
-  return `sha256:${createHash('sha256').update(key).digest('hex')}`;
+  // Nor do databases keep every text: some refuse signs that others change.
+  const isPlain = key.isWellFormed() && !/\p{Cc}/u.test(key);
+  if (isPlain && key.length <= limits.queueKeyChars) return key;
+  return `sha256:${createHash('sha256').update(key, 'utf16le').digest('hex')}`;
 }
 
 function partOf([root, part, ...rest]: readonly string[], exchange: QueuedExchange): string | undefined {

@@ -5,6 +5,7 @@ import { limits } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Handoffs } from '../core/outbox.ts';
 import type { NewQueuedRun } from '../core/queue.ts';
+import { readQueueOptions } from '../core/queue-options.ts';
 import type { Exchange, QueuedEnd, QueuedWork } from '../core/script.ts';
 import type { ScriptTextRepository } from '../core/store.ts';
 import type { Compiler } from './compiler.ts';
@@ -47,6 +48,12 @@ export class QueuedScripts {
     const { handoffs } = this.#parts;
     if (handoffs === undefined) throw new Error('there is no queue');
     await handoffs().send(operation, [run]);
+  }
+
+  /** Refuses options that runs could not be queued with. Throws `script.invalid`, `queue.unknown_connection`. */
+  check(config: Readonly<Record<string, unknown>>): void {
+    const { connection } = readQueueOptions(config);
+    if (connection !== undefined) this.#parts.handoffs?.().check(connection);
   }
 
   /** Keeps the text of a script, so that its runs find it when there is another one. */

@@ -3,7 +3,6 @@
 import { PlatformError } from '../core/errors.ts';
 import { parseEventName } from '../core/event.ts';
 import { limits } from '../core/limits.ts';
-import { readQueueOptions } from '../core/queue-options.ts';
 import type { Dialect } from '../core/runner.ts';
 import type { EventScriptRecord } from '../core/store.ts';
 
@@ -92,7 +91,6 @@ export function timeoutOf(config: Readonly<Record<string, unknown>>): number {
 export function validateScript(draft: ScriptDraft): void {
   validateName(draft.name);
   validateText(draft);
-  if (parseEventName(draft.name)?.stage === 'queued') readQueueOptions(draft.config ?? {});
   if (draft.isActive) validateActive(draft);
 }
 

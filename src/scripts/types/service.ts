@@ -46,7 +46,7 @@ export class ServiceScripts implements ScriptHandlers {
 
   check({ language, content, config }: HandlerSource): void {
     validateText({ type: language, content, config });
-    readQueueOptions(config);
+    this.#parts.queued.check(config);
   }
 }
 

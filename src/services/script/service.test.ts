@@ -142,17 +142,11 @@ describe('what is stored', () => {
 
   it.each([
     [{ content: 'forbidden' }, true, /It is forbidden/],
-    [{ queued: true }, true, /'config\.queued' can not be true while 'math' is active: .* need the queue/],
     [{ storage_service_id: 3 }, true, /'config\.content' is empty while 'math' is active: .* is linked/],
     [{ storage_path: 'a.js', content: ' ' }, true, /is linked/],
     [{ scm_repository: 'r' }, true, /is linked/],
     [{ cache_ttl: -1 }, false, /'config\.cache_ttl' must be from 0 to/],
     [{ cache_ttl: 1e9 }, false, /'config\.cache_ttl' must be from 0 to/],
-    [{ config: { delay: 'soon' } }, false, /'config\.config\.delay' must be a whole number of seconds/],
-    [{ config: { QUEUED_DELAY: -1 } }, false, /'config\.config\.QUEUED_DELAY' must be/],
-    [{ config: { queued_delay: 1.5 } }, false, /'config\.config\.queued_delay' must be/],
-    [{ config: { QUEUED_QUEUE: 5 } }, false, /'config\.config\.QUEUED_QUEUE' must be text/],
-    [{ config: { connection: {} } }, false, /'config\.config\.connection' must be text/],
   ])('is refused by name: %j', (config, isActive, message) => {
     expect(() => store(config, isActive)).toThrow(message);
     expect(() => store(config, isActive)).toThrow(expect.objectContaining({ status: 400 }));
