@@ -1,0 +1,64 @@
+// How much a worker takes, when it sleeps, and which queues it knows.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { limits } from '../core/limits.ts';
+import { Bell } from './bell.ts';
+import { Pace } from './pace.ts';
+
+it('takes what it can start now as long as it does not know how long runs take', () => {
+  const pace = new Pace(4);
+  expect(pace.room(0, 0)).toBe(4);
+  expect(pace.room(3, 0)).toBe(1);
+  expect(pace.room(4, 0)).toBe(0);
+});
+
+it('takes no slow runs ahead', () => {
+  const pace = new Pace(4);
+  pace.took(60_000);
+  expect(pace.room(4, 0)).toBe(0);
+  expect(pace.room(2, 0)).toBe(2);
+});
+
+it('takes quick runs ahead, many at once, and never more than its bound', () => {
+  const pace = new Pace(4);
+  pace.took(20);
+  const ahead = (4 * limits.queueAheadMs) / 20;
+  expect(pace.room(4, 0)).toBe(ahead);
+  // Enough wait: the next claim is worth it later.
+  expect(pace.room(4 + ahead, ahead)).toBe(0);
+  expect(pace.room(4 + ahead - 5, ahead - 5)).toBe(0);
+  expect(pace.room(4 + 3, 3)).toBe(ahead - 3);
+  const quick = new Pace(4);
+  quick.took(0.01);
+  expect(quick.room(0, 0)).toBe(4 + limits.queueAhead);
+});
+
+it('learns that runs take longer now', () => {
+  const pace = new Pace(2);
+  pace.took(1);
+  expect(pace.room(2, 0)).toBe(limits.queueAhead);
+  for (let at = 0; at < 30; at++) pace.took(10_000);
+  expect(pace.room(2, 0)).toBe(0);
+});
+
+it('hears a bell that rang while nobody slept, once', async () => {
+  const bell = new Bell();
+  bell.ring();
+  bell.ring();
+  await bell.wait(3_600_000);
+  const order: string[] = [];
+  const second = bell.wait(3_600_000).then(() => order.push('rung'));
+  await sleep(20);
+  order.push('waited');
+  bell.ring();
+  await second;
+  expect(order).toEqual(['waited', 'rung']);
+});
+
+it('wakes by itself after a while', async () => {
+  const bell = new Bell();
+  await bell.wait(5);
+  await bell.wait(5);
+  bell.ring();
+  await bell.wait(3_600_000);
+});
