@@ -13,6 +13,8 @@ export interface GuardedDriverParts {
   isOutage(error: unknown): boolean;
   /** Statements that begin a transaction, in place of the driver's own. */
   readonly begin?: readonly CompiledQuery[];
+  /** A statement as the database takes it; absent: it takes any. */
+  taken?(query: CompiledQuery): CompiledQuery;
 }
 
 /** What the server said, where it was made a PlatformError. */
@@ -34,7 +36,7 @@ export class GuardedDriver implements Driver {
 
   async acquireConnection(): Promise<DatabaseConnection> {
     const connection = await this.#guard(() => this.#parts.driver.acquireConnection());
-    return new GuardedConnection(connection, (work) => this.#guard(work));
+    return new GuardedConnection(connection, this.#parts, (work) => this.#guard(work));
   }
 
   async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
@@ -78,15 +80,22 @@ export class GuardedDriver implements Driver {
 
 class GuardedConnection implements DatabaseConnection {
   readonly inner: DatabaseConnection;
+  readonly #parts: GuardedDriverParts;
   readonly #guard: <T>(work: () => Promise<T>) => Promise<T>;
 
-  constructor(inner: DatabaseConnection, guard: <T>(work: () => Promise<T>) => Promise<T>) {
+  constructor(
+    inner: DatabaseConnection,
+    parts: GuardedDriverParts,
+    guard: <T>(work: () => Promise<T>) => Promise<T>,
+  ) {
     this.inner = inner;
+    this.#parts = parts;
     this.#guard = guard;
   }
 
   executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-    return this.#guard(() => this.inner.executeQuery<Row>(query));
+    const taken = this.#parts.taken?.(query) ?? query;
+    return this.#guard(() => this.inner.executeQuery<Row>(taken));
   }
 
   streamQuery<Row>(query: CompiledQuery, size: number): AsyncIterableIterator<QueryResult<Row>> {

@@ -1,5 +1,5 @@
 // The system database on PostgreSQL, which several servers may share.
-import { type Driver, PostgresDialect, sql } from 'kysely';
+import { type CompiledQuery, type Driver, PostgresDialect, sql } from 'kysely';
 import { limits } from '../core/limits.ts';
 import type { StoreDialect } from './dialect.ts';
 import { GuardedDriver, original } from './guarded.ts';
@@ -37,8 +37,22 @@ export async function postgresStoreDialect(url: string): Promise<StoreDialect> {
 
 class GuardedPostgres extends PostgresDialect {
   override createDriver(): Driver {
-    return new GuardedDriver({ driver: super.createDriver(), isOutage });
+    return new GuardedDriver({ driver: super.createDriver(), isOutage, taken: withoutZeros });
   }
+}
+
+// A text with the sign 0 is refused here alone, and with it whatever is written in the same transaction: the
+// error of a script must not keep a worker from telling what became of its runs.
+function withoutZeros(query: CompiledQuery): CompiledQuery {
+  if (!query.parameters.some(hasZero)) return query;
+  const parameters = query.parameters.map((value) =>
+    hasZero(value) ? value.replaceAll('\0', '\ufffd') : value,
+  );
+  return { ...query, parameters };
+}
+
+function hasZero(value: unknown): value is string {
+  return typeof value === 'string' && value.includes('\0');
 }
 
 function loosely<T>(handle: Handle, work: (handle: Handle) => Promise<T>): Promise<T> {

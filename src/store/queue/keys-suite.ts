@@ -123,6 +123,21 @@ function uniqueKeys(store: () => Store): void {
     expect(ids).toEqual(['0', '1', '2', '3', '4']);
     expect(await store().queue.push([newRun('5', { uniqueKey: 'k  ' })])).toEqual(['0']);
   });
+
+  it('may have signs that no database keeps, and so may reasons and memos', async () => {
+    const signs = ['a\u0000b', '\ud800', 'x\udfff y'];
+    for (const [at, sign] of signs.entries()) {
+      const keys = { uniqueKey: sign, orderingKey: `${sign}!` };
+      expect(await store().queue.push([newRun(`n${at}`, keys)])).toEqual([`n${at}`]);
+      expect(await store().queue.push([newRun(`m${at}`, keys)])).toEqual([`n${at}`]);
+      const [run] = (await take(store().queue)) as [ClaimedRun];
+      await store().queue.remember(run, sign, JSON.stringify(sign));
+      expect(await store().queue.recall(run, sign)).toBe(JSON.stringify(sign));
+      const over = { ...failed(run), reason: `Error: ${sign}` };
+      expect(await store().queue.finish([over])).toEqual([true]);
+      expect((await store().queue.get(run.position))?.state).toBe('failed');
+    }
+  });
 }
 
 function queues(store: () => Store): void {

@@ -101,7 +101,8 @@ function cellsOf(run: NewQueuedRun, now: number): Cells {
   ];
 }
 
-// Engines differ in what they do with a text that is too long for its column, and with spaces at its end.
+// Engines differ in what they do with a text that is too long for its column, with spaces at its end, with
+// the sign 0 and with halves of signs.
 function checked(run: NewQueuedRun): NewQueuedRun {
   const { connection, queue, priority, uniqueKey, orderingKey } = run;
   refuseUnless(Math.max(connection.length, queue.length) <= limits.queueNameChars, names);
@@ -117,7 +118,7 @@ const priorities =
 const keys = `A key of a queued run may have ${limits.queueKeyChars} characters.`;
 
 function checkedKey(text: string | null): string | null {
-  const key = text?.replace(/ +$/, '') ?? null;
+  const key = text?.toWellFormed().replaceAll('\0', '\ufffd').replace(/ +$/, '') ?? null;
   refuseUnless((key?.length ?? 0) <= limits.queueKeyChars, keys);
   return key;
 }
