@@ -12,10 +12,12 @@ import { measureStreams } from './scenarios/databases-stream.ts';
 import { house } from './scenarios/house.ts';
 import { languages } from './scenarios/languages.ts';
 import { limits } from './scenarios/limits.ts';
+import { measureQueueOnPostgres, measureQueueOnSqlite } from './scenarios/queues.ts';
 import { measureRunners } from './scenarios/runners.ts';
 import { runs } from './scenarios/runs.ts';
 import { services } from './scenarios/services.ts';
 import { measureStart } from './scenarios/start.ts';
+import { spread } from './spread.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -40,6 +42,8 @@ const others: Readonly<Record<string, () => Promise<unknown>>> = {
   databases: () => measureDatabases(effort),
   'databases-growth': () => measureGrowth(effort),
   'databases-stream': () => measureStreams(effort.rounds),
+  'queue-noop-sqlite': () => measureQueueOnSqlite(effort.rounds),
+  'queue-noop-postgres': () => measureQueueOnPostgres(effort.rounds),
 };
 
 if (values.help) {
@@ -107,18 +111,11 @@ function judged(ratio: number, goal: { must: number; stretch: number }): string 
 }
 
 function medians(samples: readonly Sample[]): Sample {
-  const of = (pick: (sample: Sample) => number) => median(samples.map(pick));
+  const of = (pick: (sample: Sample) => number) => spread(samples.map(pick)).median;
   return {
     requestsPerSecond: of((sample) => sample.requestsPerSecond),
     cpuMicrosecondsPerRequest: of((sample) => sample.cpuMicrosecondsPerRequest),
     latencyP50Ms: of((sample) => sample.latencyP50Ms),
     latencyP99Ms: of((sample) => sample.latencyP99Ms),
   };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((x, y) => x - y);
-  const middle = Math.floor(sorted.length / 2);
-  const upper = sorted[middle] ?? 0;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
 }

@@ -38,7 +38,8 @@ export async function start(program: Program): Promise<Started> {
   return { url, pid: child.pid ?? 0, startMs: performance.now() - began, stop: () => stopped(child) };
 }
 
-function freePort(): Promise<number> {
+/** A port of this machine that nobody listens on. */
+export function freePort(): Promise<number> {
   return new Promise((done, fail) => {
     const server = createServer();
     server.once('error', fail);
