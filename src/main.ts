@@ -163,7 +163,7 @@ async function furnish(ground: Ground) {
   const { scripts } = house;
   const overlays = new Overlays({ store });
   const services = new Services({
-    types: typesOf({ ground, house, overlays }),
+    types: typesOf({ ground, house, overlays, departed: (service) => queues.relay.wake(service) }),
     ...{ secrets: guard.secrets, observe, lookups: authority.forServices },
   });
   const fallback = { connection: config.queueConnection, queue: config.queueName };
@@ -178,7 +178,7 @@ async function furnish(ground: Ground) {
   const parts = { services, access: byRole, callLimits, scripts, idempotency, handoffs, observe };
   const dispatcher = new Dispatcher(parts);
   queues.furnish(dispatcher);
-  installOwn({ ground, guard, house, services, overlays, limitCounts, dispatcher });
+  installOwn({ ground, guard, house, services, overlays, limitCounts, dispatcher, queues });
   const announce = options.announce ?? announceOnce;
   const first = { config, store, services, passwords, audit, announce };
   await makeFirstRecords(first, options.services ?? []);
@@ -239,11 +239,16 @@ interface TypesParts {
   readonly overlays: Overlays;
 }
 
-function typesOf({ ground, house, overlays }: TypesParts): ServiceType[] {
+/** What types of services need beside; `departed`: told when an outbox got entries that nobody hands on. */
+interface TypesOptions extends TypesParts {
+  departed(service: string): void;
+}
+
+function typesOf({ ground, house, overlays, departed }: TypesOptions): ServiceType[] {
   const { options, store, observe } = ground;
   const { scripts, outgoing } = house;
   return [
-    ...serviceTypes({ overlays }),
+    ...serviceTypes({ overlays, outboxes: { departed, observe } }),
     ...emailServiceTypes({ templates: store.emailTemplates, outgoing }),
     ...scriptServiceTypes(scriptTypes, scripts.handlers),
     ...identityServiceTypes({ egressAllow: options.config.egressAllow, observe }),
@@ -252,13 +257,15 @@ function typesOf({ ground, house, overlays }: TypesParts): ServiceType[] {
 
 interface OwnParts extends TypesParts {
   readonly guard: ReturnType<typeof guardOf>;
+  readonly queues: QueueHouse;
   readonly services: Services;
   readonly limitCounts: RateLimits;
   readonly dispatcher: Dispatcher;
 }
 
 /** Our own services: what people configure, who they are, and what there is. */
-function installOwn({ ground, guard, house, services, overlays, limitCounts, dispatcher }: OwnParts): void {
+function installOwn(own: OwnParts): void {
+  const { ground, guard, house, services, overlays, limitCounts, dispatcher, queues } = own;
   const { options, store, observe } = ground;
   const { config } = options;
   const { authority, audit } = guard;
@@ -272,7 +279,8 @@ function installOwn({ ground, guard, house, services, overlays, limitCounts, dis
     facts: { version, settings: settingsInForce(config) },
     accounts: { publicUrl: config.publicUrl, hasForeverSessions: config.foreverSessions },
     act: actor({ audit, observe, authority, dispatch }),
-    workers: { restart: () => askForRestart(store, null) },
+    queues: queues.connections,
+    workers: { restart: (by: number | null) => askForRestart(store, by) },
   };
   services.install(systemServiceType(createSystemService(parts)));
   services.install(userServiceType(createUserService(parts), store));
