@@ -43,6 +43,8 @@ export interface AttemptSamples {
   readonly fails: string;
   /** Throws what has the message `later`, the status 429 and `retry_after` 2.5. */
   readonly throwsLater: string;
+  /** Asks for another try in more seconds than there are. */
+  readonly retriesLate: string;
   /** Throws what has the message `never` and `retry` false. */
   readonly throwsNever: string;
   /** Returns the names of the members of `platform` that it lists. */
@@ -246,6 +248,10 @@ function describeRetries({ samples, run }: Cases): void {
     const error = await threw(samples.retriesWrong);
     expect(error?.message).toMatch(/^platform\.retry takes the number of seconds/);
     expect(error).not.toHaveProperty('retry');
+  });
+
+  it('may wait for a year at most', async () => {
+    expect(await threw(samples.retriesLate)).toMatchObject({ retry: limits.queueDelaySeconds });
   });
 
   it('forbid another try', async () => {

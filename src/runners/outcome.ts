@@ -1,5 +1,6 @@
 // Reads the result frame of a runner into an Outcome.
 // Invariant: every field is checked; what does not fit throws ProtocolError and is never half accepted.
+import { limits } from '../core/limits.ts';
 import type { LogLine } from '../core/observe.ts';
 import type { Changes, Outcome, Program, ThrownError } from '../core/runner.ts';
 import { changeNames, endings, type FrameFields, ProtocolError, resultFlags } from './protocol.ts';
@@ -60,11 +61,14 @@ function readThrown(text: string | null | undefined, program: Program): ThrownEr
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
     ...(typeof status === 'number' ? { status } : {}),
     ...(context === undefined || context === null ? {} : { context }),
-    ...(isRetry(retry) ? { retry } : {}),
+    ...readRetry(retry),
     ...place,
   };
 }
 
-function isRetry(value: unknown): value is number | false {
-  return value === false || (typeof value === 'number' && value >= 0);
+// A script may say any number.
+function readRetry(value: unknown): Pick<ThrownError, 'retry'> {
+  if (value === false) return { retry: false };
+  if (typeof value !== 'number' || !(value >= 0)) return {};
+  return { retry: Math.min(value, limits.queueDelaySeconds) };
 }

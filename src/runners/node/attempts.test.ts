@@ -28,6 +28,7 @@ const samples: AttemptSamples = {
   onceWrong: 'await platform.once("key");',
   retries: 'throw platform.retry(30, "busy");',
   retriesWrong: 'platform.retry("soon");',
+  retriesLate: 'platform.retry(1e300);',
   fails: 'platform.fail("nonsense");',
   throwsLater: 'throw {message: "later", status: 429, retry_after: 2.5};',
   throwsNever: 'throw Object.assign(new Error("never"), {retry: false, retry_after: 5});',

@@ -27,6 +27,7 @@ const samples: AttemptSamples = {
   onceWrong: '$platform["once"]("key", 5);',
   retries: 'throw $platform["retry"](30, "busy");',
   retriesWrong: '$platform->retry("soon");',
+  retriesLate: '$platform->retry(1e300);',
   fails: '$platform->fail("nonsense");',
   throwsLater:
     'use DreamFactory\\Core\\Exceptions\\RestException; ' +

@@ -30,6 +30,7 @@ const samples: AttemptSamples = {
   onceWrong: "platform.once('key', 5)",
   retries: "raise platform.retry(30, 'busy')",
   retriesWrong: "platform.retry('soon')",
+  retriesLate: "platform.retry(10 ** 300, 'late')",
   fails: "platform.fail('nonsense')",
   throwsLater: "class Later(Exception):\n    status_code = 429\n    retry_after = 2.5\nraise Later('later')",
   throwsNever: "class Never(Exception):\n    retry = False\n    retry_after = 5\nraise Never('never')",
