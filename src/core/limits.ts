@@ -296,6 +296,12 @@ export const limitTable = {
     'runs',
     'that are done are kept, a few hundred bytes and their payload each',
   ),
+  queueDoneLeastMs: limit(
+    1_200_000,
+    'ms',
+    'for which a run that is done is known, however many others are: what an outbox hands on once more until ' +
+      'then is not run again',
+  ),
   queueFailedDays: limit(90, 'days', 'for which failed runs are kept, unless somebody drops them'),
   queuePayloadChars: limit(
     4_194_304,
@@ -319,6 +325,7 @@ export const limitTable = {
   workerConcurrency: limit(16, 'runs', 'at the same time; most of them wait for databases and other servers'),
   queuePostponeMs: limit(2_000, 'ms', 'before a run is looked at again that could not be begun'),
   queuedVersions: limit(8, 'texts per script', 'earlier ones, of which queued runs are still to be run'),
+  usersShown: limit(10, 'names', 'of what needs a record that somebody wants to take away'),
   queueKeyChars: limit(255, 'characters', 'unique and ordering keys; the width of their columns'),
   compileMs: limit(10_000, 'ms', 'a script that TypeScript reads longer was made to be slow'),
   compilerIdleMs: limit(10_000, 'ms', 'the compiler holds 60 MB that most servers need once'),

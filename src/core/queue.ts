@@ -188,6 +188,8 @@ export interface TrimBounds {
   readonly state: Exclude<QueuedState, 'ready' | 'running'>;
   readonly olderThanMs: number;
   readonly keep: number;
+  /** Those that ended less long ago are kept, however many they are; absent: none is for that. */
+  readonly leastMs?: number;
   readonly atOnce: number;
 }
 

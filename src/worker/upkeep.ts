@@ -80,7 +80,8 @@ export class Upkeep {
   async trim(): Promise<void> {
     const { retention, store, currentVersions } = this.#parts;
     const { doneDays, doneCount, failedDays } = retention;
-    await this.#trimState({ state: 'done', olderThanMs: doneDays * dayMs, keep: doneCount });
+    const leastMs = limits.queueDoneLeastMs;
+    await this.#trimState({ state: 'done', olderThanMs: doneDays * dayMs, keep: doneCount, leastMs });
     for (const state of ['failed', 'cancelled', 'quarantined'] as const) {
       await this.#trimState({ state, olderThanMs: failedDays * dayMs, keep: all });
     }

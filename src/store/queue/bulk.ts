@@ -90,16 +90,17 @@ export function forget(parts: QueueParts, selection: RunSelection): Promise<numb
 
 /** Drops the oldest of those that are over in one way. */
 export async function trim(parts: QueueParts, bounds: TrimBounds): Promise<number> {
-  const { state, olderThanMs, keep, atOnce } = bounds;
-  const before = (await readClock(parts)) - olderThanMs;
+  const { state, olderThanMs, keep, leastMs = 0, atOnce } = bounds;
+  const now = await readClock(parts);
+  const [before, young] = [now - olderThanMs, now - leastMs];
   const own = parts.handle.selectFrom(table).select(['position', 'finished_date']).where('state', '=', state);
   const kept = await own.orderBy('position', 'desc').limit(1).offset(keep).executeTakeFirst();
   const beyond = Number(kept?.position ?? 0);
   // Runs end in about the order in which they came; one that took its time is dropped with a later part.
   const oldest = await own.orderBy('position').limit(atOnce).execute();
-  const dropped = oldest.filter(
-    (row) => Number(row.position) <= beyond || Number(row.finished_date) < before,
-  );
+  const dropped = oldest.filter(({ position, finished_date: ended }) => {
+    return Number(ended) < before || (Number(position) <= beyond && Number(ended) <= young);
+  });
   if (dropped.length === 0) return 0;
   const positions = positionsOf(dropped);
   return parts.dialect.loosely(parts.handle, async (handle) => {
