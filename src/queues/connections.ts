@@ -19,6 +19,8 @@ export interface QueueConnectionsParts {
   /** Who performs runs where no worker does; asked for when there is the first one. */
   readonly performer: () => RunPerformer;
   readonly observe: Observe;
+  /** Those that there are unless others are given. */
+  readonly kinds?: readonly TransportKind[];
 }
 
 /** A connection in use. */
@@ -39,14 +41,15 @@ interface Entry extends QueueConnection {
 /** The queue as those who put runs there know it, and its connections. */
 export class QueueConnections implements RunQueue {
   readonly #parts: QueueConnectionsParts;
-  readonly #kinds: ReadonlyMap<string, TransportKind>;
+  /** The kinds of transports that there are. */
+  readonly kinds: readonly TransportKind[];
   #entries: ReadonlyMap<string, Entry> = new Map();
   #default: string;
   #isStarted = false;
 
   constructor(parts: QueueConnectionsParts) {
     this.#parts = parts;
-    this.#kinds = new Map(transportKinds.map((kind) => [kind.name, kind]));
+    this.kinds = parts.kinds ?? transportKinds;
     this.#default = parts.fallback.connection;
     this.#take([]);
   }
@@ -162,7 +165,7 @@ export class QueueConnections implements RunQueue {
 
   #open({ name, type, defaultQueue, mark, record }: Plan): Entry | undefined {
     const { store, secrets, performer, observe } = this.#parts;
-    const kind = this.#kinds.get(type);
+    const kind = this.kinds.find((each) => each.name === type);
     try {
       if (kind === undefined) throw new Error(`there is no kind of queue connections '${type}'`);
       const config = configOf({ name, record, kind, secrets });

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { PlatformError } from '../core/errors.ts';
 import type { ConfigField, ServiceType } from '../core/service.ts';
+import { configPlace } from '../security/sealed-places.ts';
 import {
   checkBindings,
   checkConfig,
@@ -46,7 +47,7 @@ const secrets = {
   },
 };
 
-const keep = { secrets, service: 'hr' };
+const keep = { secrets, placeOf: (field: string) => configPlace('hr', field) };
 
 describe('checkConfig', () => {
   it('takes what fits and leaves out what the type does not know', () => {
@@ -111,7 +112,9 @@ describe('secrets', () => {
 
   it('cannot be opened for another service', () => {
     const sealed = sealConfig(type, config, keep);
-    expect(() => openConfig(type, sealed, { ...keep, service: 'crm' })).toThrow('another place');
+    expect(() =>
+      openConfig(type, sealed, { secrets, placeOf: (field) => configPlace('crm', field) }),
+    ).toThrow('another place');
   });
 
   it('that are not set stay as they are', () => {

@@ -1,9 +1,8 @@
-// The configuration of a service against the fields of its type: checked when written, completed when used.
+// The configuration of a record against the fields of its type: checked when written, completed when used.
 // Invariant: secret values are sealed before they reach the store and never leave towards a caller.
 import { PlatformError } from '../core/errors.ts';
 import type { ConfigField, ServiceType } from '../core/service.ts';
 import { namesIn, withValues } from '../query/lookups.ts';
-import { configPlace } from '../security/sealed-places.ts';
 
 /** Seals texts for the place where they are kept; a text moved to another place cannot be opened there. */
 export interface Secrets {
@@ -12,6 +11,9 @@ export interface Secrets {
   open(sealed: string, place: string): string;
 }
 
+/** What says which settings there are: a type of services, a kind of queue connections. */
+export type ConfigType = Pick<ServiceType, 'name' | 'config'>;
+
 /** A configuration by field name. */
 export type Config = Readonly<Record<string, unknown>>;
 
@@ -19,7 +21,7 @@ export type Config = Readonly<Record<string, unknown>>;
 export const mask = '********';
 
 /** The fields of a type that a caller gave, checked. What the type does not know is left out. */
-export function checkConfig(type: ServiceType, given: unknown): Config {
+export function checkConfig(type: ConfigType, given: unknown): Config {
   if (given === undefined || given === null) return {};
   if (typeof given !== 'object') throw invalid('config', 'must be an object');
   // An empty list is how PHP clients write an empty object.
@@ -34,12 +36,12 @@ export function checkConfig(type: ServiceType, given: unknown): Config {
  * The configuration to use: defaults filled in. Refuses with `service.invalid_config` when a required
  * field is missing.
  */
-export function completeConfig(type: ServiceType, config: Config): Config {
+export function completeConfig(type: ConfigType, config: Config): Config {
   const complete: Record<string, unknown> = {};
   for (const field of type.config) {
     const value = config[field.name] ?? field.default ?? null;
     if (field.required && (value === null || value === '')) {
-      throw invalid(`config.${field.name}`, `is missing; a service of type '${type.name}' needs it`);
+      throw invalid(`config.${field.name}`, `is missing; what is of type '${type.name}' needs it`);
     }
     complete[field.name] = value;
   }
@@ -60,7 +62,7 @@ export interface ConfigLookups {
 }
 
 /** The configuration with the values of the lookups that its texts name. It is never shown to anybody. */
-export function meantConfig(type: ServiceType, config: Config, { value }: ConfigLookups): Config {
+export function meantConfig(type: ConfigType, config: Config, { value }: ConfigLookups): Config {
   const meant = mapTexts(type, config, (text) => withValues(text, value));
   const entries = type.config.flatMap((field) => {
     return Object.hasOwn(meant, field.name) ? [[field.name, typed(field, meant[field.name])]] : [];
@@ -69,7 +71,7 @@ export function meantConfig(type: ServiceType, config: Config, { value }: Config
 }
 
 /** The names that stand in braces in a configuration. */
-export function namesInConfig(type: ServiceType, config: Config): string[] {
+export function namesInConfig(type: ConfigType, config: Config): string[] {
   const names = new Set<string>();
   mapTexts(type, config, (text) => {
     for (const name of namesIn(text)) names.add(name);
@@ -82,7 +84,7 @@ export function namesInConfig(type: ServiceType, config: Config): string[] {
  * Refuses changes that would send what is stored to another place than the one that it was given for: whoever
  * may change a host must not learn the password that way.
  */
-export function checkBindings(type: ServiceType, stored: Config, changes: Config): void {
+export function checkBindings(type: ConfigType, stored: Config, changes: Config): void {
   const isKept = ({ name, secret }: ConfigField) =>
     secret === true && isSet(stored[name]) && !Object.hasOwn(changes, name);
   const kept = type.config.filter(isKept).map(({ name }) => `'config.${name}'`);
@@ -110,22 +112,22 @@ function isSet(value: unknown): boolean {
   return value !== null && value !== undefined && value !== '';
 }
 
-/** The configuration with each secret that is set sealed for the service's name. */
-export function sealConfig(type: ServiceType, config: Config, keep: Keep): Config {
+/** The configuration with each secret that is set sealed for its place. */
+export function sealConfig(type: ConfigType, config: Config, keep: Keep): Config {
   return mapSecrets(type, config, (value, field) => {
-    return keep.secrets.seal(JSON.stringify(value), configPlace(keep.service, field));
+    return keep.secrets.seal(JSON.stringify(value), keep.placeOf(field));
   });
 }
 
 /** The configuration with its secrets in clear. */
-export function openConfig(type: ServiceType, config: Config, keep: Keep): Config {
+export function openConfig(type: ConfigType, config: Config, keep: Keep): Config {
   return mapSecrets(type, config, (value, field) => {
-    return JSON.parse(keep.secrets.open(String(value), configPlace(keep.service, field)));
+    return JSON.parse(keep.secrets.open(String(value), keep.placeOf(field)));
   });
 }
 
 /** The configuration as callers may see it: every field of the type, secrets masked. */
-export function showConfig(type: ServiceType, config: Config): Config {
+export function showConfig(type: ConfigType, config: Config): Config {
   const fields = type.config.map((field) => [field.name, config[field.name] ?? field.default ?? null]);
   return mapSecrets(type, Object.fromEntries(fields), () => mask);
 }
@@ -133,12 +135,12 @@ export function showConfig(type: ServiceType, config: Config): Config {
 /** Whose secrets are sealed, and by what. */
 interface Keep {
   readonly secrets: Secrets;
-  /** Name of the service: sealed texts are bound to it. */
-  readonly service: string;
+  /** The place of a field: sealed texts are bound to it. */
+  readonly placeOf: (field: string) => string;
 }
 
 function mapSecrets(
-  type: ServiceType,
+  type: ConfigType,
   config: Config,
   change: (value: unknown, field: string) => unknown,
 ): Config {
@@ -149,7 +151,7 @@ function mapSecrets(
   return Object.fromEntries(entries);
 }
 
-function mapTexts(type: ServiceType, config: Config, change: (text: string) => string): Config {
+function mapTexts(type: ConfigType, config: Config, change: (text: string) => string): Config {
   const verbatim = new Set(
     type.config.filter(({ isVerbatim }) => isVerbatim === true).map(({ name }) => name),
   );

@@ -5,6 +5,7 @@ import { asPlatformError, PlatformError } from '../core/errors.ts';
 import type { Observe } from '../core/observe.ts';
 import type { Location, Service, ServiceDirectory, ServiceSettings, ServiceType } from '../core/service.ts';
 import type { ServiceRecord } from '../core/store.ts';
+import { configPlace } from '../security/sealed-places.ts';
 import {
   type Config,
   type ConfigLookups,
@@ -239,7 +240,7 @@ export class Services implements ServiceDirectory {
   }
 
   #keep(service: string) {
-    return { secrets: this.#secrets, service };
+    return { secrets: this.#secrets, placeOf: (field: string) => configPlace(service, field) };
   }
 
   #retire(service: OpenService): void {

@@ -51,7 +51,7 @@ export interface Collection {
   create?(change: Change): Promise<Row>;
   /** Changes the record of a row and returns the new row. */
   update?(row: Row, change: Change): Promise<Row>;
-  remove?(row: Row, change: Pick<Change, 'store' | 'by'>): Promise<void>;
+  remove?(row: Row, change: Pick<Change, 'store' | 'by' | 'isForced'>): Promise<void>;
   /** Refuses what this caller may not do although the resource is open to him; throws `access.*`. */
   permit?(attempt: Attempt): void;
   /** Whether `POST {name}/{id}` makes or changes the record of that name (event scripts). */
@@ -89,6 +89,8 @@ export interface Change {
   /** What the kind's own `prepare` made of it; absent where a change was not asked for over the API. */
   readonly prepared?: Prepared | undefined;
   readonly by: number | null;
+  /** Whether the caller insists (`force=true`) on what would be refused for the sake of others. */
+  readonly isForced?: boolean;
 }
 
 /** Values by names that only their kind of records knows. */
@@ -236,7 +238,7 @@ export class CollectionResource implements Resource {
   async #removeMany(request: Request): Promise<Result> {
     const chosen = await this.#chosen(request);
     if (chosen !== undefined) return answer({ resource: await this.#remove(request, chosen) });
-    if (flagOption(request.options, 'force')) {
+    if (isForced(request)) {
       const { rows } = await this.#rowSet(this.#store, request);
       await this.#remove(
         request,
@@ -261,7 +263,7 @@ export class CollectionResource implements Resource {
         const row = this.#pick(await this.#collection.rows(store, {}), id);
         permit?.({ principal: request.call.operation.principal, row });
         await this.#recorded(request, store, async (inside) => {
-          await remove?.(row, { store: inside, by: request.call.by });
+          await remove?.(row, { store: inside, by: request.call.by, isForced: isForced(request) });
           return { action: 'delete', before: row };
         });
         return row;
@@ -324,7 +326,8 @@ export class CollectionResource implements Resource {
     permit?.({ principal: request.call.operation.principal, row, written });
     const prepared = await prepare?.(written);
     const { after } = await this.#recorded(request, store, async (inside) => {
-      const changed = await update(row, { store: inside, written, prepared, by: request.call.by });
+      const change = { store: inside, written, prepared, by: request.call.by, isForced: isForced(request) };
+      const changed = await update(row, change);
       return { action: 'update', before: row, after: changed, written };
     });
     return after;
@@ -407,6 +410,10 @@ function endpointsOf(collection: Collection): Endpoint[] {
       summary: `one ${noun}`,
     },
   ]);
+}
+
+function isForced({ options }: Request): boolean {
+  return flagOption(options, 'force');
 }
 
 /** Options with `:user_id`, which is always bound in filters of system resources (spec §5.6). */

@@ -9,6 +9,7 @@ import { configCollection } from './config.ts';
 import { constantResource } from './constant.ts';
 import { corsCollection } from './cors.ts';
 import { adminCustom, systemCustom } from './custom.ts';
+import { deliveryCollection } from './delivery.ts';
 import { emailTemplateCollection } from './email-template.ts';
 import { environment } from './environment.ts';
 import { eventResource } from './event.ts';
@@ -22,6 +23,9 @@ import { PackageResource } from './package/index.ts';
 import type { SystemParts } from './parts.ts';
 import { adminPassword } from './password.ts';
 import { adminProfile } from './profile.ts';
+import { QueueResource } from './queue.ts';
+import { queueConnectionCollection } from './queue-connection.ts';
+import { QueuedRunResource } from './queued-run.ts';
 import { ResourceService } from './resource-service.ts';
 import { roleCollection } from './role.ts';
 import { RunResource } from './run.ts';
@@ -56,6 +60,7 @@ export function createSystemService(parts: SystemParts): Service {
     constantResource(),
     new CollectionResource({ collection: corsCollection(parts), ...kept }),
     systemCustom(parts),
+    new CollectionResource({ collection: deliveryCollection(parts), ...kept }),
     new CollectionResource({ collection: emailTemplateCollection(parts), ...kept }),
     environment(parts),
     eventResource(parts),
@@ -65,6 +70,9 @@ export function createSystemService(parts: SystemParts): Service {
     limitCacheResource(parts),
     new CollectionResource({ collection: lookupCollection(parts), ...kept }),
     new PackageResource(parts),
+    new QueueResource(parts),
+    new CollectionResource({ collection: queueConnectionCollection(parts), ...kept }),
+    new QueuedRunResource(parts),
     new CollectionResource({ collection: roleCollection(parts), ...kept }),
     new RunResource(parts),
     scriptRunResource(parts),

@@ -158,6 +158,24 @@ export interface SchemaDesk {
   check(field: string, settings: Readonly<Record<string, unknown>>): void;
 }
 
+/** The connections of queues that are in use. */
+interface QueueDesk {
+  /** The kinds of transports that there are. */
+  readonly kinds: readonly Pick<ServiceType, 'name' | 'label' | 'description' | 'config'>[];
+  /** Takes over what is stored. */
+  load(): Promise<void>;
+  /** Names of connections that are in force. */
+  names(): readonly string[];
+  /** The one of that name, '' being the default one. Throws `queue.unknown_connection`. */
+  find(name: string): { readonly name: string; readonly type: string; readonly defaultQueue: string };
+}
+
+/** Those who perform queued runs, in whichever process. */
+interface WorkerDesk {
+  /** Asks all of them to end the runs that they have and to begin anew; `by` is who wants it. */
+  restart(by: number | null): Promise<void>;
+}
+
 /** Calls other hosts. */
 interface OutgoingDesk {
   call(call: OutgoingCall): Promise<OutgoingAnswer>;
@@ -179,6 +197,8 @@ export interface SystemParts {
   readonly accounts: AccountRules;
   readonly limitCounts: LimitDesk;
   readonly audit: AuditDesk;
+  readonly workers: WorkerDesk;
+  readonly queues: QueueDesk;
   readonly act: Act;
   readonly observe: Observe;
 }

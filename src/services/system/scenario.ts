@@ -8,9 +8,13 @@ import { PlatformError } from '../../core/errors.ts';
 import { eventName } from '../../core/event.ts';
 import type { Observation } from '../../core/observe.ts';
 import type { Action, Operation, Parameters, Principal, Result } from '../../core/operation.ts';
-import type { Endpoint, Service, ServiceSettings, ServiceType } from '../../core/service.ts';
+import type { ConfigField, Endpoint, Service, ServiceSettings, ServiceType } from '../../core/service.ts';
 import type { New, Store, UserRecord } from '../../core/store.ts';
 import { Egress } from '../../egress/egress.ts';
+import { QueueConnections } from '../../queues/connections.ts';
+import { databaseKind } from '../../queues/database/index.ts';
+import { transportKinds } from '../../queues/kinds.ts';
+import type { TransportKind } from '../../queues/transport.ts';
 import { actor } from '../../security/actor.ts';
 import { AuditLog } from '../../security/audit.ts';
 import { Authority } from '../../security/authority.ts';
@@ -62,6 +66,9 @@ export interface House {
   readonly secrets: Secrets;
   /** Names of the scripts in force, as last handed over. */
   readonly scripts: string[];
+  readonly queues: QueueConnections;
+  /** What workers were asked to begin anew. */
+  readonly restarts: string[];
   ask(action: Action, path: string, ask?: Ask): Promise<Answer>;
   /** The same with headers, and the body as it is. */
   reply(action: Action, path: string, ask?: Ask): Promise<Result>;
@@ -99,7 +106,14 @@ export async function openHouse(): Promise<House> {
   const counters = createLimitCounters({ database: ':memory:', redisUrl: undefined, observe });
   const limitCounts = new RateLimits({ store, counters });
   const callLimits = new CallLimits({ rates: limitCounts, concurrency: new RoleConcurrency() });
-  const own = { limitCounts, accounts, authority, secrets, facts, audit, act };
+  const restarts: string[] = [];
+  const workers = { restart: async () => void restarts.push('all') };
+  const queues = new QueueConnections({
+    ...{ store, secrets, observe, fallback: { connection: 'database', queue: 'default' } },
+    performer: () => ({ perform: async () => ({ outcome: 'done', further: [] }) }),
+    kinds: [...transportKinds, brokerKind],
+  });
+  const own = { queues, limitCounts, accounts, authority, secrets, facts, audit, act, workers };
   const desks = { sessions, passwords, throttle, scripts: scriptDesk(scripts), ...own };
   const parts = { store, services, schemas, outgoing, observe, ...desks };
   const system = createSystemService(parts);
@@ -120,9 +134,20 @@ export async function openHouse(): Promise<House> {
     };
     return { ask, reply };
   };
-  const parties = { admin, sessions, secrets };
+  const parties = { admin, sessions, secrets, queues, restarts };
   return { store, services, system, observations, scripts, ...parties, as, ...as('system') };
 }
+
+// As a broker is configured; runs wait in the database.
+const brokerKind: TransportKind = {
+  ...databaseKind,
+  name: 'broker',
+  config: [
+    { name: 'host', type: 'string', required: true, binds: true },
+    { name: 'port', type: 'integer', required: false, default: 6379 },
+    { name: 'password', type: 'password', required: false, secret: true },
+  ].map((field) => ({ label: field.name, description: '', default: null, ...field }) as ConfigField),
+};
 
 /** The principal of a user. */
 export function principalOf(user: UserRecord, sessionId: string | null = null): Principal {

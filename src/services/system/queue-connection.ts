@@ -1,0 +1,224 @@
+// Named connections of queues. Invariants: secrets are stored sealed and answered masked; at most one is the
+// default one; nobody takes away what scripts name or where runs wait, unless he insists.
+import { PlatformError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import type { ConfigField } from '../../core/service.ts';
+import type { QueueConnectionRecord, Store } from '../../core/store.ts';
+import { connectionPlace } from '../../security/sealed-places.ts';
+import {
+  type Config,
+  checkBindings,
+  checkConfig,
+  completeConfig,
+  openConfig,
+  sealConfig,
+  showConfig,
+  withoutMasks,
+} from '../configuration.ts';
+import type { Change, Collection } from './collection.ts';
+import { invalidField, onlyGiven, readFlag, readOptionalText, readText, required } from './fields.ts';
+import type { SystemParts } from './parts.ts';
+import { checkUnused } from './queue-connection-use.ts';
+import type { Written } from './request.ts';
+import { recordNotFound } from './resource.ts';
+import { type Field, type Row, stampFields } from './selection.ts';
+
+const fields: readonly Field[] = [
+  { name: 'id', type: 'integer' },
+  { name: 'name', type: 'string' },
+  { name: 'description', type: 'text' },
+  { name: 'type', type: 'string' },
+  { name: 'config', type: 'object' },
+  { name: 'default_queue', type: 'string' },
+  { name: 'is_active', type: 'boolean' },
+  { name: 'is_default', type: 'boolean' },
+  ...stampFields,
+];
+
+const nameRule = { max: limits.queueNameChars };
+
+/** What the records need of the house. */
+export type QueueConnectionParts = Pick<SystemParts, 'queues' | 'secrets' | 'observe'>;
+
+/** The records of `queue_connection`. */
+export function queueConnectionCollection(parts: QueueConnectionParts): Collection {
+  const { queues, observe } = parts;
+  const types = new ConnectionTypes(parts);
+  return {
+    name: 'queue_connection',
+    noun: 'queue connection',
+    identifier: 'id',
+    fields,
+    rows: async (store) => (await store.queueConnections.list()).map((record) => rowOf(types, record)),
+    create: async (change) => rowOf(types, await create(types, change)),
+    update: async ({ id }, change) => rowOf(types, await update(types, Number(id), change)),
+    remove: async ({ id, name }, { store, isForced }) => {
+      if (isForced !== true) await types.checkUnused(store, String(name), 'removed');
+      await store.queueConnections.delete(Number(id));
+    },
+    applied: async (ids, by) => {
+      await queues.load();
+      for (const id of ids) observe({ kind: 'config.changed', record: `queue_connection/${id}`, by });
+    },
+  };
+}
+
+async function create(types: ConnectionTypes, change: Change): Promise<QueueConnectionRecord> {
+  const { store, written, by } = change;
+  const connection = {
+    ...{ description: null, defaultQueue: 'default', isActive: true, isDefault: false },
+    ...readCommon(written),
+    name: required(readName(written), 'name'),
+    type: required(types.read(written), 'type'),
+  };
+  checkName(types, connection);
+  const config = types.prepare(connection, written.config, undefined);
+  if (connection.isDefault) await clearDefault(store, by);
+  return store.queueConnections.create({ ...connection, config }, by);
+}
+
+async function update(types: ConnectionTypes, id: number, change: Change): Promise<QueueConnectionRecord> {
+  const { store, written, by, isForced } = change;
+  const stored = await store.queueConnections.get(id);
+  if (stored === undefined) throw recordNotFound(id);
+  const name = readName(written) ?? stored.name;
+  const type = types.read(written) ?? stored.type;
+  const changes = { ...readCommon(written), name, type };
+  checkName(types, changes);
+  if (name !== stored.name && isForced !== true) await types.checkUnused(store, stored.name, 'renamed');
+  const config = types.prepare(changes, written.config, stored);
+  if (changes.isDefault === true && !stored.isDefault) await clearDefault(store, by);
+  const changed = await store.queueConnections.update(id, { ...changes, config }, by);
+  return changed ?? stored;
+}
+
+async function clearDefault(store: Store, by: number | null): Promise<void> {
+  for (const { id, isDefault } of await store.queueConnections.list()) {
+    if (isDefault) await store.queueConnections.update(id, { isDefault: false }, by);
+  }
+}
+
+type Common = Pick<QueueConnectionRecord, 'description' | 'defaultQueue' | 'isActive' | 'isDefault'>;
+
+function readCommon(written: Written): Partial<Common> {
+  return onlyGiven<Partial<Common>>({
+    description: readOptionalText(written, 'description', { max: limits.descriptionText }),
+    defaultQueue: readText(written, 'default_queue', nameRule),
+    isActive: readFlag(written, 'is_active'),
+    isDefault: readFlag(written, 'is_default'),
+  });
+}
+
+function readName(written: Written): string | undefined {
+  const name = readText(written, 'name', nameRule);
+  if (name === undefined || /^[A-Za-z0-9][\w.-]*$/.test(name)) return name;
+  throw invalidField(
+    'name',
+    "may have letters, digits, '_', '-' and '.' only, and begins with one of the former",
+  );
+}
+
+// Everybody takes `sync` for what it says.
+function checkName(types: ConnectionTypes, { name, type }: { name: string; type: string }): void {
+  if (type === name || !types.isBuiltIn(name)) return;
+  throw invalidField(
+    'name',
+    `'${name}' is the connection of type '${name}', and cannot be of type '${type}'`,
+  );
+}
+
+type Named = Pick<QueueConnectionRecord, 'name' | 'type'>;
+
+/** The kinds of connections, and what that means for their configurations. */
+class ConnectionTypes {
+  readonly #parts: QueueConnectionParts;
+
+  constructor(parts: QueueConnectionParts) {
+    this.#parts = parts;
+  }
+
+  /** Those are there without any record. */
+  isBuiltIn(name: string): boolean {
+    return ['database', 'sync', 'null'].includes(name);
+  }
+
+  /** Refuses to let one go that somebody needs, and that is not there without its record as well. */
+  async checkUnused(store: Store, name: string, done: string): Promise<void> {
+    if (!this.isBuiltIn(name)) await checkUnused(store, name, done);
+  }
+
+  read(written: Written): string | undefined {
+    const type = readText(written, 'type', nameRule);
+    const names = this.#parts.queues.kinds.map(({ name }) => name);
+    if (type === undefined || names.includes(type)) return type;
+    throw invalidField('type', `must be one of ${names.join(', ')}`);
+  }
+
+  settings(type: unknown): readonly ConfigField[] | undefined {
+    return this.#parts.queues.kinds.find(({ name }) => name === type)?.config;
+  }
+
+  show({ type, config }: QueueConnectionRecord): Config {
+    return showConfig(this.#of(type), config);
+  }
+
+  /** The configuration to store: checked, secrets sealed under the name that the connection is going to have. */
+  prepare(draft: Named, given: unknown, stored: QueueConnectionRecord | undefined): Config {
+    const type = this.#of(draft.type);
+    const changes = withoutMasks(checkConfig(type, given));
+    const isSame = stored?.type === draft.type;
+    if (isSame) checkBindings(type, stored.config, changes);
+    const config = { ...(isSame ? this.#kept(draft, stored) : {}), ...this.#sealed(draft, changes) };
+    completeConfig(type, config);
+    return config;
+  }
+
+  #kept(draft: Named, stored: QueueConnectionRecord): Config {
+    return stored.name === draft.name ? stored.config : this.#sealed(draft, this.reveal(stored));
+  }
+
+  /** With its secrets in clear. */
+  reveal({ name, type, config }: QueueConnectionRecord): Config {
+    try {
+      return openConfig(this.#of(type), config, this.#keep(name));
+    } catch (cause) {
+      throw new PlatformError(
+        'queue.unavailable',
+        `The secrets of queue connection '${name}' cannot be opened with this server's master key. ` +
+          'Enter them again.',
+        { cause },
+      );
+    }
+  }
+
+  #sealed({ name, type }: Named, config: Config): Config {
+    return sealConfig(this.#of(type), config, this.#keep(name));
+  }
+
+  // One of a kind that this server does not have shows nothing.
+  #of(type: string) {
+    return { name: type, config: this.settings(type) ?? [] };
+  }
+
+  #keep(connection: string) {
+    const { secrets } = this.#parts;
+    return { secrets, placeOf: (field: string) => connectionPlace(connection, field) };
+  }
+}
+
+function rowOf(types: ConnectionTypes, record: QueueConnectionRecord): Row {
+  return {
+    id: record.id,
+    name: record.name,
+    description: record.description,
+    type: record.type,
+    config: types.show(record),
+    default_queue: record.defaultQueue,
+    is_active: record.isActive,
+    is_default: record.isDefault,
+    created_date: record.createdDate,
+    last_modified_date: record.lastModifiedDate,
+    created_by_id: record.createdById,
+    last_modified_by_id: record.lastModifiedById,
+  };
+}
