@@ -37,6 +37,7 @@ async function failAll(where: QueuePlace): Promise<void> {
 async function connection(name: string, over: object = {}): Promise<void> {
   const record = { name, description: null, type: 'database', config: {}, defaultQueue: 'jobs' };
   await house.store.queueConnections.create({ ...record, isActive: true, isDefault: false, ...over }, null);
+  await house.queues.load();
 }
 
 const message = (body: unknown) => (body as { error: { message: string } }).error.message;
@@ -102,10 +103,16 @@ describe('the name of a queue', () => {
 
   it('is refused with a connection that there is not', async () => {
     const { status, body } = await house.ask('GET', 'queue/redis:low');
-    expect([status, message(body)]).toEqual([
-      400,
-      "There is no queue connection 'redis'. There are: database.",
-    ]);
+    expect([status, message(body)]).toEqual([400, expect.stringContaining("queue connection 'redis'")]);
+    expect((await house.ask('POST', 'queue/redis:low/pause')).status).toBe(400);
+    expect((await house.ask('GET', 'queue?ids=redis:low')).status).toBe(400);
+  });
+
+  it('may be one of a connection that is gone, as long as runs are left there', async () => {
+    await push(place('low', 'gone'));
+    expect((await house.ask('GET', 'queue/gone:low')).body).toMatchObject({ ready: 1 });
+    expect((await house.ask('GET', 'queue/gone:other')).body).toMatchObject({ ready: 0 });
+    expect((await house.ask('POST', 'queue/gone:low/pause')).body).toMatchObject({ is_paused: true });
   });
 
   it.each(['database:', ' low', 'x'.repeat(65)])('is refused as %j', async (name) => {

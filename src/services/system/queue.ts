@@ -13,7 +13,7 @@ import { withUser } from './collection.ts';
 import { describedQueues } from './describe-queue.ts';
 import { invalidField, readFlag } from './fields.ts';
 import type { SystemParts } from './parts.ts';
-import { doorsOf, queueId, queueNamed } from './queue-name.ts';
+import { queueId, queueNamed } from './queue-name.ts';
 import { deadStates, type RunVerb } from './queued-run-change.ts';
 import { type ChangeParts, changeWhere } from './queued-run-request.ts';
 import { invalidParameter, isObject, listOption, readObject, readOptions, type Written } from './request.ts';
@@ -38,7 +38,7 @@ const fields: readonly Field[] = [
 
 const set: RowSet = { name: 'queue', identifier: 'id', fields, rows: [] };
 
-type Parts = ChangeParts & Pick<SystemParts, 'workers'>;
+type Parts = ChangeParts & Pick<SystemParts, 'workers' | 'queues'>;
 
 /** What is done with the runs of a queue that failed for good. */
 const verbs: Readonly<Record<string, RunVerb>> = { retry: 'retry', flush: 'forget' };
@@ -59,7 +59,7 @@ export class QueueResource implements Resource {
     const [name, verb] = call.path;
     if (name === undefined) return answer(listAnswer({ ...set, rows: await this.#rows(options) }, options));
     if (verb === undefined && call.action === 'POST') return this.#restart(call);
-    const place = queueNamed(name, doorsOf(await this.#parts.store.queueConnections.list()));
+    const place = await this.#place(name);
     if (call.action === 'GET') return this.#read(place, options);
     if (call.action === 'PATCH')
       return this.#update(place, { call, options, written: readObject(call.operation) });
@@ -68,18 +68,33 @@ export class QueueResource implements Resource {
     return this.#update(place, { call, options, written: { is_paused: verb === 'pause' } });
   }
 
+  async #place(text: string): Promise<QueuePlace> {
+    const { connection, queue } = queueNamed(text);
+    const { queues, store } = this.#parts;
+    const isKnown = queues.names().includes(connection);
+    // Runs may still wait on one that is switched off or gone.
+    const hasRuns = !isKnown && (await store.queue.stats()).some((stats) => stats.connection === connection);
+    return { connection: hasRuns ? connection : queues.find(connection).name, queue };
+  }
+
   async #rows(options: Parameters): Promise<readonly Row[]> {
-    const { store } = this.#parts;
-    const doors = doorsOf(await store.queueConnections.list());
-    const known = await store.queue.stats();
-    const usual = doors.map(({ name, defaultQueue }) => ({ connection: name, queue: defaultQueue }));
-    // The queues that runs go to unless somebody says otherwise are there before the first run is.
-    const unused = usual.filter((place) => !known.some((stats) => isSame(stats, place))).map(emptyQueue);
-    const rows = [...known, ...unused].map(rowOf).sort((a, b) => (String(a.id) < String(b.id) ? -1 : 1));
+    const known = await this.#parts.store.queue.stats();
+    const unused = this.#usual().filter((place) => !known.some((stats) => isSame(stats, place)));
+    const rows = [...known, ...unused.map(emptyQueue)].map(rowOf);
     const ids = listOption(options, 'ids');
-    if (ids === undefined) return rows;
-    const wanted = ids.map((id) => queueNamed(id, doors));
+    if (ids === undefined) return rows.sort((a, b) => (String(a.id) < String(b.id) ? -1 : 1));
+    const wanted: QueuePlace[] = [];
+    for (const id of ids) wanted.push(await this.#place(id));
     return wanted.map((place) => rows.find((row) => row.id === queueId(place)) ?? rowOf(emptyQueue(place)));
+  }
+
+  // The queues that runs go to unless somebody says otherwise are there before the first run is.
+  #usual(): QueuePlace[] {
+    const { queues } = this.#parts;
+    const connections = queues.names().map((name) => queues.find(name));
+    return connections
+      .filter(({ type }) => !waitless.includes(type))
+      .map(({ name, defaultQueue }) => ({ connection: name, queue: defaultQueue }));
   }
 
   async #read(place: QueuePlace, options: Parameters): Promise<Result> {
@@ -128,6 +143,9 @@ export class QueueResource implements Resource {
     this.#parts.observe({ kind: 'config.changed', record, by: call.by });
   }
 }
+
+// On connections of these nothing ever waits.
+const waitless: readonly string[] = ['sync', 'null'];
 
 // Always answered, so that nobody needs to ask what a queue is like now.
 const told: readonly string[] = ['id', 'is_paused', 'concurrency', 'rate'];
