@@ -1,6 +1,7 @@
 // What is kept of an exchange in the queue, and the exchange that is made of it again.
 // Invariant: no credentials are kept: whoever runs it later acts by the ids that stand beside it.
 import { Body } from '../core/body.ts';
+import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type {
   Action,
@@ -103,11 +104,14 @@ export function writePayload(source: PayloadSource): string {
   return JSON.stringify({ ...payload, response: { ...response, isCut: true } });
 }
 
-/** Reads a payload. Throws when it is none of this version. */
+/** Reads a payload. Throws `queue.unavailable` for one of a newer server, which may take the run itself. */
 export function readPayload(text: string): QueuedPayload {
   const payload = JSON.parse(text) as QueuedPayload;
   if (payload.v === 1) return payload;
-  throw new Error(`payloads of version ${String(payload.v)} are of a newer server`);
+  throw new PlatformError(
+    'queue.unavailable',
+    `The run was queued by a newer server (version ${String(payload.v)} of its payload), which is to perform it.`,
+  );
 }
 
 /** The operation that a payload is of, done by somebody else now. */

@@ -3,7 +3,7 @@
 // transaction counts only together with its note, and the run counts as done only after that.
 import type { AccessPolicy } from '../core/access.ts';
 import { Body } from '../core/body.ts';
-import { asPlatformError, type PlatformError } from '../core/errors.ts';
+import { asPlatformError, type ErrorCode, type PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Operation, Principal, Result } from '../core/operation.ts';
 import type { ClaimedRun, NewQueuedRun, Performed, RunControl, RunPerformer } from '../core/queue.ts';
@@ -162,10 +162,13 @@ function failedRun(end: Exclude<QueuedEnd, { outcome: 'finished' }>, started: St
   };
 }
 
+// What nobody can help the run over by failing it. A transaction that was open for too long is no such thing.
+const passing: ReadonlySet<ErrorCode> = new Set(['service.unavailable', 'queue.unavailable', 'queue.lost']);
+
 // What was thrown beside the script: a database that is away is asked again, what is refused stays so.
 function notPerformed(thrown: unknown, { run, payload }: Started): Performed {
   const error = asPlatformError(thrown);
-  if (error.status === 503 || error.kind === 'queue.lost') return postponed(error.message);
+  if (passing.has(error.kind)) return postponed(error.message);
   const isRefused = error.status < 500;
   const reason = error.kind === 'request.failed' ? causeOf(error) : error.message;
   return {
