@@ -18,6 +18,8 @@ export interface OutboxEntry {
 
 /** Where entries wait: a table of the system database, or of that of a service. */
 export interface Outbox {
+  /** Whether entries can be put there, as far as is known; absent: they can. Those that are there leave. */
+  readonly mayKeep?: boolean;
   /** Entries whose time has come, the oldest first; makes no table. */
   due(limit: number): Promise<readonly OutboxEntry[]>;
   /** Drops entries that the queue has. */

@@ -83,7 +83,12 @@ const roles: Readonly<Record<string, readonly Grant[]>> = {
   scripts: [useRelay, may('hr', '*', 31, 2)],
   outside: [useRelay, may('hr', '*', 31, 1), may('calc', '*', 31, 1)],
   exceptions: [useRelay, may('hr', '*', 31), may('hr', '_table/notes', 0)],
-  helpdesk: [useRelay, may('system', 'user', verbs.GET | verbs.PATCH), may('system', 'run/*', verbs.GET)],
+  helpdesk: [
+    useRelay,
+    may('system', 'user', verbs.GET | verbs.PATCH),
+    may('system', 'run/*', verbs.GET),
+    may('system', 'queued_run/*', verbs.GET | verbs.POST),
+  ],
   operator: [useRelay, may('system', '*', verbs.GET)],
   everything: [useRelay, may(null, '*', 31)],
 };

@@ -3,7 +3,6 @@
 import type { Outbox } from '../../core/outbox.ts';
 import type { ServiceRecord, Store } from '../../core/store.ts';
 import type { Collection } from './collection.ts';
-import type { ServiceCatalog } from './parts.ts';
 import type { Field, Row } from './selection.ts';
 
 const fields: readonly Field[] = [
@@ -15,8 +14,13 @@ const fields: readonly Field[] = [
   { name: 'reason', type: 'text' },
 ];
 
+/** Those of whom it is told. */
+interface Promisers {
+  find(name: string): { readonly outbox?: Outbox | undefined };
+}
+
 /** The records of `delivery`: one for each active service. */
-export function deliveryCollection({ services }: { readonly services: ServiceCatalog }): Collection {
+export function deliveryCollection({ services }: { readonly services: Promisers }): Collection {
   return {
     name: 'delivery',
     noun: 'guarantee of a service',
@@ -29,26 +33,31 @@ export function deliveryCollection({ services }: { readonly services: ServiceCat
   };
 }
 
-function rowOf(record: ServiceRecord, services: ServiceCatalog): Row {
+function rowOf(record: ServiceRecord, services: Promisers): Row {
   const { id, name, type } = record;
   return { service_id: id, service: name, type, ...promiseOf(record, services) };
 }
 
 type Promised = Readonly<Record<'events' | 'effects' | 'reason', string>>;
 
-function promiseOf({ name, config, type }: ServiceRecord, services: ServiceCatalog): Promised {
+function promiseOf({ name, config, type }: ServiceRecord, services: Promisers): Promised {
   let outbox: Outbox | undefined;
   try {
     outbox = services.find(name).outbox;
   } catch {
     return { ...intended, reason: 'The service cannot be used as it is configured.' };
   }
-  if (outbox !== undefined) return kept;
+  if (outbox !== undefined && outbox.mayKeep !== false) return kept;
   if (config.events === 'intent') {
     return { ...intended, reason: "Its option 'events' is 'intent': no table of ours is in its database." };
   }
+  if (outbox !== undefined) return { ...intended, reason: refused };
   return { ...intended, reason: `A service of type '${type}' keeps nothing for us with what it writes.` };
 }
+
+const refused =
+  'Its database lets us keep nothing: its user may not make tables, or not write to those whose names start ' +
+  'with _tenon_.';
 
 const kept: Promised = {
   events: 'outbox',
