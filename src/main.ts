@@ -11,6 +11,7 @@ import type { Operation, Result } from './core/operation.ts';
 import type { ServiceType } from './core/service.ts';
 import type { Store } from './core/store.ts';
 import { type Announce, announceOnce, type InitialService, makeFirstRecords } from './first-records.ts';
+import { readHouseMark } from './house-mark.ts';
 import { Authentication } from './http/authentication.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLog } from './log.ts';
@@ -162,8 +163,9 @@ async function furnish(ground: Ground) {
   const house = openScriptHouse({ ...ground, ...guard, config, handoffs: () => queues.handoffs });
   const { scripts } = house;
   const overlays = new Overlays({ store });
+  const mark = await readHouseMark(store);
   const services = new Services({
-    types: typesOf({ ground, house, overlays, departed: (service) => queues.relay.wake(service) }),
+    types: typesOf({ ground, house, overlays, mark, departed: (service) => queues.relay.wake(service) }),
     ...{ secrets: guard.secrets, observe, lookups: authority.forServices },
   });
   const fallback = { connection: config.queueConnection, queue: config.queueName };
@@ -173,7 +175,7 @@ async function furnish(ground: Ground) {
   });
   const limitCounts = new RateLimits({ store, counters });
   const callLimits = new CallLimits({ rates: limitCounts, concurrency: new RoleConcurrency() });
-  const idempotency = new Idempotency({ store, observe });
+  const idempotency = new Idempotency({ store, observe, house: mark });
   const { handoffs } = queues;
   const parts = { services, access: byRole, callLimits, scripts, idempotency, handoffs, observe };
   const dispatcher = new Dispatcher(parts);
@@ -242,13 +244,15 @@ interface TypesParts {
 /** What types of services need beside; `departed`: told when an outbox got entries that nobody hands on. */
 interface TypesOptions extends TypesParts {
   departed(service: string): void;
+  /** Which installation this is. */
+  readonly mark: string;
 }
 
-function typesOf({ ground, house, overlays, departed }: TypesOptions): ServiceType[] {
+function typesOf({ ground, house, overlays, departed, mark }: TypesOptions): ServiceType[] {
   const { options, store, observe } = ground;
   const { scripts, outgoing } = house;
   return [
-    ...serviceTypes({ overlays, outboxes: { departed, observe } }),
+    ...serviceTypes({ overlays, outboxes: { departed, observe, house: mark } }),
     ...emailServiceTypes({ templates: store.emailTemplates, outgoing }),
     ...scriptServiceTypes(scriptTypes, scripts.handlers),
     ...identityServiceTypes({ egressAllow: options.config.egressAllow, observe }),

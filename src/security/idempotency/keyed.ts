@@ -16,10 +16,10 @@ export interface Keyed extends IdempotencyNote {
 
 const credentials: ReadonlySet<string> = new Set(['api_key', 'session_token']);
 
-/** The key of an operation. Throws `request.malformed` for one that cannot be taken. */
-export function keyedBy(operation: Operation): Keyed {
+/** The key of an operation in an installation. Throws `request.malformed` for one that cannot be taken. */
+export function keyedBy(operation: Operation, house = ''): Keyed {
   const key = checked(operation.request.headers[idempotencyHeader]);
-  const secret = `${callerOf(operation)}\n${key}`;
+  const secret = `${house} ${callerOf(operation)}\n${key}`;
   return { secret, id: sha256(`id\n${secret}`), digest: digestOf(operation) };
 }
 

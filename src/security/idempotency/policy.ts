@@ -19,6 +19,8 @@ import { isKnown, type Keyed, keyedBy } from './keyed.ts';
 export interface IdempotencyParts {
   readonly store: { readonly idempotency: IdempotencyRepository };
   readonly observe: Observe;
+  /** Which installation this is: others may keep keys in the same database of data. */
+  readonly house?: string;
 }
 
 /** Keeps answers in the system database, for all servers on it. */
@@ -48,7 +50,7 @@ export class Idempotency implements IdempotencyPolicy {
     { operation, keepsNotes }: KeyedCall,
     work: (noted: Operation) => Promise<Result>,
   ): Promise<Result> {
-    const keyed = keyedBy(operation);
+    const keyed = keyedBy(operation, this.#parts.house);
     const { id, digest } = keyed;
     const noted = { ...operation, idempotency: { id, digest } };
     if (operation.transaction !== undefined) {

@@ -22,6 +22,8 @@ import { OutboxStatements, type OutboxWords, outboxTables } from './tables.ts';
 export interface OutboxDesk {
   /** Entries were committed that nobody hands on: they are to be looked for at once. */
   departed(service: string): void;
+  /** Which of the installations that may share a database this is. */
+  readonly house?: string;
   /** Told when a database keeps nothing, although it was asked to. */
   readonly observe?: Observe;
 }
@@ -30,6 +32,8 @@ export interface OutboxDesk {
 export interface SqlOutboxParts {
   readonly source: SqlSource;
   readonly words: OutboxWords;
+  /** Whether it takes nothing any more: what lies there since it did still leaves. */
+  readonly isClosed?: boolean;
 }
 
 /** An answer to an idempotency key that was given before. */
@@ -44,6 +48,7 @@ export class SqlOutbox implements Outbox {
   readonly statements: OutboxStatements;
   readonly #source: SqlSource;
   readonly #words: OutboxWords;
+  readonly #isClosed: boolean;
   #desk: OutboxDesk | undefined;
   #isThere = false;
   #refusedAt = Number.NEGATIVE_INFINITY;
@@ -51,9 +56,10 @@ export class SqlOutbox implements Outbox {
   #making: Promise<boolean> | undefined;
   #notice: string | undefined;
 
-  constructor({ source, words }: SqlOutboxParts) {
+  constructor({ source, words, isClosed = false }: SqlOutboxParts) {
     this.#source = source;
     this.#words = words;
+    this.#isClosed = isClosed;
     this.statements = new OutboxStatements(source.dialect.builder, words);
   }
 
@@ -62,15 +68,20 @@ export class SqlOutbox implements Outbox {
     this.#desk = desk;
   }
 
+  get #house(): string {
+    return this.#desk?.house ?? '';
+  }
+
   /** Whether the database took entries until now, or may. */
   get mayKeep(): boolean {
+    if (this.#isClosed) return false;
     return this.#isThere || performance.now() - this.#refusedAt > limits.outboxRetryMs;
   }
 
   /** Makes the tables unless they are there; false: nothing can be kept. Not for use in a transaction. */
   ready(): MaybePromise<boolean> {
-    if (this.#isThere) return true;
     if (!this.mayKeep) return false;
+    if (this.#isThere) return true;
     this.#making ??= this.#makeOutside().finally(() => (this.#making = undefined));
     return this.#making;
   }
@@ -91,7 +102,7 @@ export class SqlOutbox implements Outbox {
 
   /** Puts an entry into a transaction; false: the database refuses to keep any. */
   async put(session: Transaction, { id, runs, pendingMs }: OutboxEntry): Promise<boolean> {
-    const values = [id, pendingMs, JSON.stringify(runs)];
+    const values = [id, this.#house, pendingMs, JSON.stringify(runs)];
     const outcome = await this.within(session, () => session.run(this.statements.put, values));
     return outcome !== undefined;
   }
@@ -147,7 +158,7 @@ export class SqlOutbox implements Outbox {
 
   async due(limit: number): Promise<readonly OutboxEntry[]> {
     if (!(await this.#look())) return [];
-    const rows = await this.#read(this.statements.due, [limit]);
+    const rows = await this.#read(this.statements.due, [this.#house, limit]);
     return rows.flatMap(({ id, runs }) => {
       const known = runsOf(runs);
       return known === undefined ? [] : [{ id: String(id), runs: known, pendingMs: 0 }];
@@ -200,9 +211,10 @@ export class SqlOutbox implements Outbox {
   // Tables that a database does not have are looked for from time to time only.
   async #look(): Promise<boolean> {
     if (this.#isThere) return true;
-    if (performance.now() - this.#lookedAt < limits.outboxLookMs) return false;
+    const pause = this.#isClosed ? Number.POSITIVE_INFINITY : limits.outboxLookMs;
+    if (performance.now() - this.#lookedAt < pause) return false;
     const isThere = await this.#isPresent(this.#source.database());
-    if (!isThere) this.#lookedAt = performance.now();
+    this.#lookedAt = isThere ? Number.NEGATIVE_INFINITY : performance.now();
     this.#isThere ||= isThere;
     return isThere;
   }

@@ -38,11 +38,11 @@ export class OutboxStatements {
   readonly make: readonly Statement[];
   /** Answers the names of the tables that are there. */
   readonly present: Statement;
-  /** Of an id, for how long it is somebody's, and the runs. */
+  /** Of an id, whose it is, for how long it is that server's, and the runs. */
   readonly put: Statement;
   /** Of for how long it is somebody's, the runs, and an id. */
   readonly update: Statement;
-  /** Of the most entries. */
+  /** Of whose they are, and the most entries. */
   readonly due: Statement;
   /** Of the id of a run. */
   readonly applied: Statement;
@@ -71,14 +71,14 @@ export class OutboxStatements {
     this.make = this.#makers();
     this.present = this.#of(words.present(sql.join(outboxTables.map((name) => sql.lit(name)))));
     this.put = this.#of(
-      sql`insert into ${outbox} (id, due, runs) values (${mark}, ${clock} + ${mark}, ${mark})`,
+      sql`insert into ${outbox} (id, house, due, runs) values (${mark}, ${mark}, ${clock} + ${mark}, ${mark})`,
     );
     this.update = this.#of(
       sql`update ${outbox} set due = ${clock} + ${mark}, runs = ${mark} where id = ${mark}`,
     );
     // Ids grow with time, so that the oldest are the first of the key.
     this.due = this.#of(
-      sql`select id, runs from ${outbox} where due <= ${clock} order by id ${this.#most()}`,
+      sql`select id, runs from ${outbox} where house = ${mark} and due <= ${clock} order by id ${this.#most()}`,
     );
     this.applied = this.#of(sql`select run_id from ${applied} where run_id = ${mark}`);
     this.apply = this.#of(
@@ -133,7 +133,7 @@ export class OutboxStatements {
     const hash = shortText(64);
     const date = `${this.#quoted('date')} bigint not null`;
     const columns: Readonly<Record<(typeof outboxTables)[number], string>> = {
-      _tenon_outbox: `id ${uuid} not null primary key, due bigint not null, runs ${longText} not null`,
+      _tenon_outbox: `id ${uuid} not null primary key, house ${uuid} not null, due bigint not null, runs ${longText} not null`,
       _tenon_applied: `run_id ${uuid} not null primary key, fence bigint not null, ${date}`,
       _tenon_idempotency:
         `id ${hash} not null primary key, digest ${hash} not null, ` + `answer ${longText} not null, ${date}`,
