@@ -172,8 +172,11 @@ export class SqlOutbox implements Outbox {
   async trim(olderThanMs: number): Promise<number> {
     if (!(await this.#look())) return 0;
     let count = 0;
+    // Keys are good for as long as the house itself knows them, and may stand for something else then.
+    const keysMs = Math.min(olderThanMs, limits.idempotencyHours * 3_600_000);
     for (const table of ['_tenon_applied', '_tenon_idempotency'] as const) {
-      const rows = await this.#read(this.statements.old[table], [olderThanMs, limits.queuePartRows]);
+      const age = table === '_tenon_applied' ? olderThanMs : keysMs;
+      const rows = await this.#read(this.statements.old[table], [age, limits.queuePartRows]);
       const ids = rows.map((row) => String(Object.values(row)[0]));
       await this.#removeFrom(table, ids);
       count += ids.length;
