@@ -41,6 +41,10 @@ export interface StoreDialect {
   readonly isConcurrent: boolean;
   /** Whether an index may leave out rows without a value. */
   readonly hasPartialIndexes: boolean;
+  /** Whether a change can answer with the rows that it changed. */
+  readonly hasReturning: boolean;
+  /** Is told of statements that are asked very often, to have the server plan them once. */
+  keep?(text: string): void;
   /** Leaves out rows that would break uniqueness. */
   skippingDuplicates(insertion: Insertion): Insertion;
   /** Whether a transaction lost against another one and may be done again. */

@@ -38,6 +38,7 @@ export async function mysqlStoreDialect(url: string): Promise<StoreDialect> {
     now: sql<number>`(timestampdiff(microsecond, '1970-01-01', utc_timestamp(3)) div 1000)`,
     isConcurrent: true,
     hasPartialIndexes: false,
+    hasReturning: false,
     skippingDuplicates: (insertion) => insertion.onDuplicateKeyUpdate({ id: sql`id` as never }),
     isCollision: (error) => collisions.has(errnoOf(original(error))),
   };

@@ -18,8 +18,10 @@ export async function postgresStoreDialect(url: string): Promise<StoreDialect> {
     keepAlive: true,
   };
   const pool = new pg.Pool({ ...settings, max: limits.storeConnections });
-  // An event `error` of an idle connection that nobody listens to would end the process.
+  // An event `error` that nobody listens to would end the process: of a connection in the pool, or of one that
+  // somebody has and does not use at this moment.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => void client.on('error', () => undefined));
   return {
     kysely: new GuardedPostgres({ pool }),
     keyType: 'serial',
@@ -30,6 +32,7 @@ export async function postgresStoreDialect(url: string): Promise<StoreDialect> {
     now: sql<number>`(extract(epoch from clock_timestamp()) * 1000)::bigint`,
     isConcurrent: true,
     hasPartialIndexes: true,
+    hasReturning: true,
     skippingDuplicates: (insertion) => insertion.onConflict((conflict) => conflict.doNothing()),
     isCollision: (error) => /^(?:40|23505)/.test(codeOf(original(error)) ?? ''),
   };

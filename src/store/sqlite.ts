@@ -54,6 +54,7 @@ function sqliteStoreDialect(database: Sqlite.Database, hasClock: boolean): Store
     now: hasClock ? sql<number>`queue_clock()` : ownClock,
     isConcurrent: false,
     hasPartialIndexes: true,
+    hasReturning: true,
     skippingDuplicates: (insertion) => insertion.onConflict((conflict) => conflict.doNothing()),
     // The one who writes waits for the lock before it begins.
     isCollision: () => false,

@@ -33,6 +33,7 @@ import { migrate } from './migrations.ts';
 import { SystemOutbox } from './outbox.ts';
 import { Queue } from './queue/queue.ts';
 import { Signal, type Told, Untold } from './queue/signal.ts';
+import { Statements } from './queue/statements.ts';
 import { queueConnectionKind } from './queue-connections.ts';
 import { Records } from './records.ts';
 import { Runs } from './runs.ts';
@@ -79,10 +80,12 @@ interface StoreParts {
   readonly signal?: Signal;
   /** Told of runs that are queued: the signal, or whoever passes it on after a commit. */
   readonly told?: Told;
+  readonly statements?: Statements;
 }
 
 function storeOn({ handle, dialect, ...telling }: StoreParts): Store {
   const { signal = new Signal(dialect.channel), told = signal } = telling;
+  const { statements = new Statements(dialect) } = telling;
   return {
     services: new Records<ServiceRecord, number>({ handle, dialect, kind: serviceKind }),
     eventScripts: new Records<EventScriptRecord, string>({ handle, dialect, kind: eventScriptKind }),
@@ -103,7 +106,7 @@ function storeOn({ handle, dialect, ...telling }: StoreParts): Store {
     userIdentities: new Details<UserIdentityRecord>({ handle, dialect, kind: userIdentityKind }),
     audit: new Audit(handle),
     runs: new Runs({ handle, dialect }),
-    queue: new Queue({ handle, dialect, told }),
+    queue: new Queue({ handle, dialect, statements, told }),
     queueSignal: signal,
     queueConnections: new Records<QueueConnectionRecord, number>({
       handle,
@@ -112,11 +115,11 @@ function storeOn({ handle, dialect, ...telling }: StoreParts): Store {
     }),
     scriptTexts: new ScriptTexts({ handle, dialect }),
     idempotency: new IdempotencyKeys({ handle, dialect }),
-    outbox: new SystemOutbox({ handle, dialect }),
+    outbox: new SystemOutbox({ handle, dialect, statements }),
     generation: () => readGeneration(handle),
     transaction: async (work) => {
       const untold = new Untold();
-      const parts = { dialect, signal, told: untold };
+      const parts = { dialect, signal, statements, told: untold };
       const result = await inTransaction(handle, (inside) => work(storeOn({ ...parts, handle: inside })));
       untold.passTo(told);
       return result;

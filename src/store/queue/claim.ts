@@ -6,7 +6,7 @@ import { limits } from '../../core/limits.ts';
 import type { ClaimedRun, ClaimRequest } from '../../core/queue.ts';
 import type { TableRow } from '../table.ts';
 import { sortByKey } from './order.ts';
-import { inTurn, type Line, readLines, roomIn, spend } from './places.ts';
+import { firstTurn, inTurn, type Line, readLines, roomIn, spend } from './places.ts';
 import {
   type ClaimMark,
   claimedRun,
@@ -17,6 +17,7 @@ import {
   together,
   turnOfPriority,
 } from './rows.ts';
+import { filledUp, listOf } from './statements.ts';
 
 /** Takes runs that can start now. */
 export async function claim(parts: QueueParts, request: ClaimRequest): Promise<ClaimedRun[]> {
@@ -114,20 +115,35 @@ function isSuspect({ crashes }: { readonly crashes?: unknown }): boolean {
 type Wanted = Pick<Taking, 'limit' | 'ids'>;
 
 async function find(parts: QueueParts, line: Line, { limit, ids }: Wanted): Promise<TableRow[]> {
-  let query = inTurn(parts, line)
-    .select([...columns, 'held_order'])
-    .limit(limit);
-  if (ids !== undefined) query = query.where('id', 'in', [...ids]);
-  return (parts.dialect.isConcurrent ? query.forUpdate().skipLocked() : query).execute();
+  const { handle, dialect, statements } = parts;
+  if (ids !== undefined) {
+    const query = inTurn(parts, line)
+      .select(found)
+      .where('id', 'in', [...ids])
+      .limit(limit);
+    return (dialect.isConcurrent ? query.forUpdate().skipLocked() : query).execute();
+  }
+  return statements.ask(handle, {
+    name: 'find',
+    make: () => sql`select ${sql.join(found.map((name) => sql.ref(name)))} from queued_run
+      where connection = ${null} and queue = ${null} and turn >= ${sql.lit(firstTurn)}
+      order by turn, available_date, position limit ${null}
+      ${dialect.isConcurrent ? sql`for update skip locked` : sql``}`,
+    values: [line.connection, line.queue, limit],
+  });
 }
 
-async function hold({ handle }: QueueParts, rows: readonly TableRow[], mark: ClaimMark): Promise<void> {
+const found = [...columns, 'held_order'];
+
+async function hold(parts: QueueParts, rows: readonly TableRow[], mark: ClaimMark): Promise<void> {
   if (rows.length === 0) return;
   const { now, token, worker, leaseUntil } = mark;
-  const changes = { state: 'running', turn: null, token, worker, lease_until: leaseUntil, started_date: now };
-  await handle
-    .updateTable(table)
-    .set({ ...changes, fence: sql<number>`fence + 1` })
-    .where('position', 'in', positionsOf(rows))
-    .execute();
+  const positions = filledUp(positionsOf(rows));
+  await parts.statements.ask(parts.handle, {
+    name: `hold ${positions.length}`,
+    make: () => sql`update queued_run set state = 'running', turn = null, fence = fence + 1,
+      token = ${null}, worker = ${null}, lease_until = ${null}, started_date = ${null}
+      where position in ${listOf(positions.length)}`,
+    values: [token, worker, leaseUntil, now, ...positions],
+  });
 }

@@ -16,6 +16,7 @@ import {
   together,
   unheld,
 } from './rows.ts';
+import { filledUp, listOf } from './statements.ts';
 
 /**
  * Ends runs; tells which of the ends counted. Nobody waits for the disk: to a run whose end a power cut
@@ -26,17 +27,52 @@ export function finish(parts: QueueParts, ends: readonly RunEnd[]): Promise<bool
 }
 
 async function finishInside(inside: QueueParts, ends: readonly RunEnd[]): Promise<boolean[]> {
-  const held = await lockHeld(inside, ends);
-  const { now } = held;
-  const counted = ends.map((end) => held.take(end));
-  const rows = counted.filter((row) => row !== undefined);
-  await writeDone(inside, { ends: ends.filter((_, at) => counted[at] !== undefined), now });
-  for (const [at, end] of ends.entries()) {
-    const row = counted[at];
-    if (row !== undefined && end.outcome !== 'done') await writeFailed(inside, { end, row, now });
+  const [well, badly] = [ends.filter(isDone), ends.filter((end) => !isDone(end))];
+  const done = await endWell(inside, well);
+  const held = badly.length === 0 ? done : await lockHeld(inside, badly);
+  const rows: TableRow[] = [];
+  const counted: boolean[] = [];
+  for (const end of ends) {
+    const row = (isDone(end) ? done : held).take(end);
+    counted.push(row !== undefined);
+    if (row === undefined) continue;
+    rows.push(row);
+    if (!isDone(end)) await writeFailed(inside, { end, row, now: held.now });
   }
   await bringUp(inside, rows);
-  return counted.map((row) => row !== undefined);
+  return counted;
+}
+
+function isDone(end: RunEnd): end is Extract<RunEnd, { outcome: 'done' }> {
+  return end.outcome === 'done';
+}
+
+// Most runs end well, and those of one claim have one token: one statement for all of them.
+async function endWell(parts: QueueParts, ends: readonly RunEnd[]): Promise<HeldRows> {
+  const rows: TableRow[] = [];
+  for (const [token, same] of Map.groupBy(ends, (end) => end.token)) {
+    rows.push(...(await endHeld(parts, token, positionsIn(same))));
+  }
+  return new HeldRows(rows);
+}
+
+// The rows of a token that were changed.
+async function endHeld(parts: QueueParts, token: string, positions: number[]): Promise<TableRow[]> {
+  const { handle, dialect, statements } = parts;
+  const found = dialect.hasReturning ? [] : await lockRows(parts, positions);
+  const own = dialect.hasReturning ? positions : positionsOf(found.filter((row) => row.token === token));
+  if (own.length === 0) return [];
+  const all = filledUp(own);
+  const changed = await statements.ask(handle, {
+    name: `done ${all.length}`,
+    make: () => sql`update queued_run set state = 'done', finished_date = ${once(dialect.now)},
+      token = null, worker = null, lease_until = null, is_cancelling = 0, turn = null, wakes = null,
+      held_key = null, held_order = null
+      where position in ${listOf(all.length)} and token = ${null} and state = 'running'
+      ${dialect.hasReturning ? sql`returning position, ordering_key` : sql``}`,
+    values: [...all, token],
+  });
+  return dialect.hasReturning ? changed.map((row) => ({ ...row, token })) : found;
 }
 
 /** Gives runs back as they were before they were claimed. */
@@ -96,43 +132,24 @@ class HeldRows {
 const once = (clock: RawBuilder<number>) => sql<number>`(select ${clock})`;
 
 /** Locks the rows of runs that are running, to be taken by the tokens that they are held with. */
-export async function lockHeld({ handle, dialect }: QueueParts, holds: readonly Hold[]): Promise<HeldRows> {
-  const query = handle
-    .selectFrom(table)
-    .select(['position', 'token', 'ordering_key', 'is_cancelling', once(dialect.now).as('now')])
-    .where('position', 'in', positionsIn(holds))
-    .where('state', '=', 'running')
-    .orderBy('position');
-  return new HeldRows(await (dialect.isConcurrent ? query.forUpdate() : query).execute());
+export async function lockHeld(parts: QueueParts, holds: readonly Hold[]): Promise<HeldRows> {
+  return new HeldRows(await lockRows(parts, positionsIn(holds)));
+}
+
+function lockRows({ handle, dialect, statements }: QueueParts, positions: number[]): Promise<TableRow[]> {
+  if (positions.length === 0) return Promise.resolve([]);
+  const all = filledUp(positions);
+  return statements.ask(handle, {
+    name: `held ${all.length}`,
+    make: () => sql`select position, token, ordering_key, is_cancelling, ${once(dialect.now)} as now
+      from queued_run where position in ${listOf(all.length)} and state = 'running'
+      order by position ${dialect.isConcurrent ? sql`for update` : sql``}`,
+    values: all,
+  });
 }
 
 function positionsIn(holds: readonly Hold[]): number[] {
   return [...new Set(holds.map(({ position }) => position))];
-}
-
-interface Ends {
-  readonly ends: readonly RunEnd[];
-  readonly now: number;
-}
-
-// Most runs end well, and those of one claim have one token: one statement for all of them.
-async function writeDone(parts: QueueParts, { ends, now }: Ends): Promise<void> {
-  const byToken = new Map<string, RunEnd[]>();
-  for (const end of ends) {
-    if (end.outcome !== 'done') continue;
-    const same = byToken.get(end.token);
-    if (same === undefined) byToken.set(end.token, [end]);
-    else same.push(end);
-  }
-  for (const [token, same] of byToken) {
-    const changes = ended('done', now);
-    await parts.handle
-      .updateTable(table)
-      .set(changes)
-      .where('position', 'in', positionsIn(same))
-      .where('token', '=', token)
-      .execute();
-  }
 }
 
 interface Failed {

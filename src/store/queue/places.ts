@@ -2,13 +2,15 @@
 // something to do. Invariant: who claims from a queue with limits holds its row while it counts.
 import { type RawBuilder, sql } from 'kysely';
 import type { ClaimRequest, QueueLimits, QueuePlace } from '../../core/queue.ts';
+import type { StoreDialect } from '../dialect.ts';
 import type { TableRow } from '../table.ts';
 import { type QueueParts, table, together } from './rows.ts';
+import { listOf } from './statements.ts';
 
 const places = 'queue';
 
-// Below all priorities that a column holds, turned round.
-const firstTurn = -2_147_483_648;
+/** Below all priorities that a column holds, turned round. */
+export const firstTurn = -2_147_483_648;
 
 /** A queue as a claim finds it. */
 export interface Line extends QueuePlace {
@@ -29,17 +31,15 @@ export function limitsOf(row: TableRow | undefined): QueueLimits {
 
 /** The queues of a claim in its order, and the time. */
 export async function readLines(
-  { handle, dialect }: QueueParts,
+  { handle, dialect, statements }: QueueParts,
   { connection, queues }: Pick<ClaimRequest, 'connection' | 'queues'>,
 ): Promise<{ readonly now: number; readonly lines: readonly Line[] }> {
   const names = [...new Set(queues)];
-  const wakes = names.map((queue, at) => sql`${firstWake(connection, queue)} as ${sql.ref(`wakes_${at}`)}`);
-  // One way to the server and back.
-  const { rows } = await sql<TableRow>`select * from
-    (select ${dialect.now} as now, ${sql.join(wakes)}) as clock
-    left join queue on queue.connection = ${connection} and queue.name in (${sql.join(names)})`.execute(
-    handle,
-  );
+  const rows = await statements.ask(handle, {
+    name: `lines ${names.length}`,
+    make: () => linesOf(dialect, names.length),
+    values: [...names.flatMap((queue) => [connection, queue]), connection, ...names],
+  });
   const byName = new Map(rows.map((row) => [String(row.name), row]));
   const lines = names.map((queue, at) => {
     const wake = rows[0]?.[`wakes_${at}`] ?? null;
@@ -50,11 +50,16 @@ export async function readLines(
   return { now: Number(rows[0]?.now), lines };
 }
 
-function firstWake(connection: string, queue: string): RawBuilder<unknown> {
-  // An index that leaves out rows without a value is used where a statement leaves them out, too.
-  return sql`(select min(wakes) from queued_run
-    where connection = ${connection} and queue = ${queue} and wakes is not null)`;
+// One way to the server and back.
+function linesOf(dialect: StoreDialect, count: number): RawBuilder<unknown> {
+  const wakes = Array.from({ length: count }, (_, at) => sql`${firstWake} as ${sql.ref(`wakes_${at}`)}`);
+  return sql`select * from (select ${dialect.now} as now, ${sql.join(wakes)}) as clock
+    left join queue on queue.connection = ${null} and queue.name in ${listOf(count)}`;
 }
+
+// An index that leaves out rows without a value is used where a statement leaves them out, too.
+const firstWake = sql`(select min(wakes) from queued_run
+  where connection = ${null} and queue = ${null} and wakes is not null)`;
 
 /** How many more runs of a queue may start now. */
 export async function roomIn(parts: QueueParts, line: Line, now: number): Promise<number> {

@@ -1,10 +1,9 @@
 // Queuing runs. Invariant: of runs with the same unique key one is ready or running, whoever pushes at the
 // same moment; the database sees to it.
-import { CompiledQuery } from 'kysely';
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { NewQueuedRun } from '../../core/queue.ts';
-import type { Handle, TableRow } from '../table.ts';
+import type { TableRow } from '../table.ts';
 import { type QueueParts, readClock, table, together } from './rows.ts';
 
 type Cells = readonly (string | number | null)[];
@@ -18,8 +17,6 @@ const inserted = [
 /** Adds runs to the table. */
 export class Pushing {
   readonly #parts: QueueParts;
-  /** Statements by the number of their rows: compiling one takes longer than running it. */
-  readonly #statements = new Map<number, CompiledQuery>();
 
   constructor(parts: QueueParts) {
     this.#parts = parts;
@@ -43,26 +40,11 @@ export class Pushing {
     for (let at = 0; at < rows.length; ) {
       // Numbers of rows that are powers of two: few statements serve all.
       const size = Math.min(limits.queueInsertRows, 2 ** Math.floor(Math.log2(rows.length - at)));
-      await this.#insertRows(parts.handle, rows.slice(at, at + size));
+      await insertRows(parts, rows.slice(at, at + size));
       at += size;
     }
     const keys = runs.flatMap(({ uniqueKey }) => (uniqueKey === null ? [] : [uniqueKey]));
     return keys.length === 0 ? runs.map(({ id }) => id) : this.#resolve(parts, runs, keys);
-  }
-
-  async #insertRows(handle: Handle, rows: readonly Cells[]): Promise<void> {
-    const statement = this.#statements.get(rows.length) ?? this.#compile(rows);
-    await handle.executeQuery({ ...statement, parameters: rows.flat() });
-  }
-
-  #compile(rows: readonly Cells[]): CompiledQuery {
-    const { handle, dialect } = this.#parts;
-    const values = rows.map((cells) => Object.fromEntries(cells.map((cell, at) => [inserted[at], cell])));
-    const query = dialect.skippingDuplicates(handle.insertInto(table).values(values as TableRow[]));
-    const { sql } = query.compile();
-    const statement = CompiledQuery.raw(sql);
-    this.#statements.set(rows.length, statement);
-    return statement;
   }
 
   // Empty where neither the run nor one with its key is there.
@@ -87,6 +69,20 @@ export class Pushing {
     }
     return runs.map(({ id, uniqueKey }) => (own.has(id) ? id : (holders.get(uniqueKey ?? '') ?? '')));
   }
+}
+
+async function insertRows(
+  { handle, dialect, statements }: QueueParts,
+  rows: readonly Cells[],
+): Promise<void> {
+  await statements.ask(handle, {
+    name: `insert ${rows.length}`,
+    make: () => {
+      const values = rows.map((cells) => Object.fromEntries(cells.map((cell, at) => [inserted[at], cell])));
+      return dialect.skippingDuplicates(handle.insertInto(table).values(values as TableRow[]));
+    },
+    values: rows.flat(),
+  });
 }
 
 // In the order of `inserted`.

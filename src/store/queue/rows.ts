@@ -16,6 +16,7 @@ import {
   type TableRow,
   text,
 } from '../table.ts';
+import type { Statements } from './statements.ts';
 
 /** The table of queued runs. */
 export const table = 'queued_run';
@@ -24,6 +25,7 @@ export const table = 'queued_run';
 export interface QueueParts {
   readonly handle: Handle;
   readonly dialect: StoreDialect;
+  readonly statements: Statements;
 }
 
 const kinds: Kinds<QueuedRun> = {
@@ -77,7 +79,8 @@ export function claimedRun(row: TableRow, claim: ClaimMark): ClaimedRun {
   const { now, token, worker, leaseUntil } = claim;
   const run = readRun(row);
   const holding = { state: 'running', startedDate: now, fence: run.fence + 1, worker, leaseUntil } as const;
-  return { ...run, ...holding, token };
+  // It is nobody else's yet: copying so many fields would take as long as reading them.
+  return Object.assign(run, holding, { token });
 }
 
 /** What a claim writes. */
@@ -119,11 +122,12 @@ export function positionsOf(rows: readonly TableRow[]): number[] {
  * part of that, and so is its failure.
  */
 export async function together<T>(
-  { handle, dialect }: QueueParts,
+  parts: QueueParts,
   work: (parts: QueueParts) => Promise<T>,
   isLoose = false,
 ): Promise<T> {
-  const inside = (own: Handle) => work({ handle: own, dialect });
+  const { handle, dialect } = parts;
+  const inside = (own: Handle) => work({ ...parts, handle: own });
   if (handle.isTransaction) return inside(handle);
   for (let tries = 1; ; tries++) {
     try {
