@@ -30,7 +30,8 @@ export class Line {
   /** How often in a row looking failed, and when it is worth another look. */
   #failures = 0;
   #nextLook = 0;
-  #nextTrim = 0;
+  // Not at once: where all servers were off for long, runs that were lost then are taken over before.
+  #nextTrim = performance.now() + limits.upkeepMs;
 
   constructor(parts: LineParts) {
     this.#parts = parts;

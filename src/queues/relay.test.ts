@@ -1,5 +1,5 @@
 // The relay: from outboxes to the queue, whatever happens on the way.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { fc } from '../../test/properties.ts';
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
@@ -174,19 +174,33 @@ describe('the relay', () => {
   it('lets notes of applied runs go that are older than anybody asks for', async () => {
     const asked: number[] = [];
     let left = 3;
+    let looks = 0;
     const noted: Outbox = {
-      due: async () => [],
+      due: async () => {
+        looks++;
+        return [];
+      },
       remove: async () => {},
       trim: async (olderThanMs) => {
         asked.push(olderThanMs);
         return left-- > 0 ? 500 : 0;
       },
     };
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
     const relay = relayOver([], noted);
     relay.wake();
-    await until(() => asked.length === 4);
+    await vi.waitFor(() => expect(looks).toBeGreaterThan(0));
+    clock.mockReturnValue(limits.upkeepMs - 1);
+    relay.wake();
+    await vi.waitFor(() => expect(looks).toBeGreaterThan(1));
+    // Whoever was lost with the last server has been taken over by now.
+    expect(asked).toEqual([]);
+    clock.mockReturnValue(limits.upkeepMs);
+    relay.wake();
+    await vi.waitFor(() => expect(asked).toHaveLength(4));
     relay.wake();
     await relay.stop();
+    clock.mockRestore();
     expect(asked).toEqual(Array(4).fill(limits.outboxAppliedDays * 86_400_000));
   });
 });
