@@ -24,7 +24,7 @@ export interface HeldTransaction {
   update?(entry: OutboxEntry): Promise<void>;
   /** Whether the effects of a run were committed there, by whomever. */
   wasApplied?(runId: string): Promise<boolean>;
-  /** Notes in it that it holds the effects of a run. Throws `queue.applied` when they were committed before. */
+  /** Notes in it that it holds the effects of a run. Throws `queue.applied` when they were kept before. */
   apply?(effects: Pick<RunEffects, 'runId' | 'fence'>): Promise<void>;
 }
 

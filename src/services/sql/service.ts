@@ -298,9 +298,8 @@ export class SqlService implements Service {
 
 function outboxOf(source: EngineSource): SqlOutbox | undefined {
   const { outbox: words } = source.dialect;
-  return words === undefined || source.settings.keepsOutbox === false
-    ? undefined
-    : new SqlOutbox({ source, words });
+  const isClosed = source.settings.keepsOutbox === false;
+  return words && new SqlOutbox({ source, words, isClosed });
 }
 
 // What a role hides below `_schema` it hides there, whatever it grants of the records.

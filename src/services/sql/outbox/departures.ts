@@ -116,7 +116,8 @@ export class Departures {
     const { idempotency } = operation;
     if (idempotency !== undefined) {
       const known = await outbox.claim(inside.session, idempotency.id, idempotency.digest);
-      if (known !== undefined && known !== 'claimed') return replayed(known, idempotency.digest, outbox);
+      if (known === undefined) throw keyless(operation);
+      if (known !== 'claimed') return replayed(known, idempotency.digest, outbox);
     }
     const done = await attempted(() => write.work(inside));
     if (idempotency !== undefined) {
@@ -153,6 +154,16 @@ async function attempted(work: () => MaybePromise<Result>): Promise<Done> {
     if (!isPartial(thrown)) throw thrown;
     return { result: errorResult(thrown), failure: thrown };
   }
+}
+
+// What the house itself knows of the key would stay when the transaction is undone.
+function keyless({ service }: Operation): PlatformError {
+  return new PlatformError(
+    'request.malformed',
+    `The header Idempotency-Key is not taken by service '${service}' inside a transaction, or in a queued ` +
+      'script whose effects are applied once, because its database keeps no keys. Call without it, or wrap ' +
+      'the call in platform.once(key, fn).',
+  );
 }
 
 // What it set off was kept when it was done.

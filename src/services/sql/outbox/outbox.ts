@@ -285,6 +285,8 @@ export class SqlOutbox implements Outbox {
   }
 
   #refused(error: DatabaseError): void {
+    // Others came at the same time.
+    if (!this.mayKeep) return;
     const { service } = this.#source.settings;
     this.#refusedAt = performance.now();
     const why =

@@ -6,7 +6,8 @@ import type { Departure, Keeping, OutboxEntry, RunEffects } from '../../../core/
 import type { NewQueuedRun } from '../../../core/queue.ts';
 import type { CallContext, Service } from '../../../core/service.ts';
 import type { TransactionScope } from '../../../core/transaction.ts';
-import { operationOf } from './path-fixture.ts';
+import type { SqlService } from '../service.ts';
+import { dispatcherOf, operationOf } from './path-fixture.ts';
 
 let last = 0;
 
@@ -116,4 +117,35 @@ export class LeavingHouse {
 /** Effects of a run; `begin` says yes unless told otherwise. */
 export function effectsOf(runId: string, more: Partial<RunEffects> = {}): RunEffects {
   return { runId, fence: 1, isTakeover: false, begin: async () => true, ...more };
+}
+
+/** The table that is written to. */
+export const outboxTable = 'CREATE TABLE t(id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(40));';
+
+/** A service with its outbox, and calls of it. */
+export interface OutboxWorld {
+  readonly service: SqlService;
+  readonly house: LeavingHouse;
+}
+
+/** Calls of a service that leads to itself only. */
+export function outboxWorld(given: Service): OutboxWorld {
+  const service = given as SqlService;
+  return { service, house: new LeavingHouse([service], dispatcherOf([service], [], undefined)) };
+}
+
+/** What waits in its database and is due: the payloads of the runs. */
+export async function waiting({ service }: OutboxWorld): Promise<readonly string[]> {
+  return ((await service.outbox?.due(100)) ?? []).map(({ runs }) => runs[0]?.payload ?? '');
+}
+
+/** The records of table t. */
+export async function idsOf({ house }: OutboxWorld): Promise<readonly number[]> {
+  const { body } = await house.ask('GET', 'hr/_table/t?order=id');
+  return body.resource.map(({ id }: { id: number }) => id);
+}
+
+/** Writes a record of table t. */
+export function post({ house }: OutboxWorld, id: number, call: LeavingCall = {}): Promise<LeavingAnswer> {
+  return house.ask('POST', 'hr/_table/t', { body: { resource: [{ id, name: 'x' }] }, ...call });
 }

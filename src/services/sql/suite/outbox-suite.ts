@@ -3,62 +3,50 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { TransactionScope } from '../../../core/transaction.ts';
-import type { SqlService } from '../service.ts';
-import { effectsOf, entryOf, Leaving, LeavingHouse, nextId } from './outbox-fixture.ts';
-import { dispatcherOf } from './path-fixture.ts';
+import {
+  effectsOf,
+  entryOf,
+  idsOf,
+  Leaving,
+  nextId,
+  type OutboxWorld,
+  outboxTable,
+  outboxWorld,
+  post,
+  waiting,
+} from './outbox-fixture.ts';
+import { outboxRightsSuite } from './outbox-rights-suite.ts';
 import { type EngineUnderTest, openSuiteHouse, type SuiteHouse, shared } from './suite-fixture.ts';
 
-const tables = 'CREATE TABLE t(id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(40));';
-
-interface World {
-  readonly service: SqlService;
-  readonly house: LeavingHouse;
-}
-
-function worldOf({ service }: SuiteHouse): World {
-  const dispatcher = dispatcherOf([service], [], undefined);
-  return { service: service as SqlService, house: new LeavingHouse([service], dispatcher) };
-}
-
-async function waiting({ service }: World): Promise<readonly string[]> {
-  return ((await service.outbox?.due(100)) ?? []).map(({ runs }) => runs[0]?.payload ?? '');
-}
-
-async function idsOf({ house }: World): Promise<readonly number[]> {
-  const { body } = await house.ask('GET', 'hr/_table/t?order=id');
-  return body.resource.map(({ id }: { id: number }) => id);
-}
-
-async function emptied(world: World): Promise<World> {
+async function emptied(world: OutboxWorld): Promise<OutboxWorld> {
   const due = (await world.service.outbox?.due(500)) ?? [];
   await world.service.outbox?.remove(due.map(({ id }) => id));
   await world.house.ask('DELETE', 'hr/_table/t?force=true');
   return world;
 }
 
-const post = (world: World, id: number, call: Parameters<LeavingHouse['ask']>[2] = {}) =>
-  world.house.ask('POST', 'hr/_table/t', { body: { resource: [{ id, name: 'x' }] }, ...call });
-
 /** Defines the tests of outboxes of an engine. */
 export function outboxSuite(engine: EngineUnderTest): void {
   describe('what writes set off', () => {
     makingSuite(engine);
-    const opened = shared(() => openSuiteHouse(engine, tables));
-    const world = () => emptied(worldOf(opened()));
+    outboxRightsSuite(engine);
+    const opened = shared(() => openSuiteHouse(engine, outboxTable));
+    const world = () => emptied(outboxWorld(opened().service));
     aloneTests(world);
     insideTests(world);
     clockTests(world);
     effectTests(world);
+    takeoverTests(world);
     keyTests(world);
   });
 }
 
 function makingSuite(engine: EngineUnderTest): void {
   describe('the tables', () => {
-    const opened = shared(() => openSuiteHouse(engine, tables));
+    const opened = shared(() => openSuiteHouse(engine, outboxTable));
 
     test('are made by the first write that needs them, by no look, and told of', async () => {
-      const world = worldOf(opened());
+      const world = outboxWorld(opened().service);
       expect(await waiting(world)).toEqual([]);
       await world.service.outbox?.remove([nextId()]).catch(() => undefined);
       expect((await post(world, 1)).headers).toEqual({});
@@ -77,7 +65,7 @@ function makingSuite(engine: EngineUnderTest): void {
     });
 
     test('are hidden', async () => {
-      const { house } = worldOf(opened());
+      const { house } = outboxWorld(opened().service);
       const paths = ['_table', '_schema', ''].map((path) => house.ask('GET', `hr/${path}?refresh=true`));
       for (const { body } of await Promise.all(paths)) expect(JSON.stringify(body)).not.toMatch(/_tenon_/i);
       for (const name of ['_tenon_outbox', '_tenon_applied', '_TENON_idempotency']) {
@@ -94,53 +82,54 @@ function makingSuite(engine: EngineUnderTest): void {
       expect(described).not.toMatch(/_tenon_/i);
     });
 
-    test('are made once by many who come at the same time', async () => {
-      const fresh = await openSuiteHouse(engine, tables);
-      const others = Array.from({ length: 4 }, () => fresh.database.service('hr') as SqlService);
-      try {
-        const answers = await Promise.all(
-          others.map((service, index) => {
-            const house = new LeavingHouse([service], dispatcherOf([service], [], undefined));
-            return post({ service, house }, index, { leaving: new Leaving() });
-          }),
-        );
-        expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
-        const due = await Promise.all(others.map((service) => service.outbox?.due(10)));
-        expect(due.map((entries) => entries?.length)).toEqual([4, 4, 4, 4]);
-      } finally {
-        await Promise.all(others.map((service) => service.close()));
-        await fresh.close();
-      }
-    });
-
-    test('that went away meanwhile are made again', async () => {
-      const world = worldOf(opened());
-      await opened().database.execute('DROP TABLE _tenon_outbox');
-      expect(await waiting(world)).toEqual([]);
-      const leaving = new Leaving();
-      expect((await post(world, 20, { leaving })).status).toBe(200);
-      expect([leaving.intended, (await waiting(world)).length]).toEqual([0, 1]);
-    });
-
-    test('are made in a transaction that is open', async () => {
-      const fresh = await openSuiteHouse(engine, tables);
-      const world = worldOf(fresh);
-      try {
-        const scope = new TransactionScope();
-        const leaving = new Leaving();
-        expect((await post(world, 1, { transaction: scope, leaving })).status).toBe(200);
-        expect(leaving.keeping?.update).toBeDefined();
-        await scope.commit();
-        world.service.outbox?.departed();
-        expect((await waiting(world)).length).toBe(1);
-      } finally {
-        await fresh.close();
-      }
-    });
+    remakingTests(engine, opened);
   });
 }
 
-type Opened = () => Promise<World>;
+function remakingTests(engine: EngineUnderTest, opened: () => SuiteHouse): void {
+  test('are made once by many who come at the same time', async () => {
+    const fresh = await openSuiteHouse(engine, outboxTable);
+    const others = Array.from({ length: 4 }, () => outboxWorld(fresh.database.service('hr')));
+    try {
+      const answers = await Promise.all(
+        others.map((world, index) => post(world, index, { leaving: new Leaving() })),
+      );
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+      const due = await Promise.all(others.map(({ service }) => service.outbox?.due(10)));
+      expect(due.map((entries) => entries?.length)).toEqual([4, 4, 4, 4]);
+    } finally {
+      await Promise.all(others.map(({ service }) => service.close()));
+      await fresh.close();
+    }
+  });
+
+  test('that went away meanwhile are made again', async () => {
+    const world = outboxWorld(opened().service);
+    await opened().database.execute('DROP TABLE _tenon_outbox');
+    expect(await waiting(world)).toEqual([]);
+    const leaving = new Leaving();
+    expect((await post(world, 20, { leaving })).status).toBe(200);
+    expect([leaving.intended, (await waiting(world)).length]).toEqual([0, 1]);
+  });
+
+  test('are made in a transaction that is open', async () => {
+    const fresh = await openSuiteHouse(engine, outboxTable);
+    const world = outboxWorld(fresh.service);
+    try {
+      const scope = new TransactionScope();
+      const leaving = new Leaving();
+      expect((await post(world, 1, { transaction: scope, leaving })).status).toBe(200);
+      expect(leaving.keeping?.update).toBeDefined();
+      await scope.commit();
+      world.service.outbox?.departed();
+      expect((await waiting(world)).length).toBe(1);
+    } finally {
+      await fresh.close();
+    }
+  });
+}
+
+type Opened = () => Promise<OutboxWorld>;
 
 function aloneTests(opened: Opened): void {
   test('is there when a write was committed, with its own answer', async () => {
@@ -332,7 +321,9 @@ function effectTests(opened: Opened): void {
     }
     expect(await waiting(world)).toEqual(['round 0', 'round 1', 'round 2']);
   });
+}
 
+function takeoverTests(opened: Opened): void {
   test('who takes a run over that was applied hears of it at its first write', async () => {
     const world = await opened();
     const runId = nextId();

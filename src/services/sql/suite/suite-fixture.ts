@@ -44,6 +44,8 @@ export interface EngineUnderTest {
   /** Lets the numbers that a table gives go on after those inserted; absent where that goes by itself. */
   advance?(table: string, column: string): string;
   readonly types: readonly TypeCase[];
+  /** Makes and drops a user (password `limited`) who may use the records of table t, and make nothing. */
+  readonly limitedUser?: (name: string) => { readonly make: string; readonly drop: string };
   /** Whether text longer than its column is kept. */
   readonly keepsLongText: boolean;
 }

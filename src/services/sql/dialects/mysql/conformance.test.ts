@@ -17,6 +17,10 @@ const engine: EngineUnderTest = {
   },
   quote: ['`', '`'],
   types: mysqlTypes,
+  limitedUser: (name) => ({
+    make: `CREATE USER ${name} IDENTIFIED BY 'limited'; GRANT SELECT, INSERT, UPDATE, DELETE ON t TO ${name}`,
+    drop: `DROP USER ${name}`,
+  }),
   keepsLongText: false,
   open: async () => {
     const database = await testDatabase('mysql');

@@ -19,6 +19,10 @@ const engine: EngineUnderTest = {
   advance: (table, column) =>
     `SELECT setval(pg_get_serial_sequence('${table}', '${column}'), max(${column})) FROM ${table};`,
   types: postgresTypes,
+  limitedUser: (name) => ({
+    make: `CREATE ROLE ${name} LOGIN PASSWORD 'limited'; GRANT SELECT, INSERT, UPDATE, DELETE ON t TO ${name}`,
+    drop: `DROP OWNED BY ${name}; DROP ROLE ${name}`,
+  }),
   keepsLongText: false,
   open: async () => {
     const own = await testDatabase('postgres');
