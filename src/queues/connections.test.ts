@@ -99,6 +99,15 @@ describe('connections', () => {
     expect(await placeOf('b')).toBe('database/default');
   });
 
+  it('that are being stored may be named, until it shows whether they were', async () => {
+    const { connections } = await open();
+    connections.expect('mails');
+    connections.check('mails');
+    await expect(connections.push([newRun('a', { connection: 'mails' })])).rejects.toThrow("'mails'");
+    await connections.load();
+    expect(() => connections.check('mails')).toThrow("'mails'");
+  });
+
   it('of a kind that this server has not are told of, and the others stay', async () => {
     const { connections, observations } = await open();
     await store.queueConnections.create(newConnection('later', { type: 'carrier-pigeon' }), null);

@@ -45,6 +45,8 @@ export class QueueConnections implements RunQueue {
   readonly kinds: readonly TransportKind[];
   #entries: ReadonlyMap<string, Entry> = new Map();
   #default: string;
+  /** Names that are being stored, perhaps together with scripts that name them. */
+  readonly #expected = new Set<string>();
   #isStarted = false;
 
   constructor(parts: QueueConnectionsParts) {
@@ -62,6 +64,7 @@ export class QueueConnections implements RunQueue {
 
   /** Takes over what is stored; connections that changed are made anew, runs wait meanwhile in the store. */
   async load(): Promise<void> {
+    this.#expected.clear();
     this.#take(await this.#parts.store.queueConnections.list());
   }
 
@@ -84,11 +87,16 @@ export class QueueConnections implements RunQueue {
 
   /** Refuses a connection that runs could not be queued on. Throws `queue.unknown_connection`. */
   check(name: string): void {
-    this.find(name);
+    if (!this.#expected.has(name)) this.find(name);
+  }
+
+  /** From now on until connections are loaded again, scripts may name this one: it is going to be there. */
+  expect(name: string): void {
+    this.#expected.add(name);
   }
 
   async push(runs: readonly NewQueuedRun[]): Promise<void> {
-    for (const { connection } of runs) this.check(connection);
+    for (const { connection } of runs) this.find(connection);
     await this.pushPromised(runs);
   }
 

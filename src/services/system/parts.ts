@@ -164,6 +164,8 @@ interface QueueDesk {
   readonly kinds: readonly Pick<ServiceType, 'name' | 'label' | 'description' | 'config'>[];
   /** Takes over what is stored. */
   load(): Promise<void>;
+  /** Lets scripts name a connection that is being stored. */
+  expect(name: string): void;
   /** Names of connections that are in force. */
   names(): readonly string[];
   /** The one of that name, '' being the default one. Throws `queue.unknown_connection`. */

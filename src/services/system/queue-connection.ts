@@ -44,14 +44,18 @@ export type QueueConnectionParts = Pick<SystemParts, 'queues' | 'secrets' | 'obs
 export function queueConnectionCollection(parts: QueueConnectionParts): Collection {
   const { queues, observe } = parts;
   const types = new ConnectionTypes(parts);
+  const stored = (record: QueueConnectionRecord): Row => {
+    if (record.isActive) queues.expect(record.name);
+    return rowOf(types, record);
+  };
   return {
     name: 'queue_connection',
     noun: 'queue connection',
     identifier: 'id',
     fields,
     rows: async (store) => (await store.queueConnections.list()).map((record) => rowOf(types, record)),
-    create: async (change) => rowOf(types, await create(types, change)),
-    update: async ({ id }, change) => rowOf(types, await update(types, Number(id), change)),
+    create: async (change) => stored(await create(types, change)),
+    update: async ({ id }, change) => stored(await update(types, Number(id), change)),
     remove: async ({ id, name }, { store, isForced }) => {
       if (isForced !== true) await types.checkUnused(store, String(name), 'removed');
       await store.queueConnections.delete(Number(id));
@@ -130,7 +134,7 @@ function checkName(types: ConnectionTypes, { name, type }: { name: string; type:
 type Named = Pick<QueueConnectionRecord, 'name' | 'type'>;
 
 /** The kinds of connections, and what that means for their configurations. */
-class ConnectionTypes {
+export class ConnectionTypes {
   readonly #parts: QueueConnectionParts;
 
   constructor(parts: QueueConnectionParts) {
@@ -154,10 +158,12 @@ class ConnectionTypes {
     throw invalidField('type', `must be one of ${names.join(', ')}`);
   }
 
+  /** The settings of a kind; undefined where this server does not have it. */
   settings(type: unknown): readonly ConfigField[] | undefined {
     return this.#parts.queues.kinds.find(({ name }) => name === type)?.config;
   }
 
+  /** The configuration as callers may see it. */
   show({ type, config }: QueueConnectionRecord): Config {
     return showConfig(this.#of(type), config);
   }

@@ -194,8 +194,7 @@ class Work {
       // What this very import made is completed in its second pass.
       if (stored !== undefined && !this.#options.overwrites && pass.isFirst) continue;
       try {
-        const { services } = this.#options.parts;
-        const writing = writingOf(item, stored, { kind, names, services, isFirst: pass.isFirst });
+        const writing = writingOf(item, stored, { kind, names, isFirst: pass.isFirst });
         const isWhole = await this.#writeOne(kind, { writing, stored, ...pass });
         if (writing.isPartial || !isWhole) partial.push(item);
       } catch (thrown) {

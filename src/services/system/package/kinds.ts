@@ -1,6 +1,7 @@
 // The kinds of records that packages hold, in the order in which they can be made. Invariant: records are
 // written by the same collections that the API writes them by, so that whatever is refused there is refused
 // here.
+import type { ConfigField } from '../../../core/service.ts';
 import type { LookupRecord, Store } from '../../../core/store.ts';
 import { lookupPlace } from '../../../security/sealed-places.ts';
 import { accountCollection } from '../account.ts';
@@ -13,6 +14,7 @@ import { eventScriptCollection } from '../event-script.ts';
 import { limitCollection } from '../limit.ts';
 import { lookupCollection } from '../lookup.ts';
 import type { SchemaDesk, SystemParts } from '../parts.ts';
+import { ConnectionTypes, queueConnectionCollection } from '../queue-connection.ts';
 import { roleCollection } from '../role.ts';
 import { serviceCollection } from '../service.ts';
 import { userAccounts } from '../user.ts';
@@ -32,6 +34,26 @@ export interface Kind {
   readonly without: readonly string[];
   /** Only exported when it is asked for. */
   readonly isPersonal?: boolean;
+  /** Its records have settings by their type, secrets among them. */
+  readonly configured?: Configured;
+}
+
+/** What is known of the configurations of records. */
+export interface Configured {
+  /** The settings of a type; undefined where it is unknown. */
+  settings(type: unknown): readonly ConfigField[] | undefined;
+  /** The configurations of all records. */
+  read(store: Store): Promise<readonly Configuration[]>;
+}
+
+/** The configuration of a record. */
+export interface Configuration {
+  readonly id: number;
+  readonly type: string;
+  /** As callers see it. */
+  readonly shown: Readonly<Record<string, unknown>>;
+  /** With its secrets in clear. Throws when they cannot be opened. */
+  reveal(): Readonly<Record<string, unknown>>;
 }
 
 /** A list inside records. */
@@ -99,11 +121,18 @@ export function packageKinds(parts: SystemParts): readonly Kind[] {
   const hash: Aside = { member: 'password_hash', read: readHashes, write: keepHash };
   const account = { without: ofAccount, asides: [hash] };
   return [
+    // Scripts name them, and services may be scripts.
+    {
+      ...plain,
+      collection: queueConnectionCollection(parts),
+      configured: ofConnections(new ConnectionTypes(parts)),
+    },
     {
       ...plain,
       collection: serviceCollection(parts),
       asides: [{ member: 'schema', read: readSchemas, write: keepSchema }],
       without: ['mutable', 'deletable'],
+      configured: ofServices(parts),
     },
     { ...plain, collection: roleCollection(parts), lists: [access, lookupsOf('role')] },
     {
@@ -131,6 +160,28 @@ export function packageKinds(parts: SystemParts): readonly Kind[] {
     { ...plain, collection: emailTemplateCollection(parts) },
     { ...plain, collection: limitCollection(parts), without: ['key_text'] },
   ];
+}
+
+function ofServices({ services }: SystemParts): Configured {
+  return {
+    settings: (type) => services.types.find(({ name }) => name === type)?.config,
+    read: async (store) =>
+      (await store.services.list()).map((record) => {
+        const { service_id: _id, ...shown } = services.show(record);
+        return { id: record.id, type: record.type, shown, reveal: () => services.reveal(record) };
+      }),
+  };
+}
+
+function ofConnections(types: ConnectionTypes): Configured {
+  return {
+    settings: (type) => types.settings(type),
+    read: async (store) =>
+      (await store.queueConnections.list()).map((record) => {
+        const { id, type } = record;
+        return { id, type, shown: types.show(record), reveal: () => types.reveal(record) };
+      }),
+  };
 }
 
 async function readKeys(store: Store): Promise<ReadonlyMap<number, unknown>> {

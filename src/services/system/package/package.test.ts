@@ -20,13 +20,13 @@ describe('from one house to another', () => {
   test('the same package comes out again, and a second import changes nothing', async () => {
     const document = await exported(first);
     const report = await imported(second, document);
-    expect(report.summary).toMatchObject({ created: 11, updated: 0, unchanged: 0 });
+    expect(report.summary).toMatchObject({ created: 12, updated: 0, unchanged: 0 });
     expect(await exported(second)).toEqual(document);
     const generation = await second.store.generation();
     expect((await imported(second, document)).summary).toMatchObject({
       created: 0,
       updated: 0,
-      unchanged: 11,
+      unchanged: 12,
     });
     expect(await second.store.generation()).toBe(generation);
   });
@@ -84,6 +84,24 @@ describe('from one house to another', () => {
     expect(body).toMatchObject({ resource: [{ role_by_role_id: { name: 'readers' } }] });
   });
 
+  test('a connection of queues goes with its secret only where that is sealed', async () => {
+    await imported(second, { ...(await exported(first, everything)), password: passphrase });
+    const opened = async (house: House) => {
+      const [record] = await house.store.queueConnections.list();
+      return house.secrets.open(String(record?.config.password), 'queue_connection|mails|config.password');
+    };
+    expect([await opened(first), await opened(second)]).toEqual(['"hush-broker"', '"hush-broker"']);
+    const [open] = (await exported(first)).queue_connection ?? [];
+    expect(open).toMatchObject({ name: 'mails', config: { host: 'redis.example.com', port: 6380 } });
+    expect(open?.config).not.toHaveProperty('password');
+    const unknown = { name: 'mails', type: 'broker', config: { hostname: 'x' } };
+    const { status, body } = await second.ask('POST', 'package', {
+      body: { tenon_package: 1, queue_connection: [unknown] },
+    });
+    expect(status).toBe(400);
+    expect(JSON.stringify(body)).toContain("no setting of queue connections of type 'broker'");
+  });
+
   test('what is imported is in force, and in the audit log', async () => {
     const document = await exported(first);
     await imported(second, document);
@@ -91,7 +109,7 @@ describe('from one house to another', () => {
     expect(second.scripts).toEqual(['sales._table.contact.get.post_process']);
     const entries = await second.store.audit.list({ limit: 100 });
     expect(entries.map(({ action }) => action)).toContain('import');
-    expect(entries.filter(({ action }) => action === 'create')).toHaveLength(11);
+    expect(entries.filter(({ action }) => action === 'create')).toHaveLength(12);
     expect(JSON.stringify(entries)).not.toMatch(hushed);
     await exported(first, everything);
     const [latest] = await first.store.audit.list({ limit: 1 });
@@ -116,7 +134,7 @@ describe('a dry run', () => {
       cors: [...(document.cors ?? []), { path: 'new', origin: 'https://new.example.com' }],
     };
     const report = await imported(second, changed, '?dry_run=true');
-    expect(report).toMatchObject({ dry_run: true, summary: { created: 1, updated: 1, unchanged: 10 } });
+    expect(report).toMatchObject({ dry_run: true, summary: { created: 1, updated: 1, unchanged: 11 } });
     expect(report.resource.filter(({ action }) => action === 'updated')).toEqual([
       {
         kind: 'event_script',

@@ -2,13 +2,14 @@
 // the store adds. Invariant: whatever is secret becomes a `Secret` here, before anything else sees it.
 
 import { asPlatformError } from '../../../core/errors.ts';
+import type { ConfigField } from '../../../core/service.ts';
 import type { Store } from '../../../core/store.ts';
 import { documentField } from '../../../openapi/definition.ts';
 import type { SystemParts } from '../parts.ts';
 import { isObject } from '../request.ts';
 import type { Row } from '../selection.ts';
 import { type Item, nameOf, Secret } from './document.ts';
-import { type Kind, type ListKind, lookupSecret } from './kinds.ts';
+import { type Configuration, type Kind, type ListKind, lookupSecret } from './kinds.ts';
 import { Names, referencesAmong, settingsAmong } from './names.ts';
 
 /** A record of the store, as the API shows it and as documents hold it. */
@@ -52,24 +53,20 @@ export class Reader {
       }
     }
     const configs = new Map<number, Row>();
-    if (kind.collection.name === 'service') {
-      for (const record of await store.services.list()) {
-        configs.set(record.id, this.#config(record, names));
-      }
+    for (const configuration of (await kind.configured?.read(store)) ?? []) {
+      const fields = kind.configured?.settings(configuration.type) ?? [];
+      configs.set(configuration.id, this.#config(configuration, { fields, names }));
     }
     const asides: View['asides'][number][] = [];
     for (const { member, read } of kind.asides) asides.push({ member, values: await read(store) });
     return { names, secrets, configs, asides };
   }
 
-  #config(record: Parameters<SystemParts['services']['show']>[0], names: Names): Row {
-    const { services } = this.#parts;
-    const { service_id: _id, ...own } = services.show(record);
-    const fields = services.types.find(({ name }) => name === record.type)?.config ?? [];
+  #config({ shown: own, reveal }: Configuration, { fields, names }: Settings): Row {
     const shown = names.withNames(own, settingsAmong(fields));
     const secret = fields.filter((field) => field.secret === true).map(({ name }) => name);
     if (secret.length === 0) return shown;
-    const opened = this.#opened(() => services.reveal(record));
+    const opened = this.#opened(reveal);
     const values = secret.map((name) => {
       return [name, new Secret(opened instanceof Secret ? opened.value : (opened[name] ?? null))];
     });
@@ -86,12 +83,17 @@ export class Reader {
   }
 }
 
+interface Settings {
+  readonly fields: readonly ConfigField[];
+  readonly names: Names;
+}
+
 /** What rows are read with. */
 interface View {
   readonly names: Names;
   /** Values of private lookups by id. */
   readonly secrets: ReadonlyMap<number, unknown>;
-  /** Configurations of services by id. */
+  /** Configurations by the id of their record. */
   readonly configs: ReadonlyMap<number, Row>;
   readonly asides: readonly { readonly member: string; readonly values: ReadonlyMap<number, unknown> }[];
 }

@@ -61,6 +61,10 @@ export async function furnishHouse({ ask, store }: House): Promise<void> {
     body_text: 'Hi',
     defaults: { name: 'you' },
   });
+  await make('queue_connection', {
+    ...{ name: 'mails', type: 'broker', default_queue: 'letters', is_default: true },
+    config: { host: 'redis.example.com', port: 6380, password: 'hush-broker' },
+  });
   await make('limit', {
     name: 'per role',
     type: 'instance.role',

@@ -4,7 +4,6 @@ import type { ConfigField } from '../../../core/service.ts';
 import { documentField } from '../../../openapi/definition.ts';
 import { mask } from '../../configuration.ts';
 import { invalidField } from '../fields.ts';
-import type { SystemParts } from '../parts.ts';
 import { isObject, type Written } from '../request.ts';
 import type { Row } from '../selection.ts';
 import { isSame } from './difference.ts';
@@ -27,7 +26,6 @@ export interface Writing {
 export interface Reading {
   readonly kind: Kind;
   readonly names: Names;
-  readonly services: SystemParts['services'];
   /** Whether names that stand for nothing yet are left out, because the record is written once more later. */
   readonly isFirst: boolean;
 }
@@ -80,7 +78,7 @@ function memberOf(name: string, value: unknown, member: Member): Written {
   const { kind, names, present } = member;
   const list = kind.lists.find(({ field }) => field === name);
   if (list !== undefined) return { [name]: listOf(list, value, { names, row: present?.row }) };
-  if (name === 'config' && kind.collection.name === 'service') return { config: configOf(value, member) };
+  if (name === 'config' && kind.configured !== undefined) return { config: configOf(value, member) };
   const references = referencesAmong(kind.collection.fields.map((field) => field.name));
   return names.withIds({ [name]: bare(value) }, references);
 }
@@ -90,10 +88,10 @@ function bare(value: unknown): unknown {
 }
 
 // Only what differs, and secrets with it: who changes where they are sent to has to give them anew.
-function configOf(value: unknown, { item, present, names, services, attempt }: Member): unknown {
+function configOf(value: unknown, { kind, item, present, names, attempt }: Member): unknown {
   if (!isObject(value)) return value;
   const type = item.type ?? present?.item.type;
-  const fields = services.types.find((each) => each.name === type)?.config;
+  const fields = kind.configured?.settings(type);
   const references = settingsAmong(fields ?? []);
   const known = withNamesOf(fields ?? [], references);
   const isSameType = type === present?.item.type;
@@ -102,7 +100,7 @@ function configOf(value: unknown, { item, present, names, services, attempt }: M
     if (fields !== undefined && !known.includes(name)) {
       throw invalidField(
         `config.${name.slice(0, 80)}`,
-        `is no setting of services of type '${String(type)}'`,
+        `is no setting of ${kind.collection.noun}s of type '${String(type)}'`,
       );
     }
     const isKept = Object.hasOwn(stored, name) && isSame(stored[name], given);
@@ -157,9 +155,9 @@ interface Compared {
 
 // Whether what is stored says all that a document says. A document need not say everything: what it leaves
 // out of a configuration or of a row in a list stays as it is.
-function covers({ collection, lists }: Kind, { name, stored, given }: Compared): boolean {
+function covers({ configured, lists }: Kind, { name, stored, given }: Compared): boolean {
   if (typeof given === 'string' || given === null) return isSameText(stored, given) || isSame(stored, given);
-  if (collection.name === 'service' && name === 'config') return isPart(stored, given);
+  if (configured !== undefined && name === 'config') return isPart(stored, given);
   const list = lists.find(({ field }) => field === name);
   if (list === undefined || !Array.isArray(given) || !Array.isArray(stored)) return isSame(stored, given);
   const left: unknown[] = [...stored];
