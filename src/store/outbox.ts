@@ -1,6 +1,6 @@
 // The outbox of the system database: runs set off by writes to services that keep none of their own.
-// Invariant: an entry that was put is on disk; that one was removed may be forgotten with a power cut, because
-// the queue knows its runs by their ids.
+// Invariant: an entry that was put is on disk; that one was removed may be forgotten with a power cut,
+// because the queue knows its runs by their ids.
 import { sql } from 'kysely';
 import { limits } from '../core/limits.ts';
 import type { OutboxEntry } from '../core/outbox.ts';
