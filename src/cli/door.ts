@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { type Config, systemDatabase } from '../config.ts';
 import { limits } from '../core/limits.ts';
-import { type OpenPlatform, openPlatform } from '../main.ts';
+import type { OpenPlatform } from '../main.ts';
 import { isOnServer } from '../store/place.ts';
 import type { ClientOptions } from './client.ts';
 import { CommandError } from './failure.ts';
@@ -35,7 +35,9 @@ export async function chosenFolder(
 }
 
 /** Opens a data folder; a new one gets its administrator. */
-export function openFolder(config: Config): Promise<OpenPlatform> {
+export async function openFolder(config: Config): Promise<OpenPlatform> {
+  // Loaded where there is no server to ask: it is nearly everything that there is.
+  const { openPlatform } = await import('../main.ts');
   const announce = ({ email, password }: { email: string; password: string }) => {
     console.error(`New data folder: administrator ${email}, one-time password ${password}`);
   };

@@ -165,6 +165,7 @@ const verbs: Readonly<Record<Verb, string>> = {
 /** Keeps runs of a queue from being started, or lets them again. */
 export function pauseQueue(queue: string, isPaused: boolean, options: QueueCommandOptions): Promise<void> {
   const { connection } = options;
+  if (queue.trim() === '') throw new CommandError('A queue has a name.');
   const name = connection === undefined ? queue : `${connection}:${queue}`;
   return throughDoor(options, async (door) => {
     const path = ['queue', name, isPaused ? 'pause' : 'resume'];
