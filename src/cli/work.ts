@@ -144,7 +144,7 @@ function onSignal(stop: () => Promise<void>): { unhook(): void } {
     if (signals === 1) console.log('Ending: what runs may end first; a second signal gives it back at once.');
     void stop();
     // One that cannot even be given back is taken over by others.
-    if (signals > 1) void sleep(limits.queueAbortMs).then(() => process.exit(1));
+    if (signals > 1) void sleep(2 * limits.queueAbortMs).then(() => process.exit(1));
     if (signals > 2) process.exit(1);
   };
   process.on('SIGINT', end).on('SIGTERM', end);

@@ -1,5 +1,5 @@
 // The system database on PostgreSQL, which several servers may share.
-import { type CompiledQuery, type Driver, PostgresDialect, sql } from 'kysely';
+import { CompiledQuery, type Driver, PostgresDialect, type PostgresPool, sql } from 'kysely';
 import { limits } from '../core/limits.ts';
 import type { StoreDialect } from './dialect.ts';
 import { GuardedDriver, original } from './guarded.ts';
@@ -18,12 +18,13 @@ export async function postgresStoreDialect(url: string): Promise<StoreDialect> {
     keepAlive: true,
   };
   const pool = new pg.Pool({ ...settings, max: limits.storeConnections });
-  // An event `error` that nobody listens to would end the process: of a connection in the pool, or of one that
-  // somebody has and does not use at this moment.
+  // An event `error` that nobody listens to would end the process: of a connection in the pool, or of one
+  // that somebody has and does not use at this moment.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => void client.on('error', () => undefined));
+  const names = new Map<string, string>();
   return {
-    kysely: new GuardedPostgres({ pool }),
+    kysely: new GuardedPostgres(pool, names),
     keyType: 'serial',
     generated: (column) => column.primaryKey(),
     conflict: postgresConflict,
@@ -33,15 +34,37 @@ export async function postgresStoreDialect(url: string): Promise<StoreDialect> {
     isConcurrent: true,
     hasPartialIndexes: true,
     hasReturning: true,
+    keep: (text) => void names.set(text, `tenon_${names.size}`),
     skippingDuplicates: (insertion) => insertion.onConflict((conflict) => conflict.doNothing()),
     isCollision: (error) => /^(?:40|23505)/.test(codeOf(original(error)) ?? ''),
   };
 }
 
 class GuardedPostgres extends PostgresDialect {
-  override createDriver(): Driver {
-    return new GuardedDriver({ driver: super.createDriver(), isOutage, taken: withoutZeros });
+  /** Of statements that are asked very often. */
+  readonly #names: ReadonlyMap<string, string>;
+
+  constructor(pool: PostgresPool, names: ReadonlyMap<string, string>) {
+    super({ pool });
+    this.#names = names;
   }
+
+  override createDriver(): Driver {
+    const taken = (query: CompiledQuery) => named(withoutZeros(query), this.#names);
+    return new GuardedDriver({ driver: super.createDriver(), isOutage, taken, beginLoosely });
+  }
+}
+
+// One way to the server and back.
+const beginLoosely = CompiledQuery.raw('begin; set local synchronous_commit = off');
+
+// What has a name is parsed and planned once for each connection.
+function named(query: CompiledQuery, names: ReadonlyMap<string, string>): CompiledQuery {
+  const name = names.get(query.sql);
+  if (name === undefined) return query;
+  // Kysely hands it on as it is, and the driver takes a text with a name wherever it takes a text.
+  const text: unknown = { name, text: query.sql };
+  return { ...query, sql: text as string };
 }
 
 // A text with the sign 0 is refused here alone, and with it whatever is written in the same transaction: the
@@ -60,10 +83,8 @@ function hasZero(value: unknown): value is string {
 
 function loosely<T>(handle: Handle, work: (handle: Handle) => Promise<T>): Promise<T> {
   if (handle.isTransaction) return work(handle);
-  return handle.transaction().execute(async (own) => {
-    await sql`set local synchronous_commit = off`.execute(own);
-    return work(own);
-  });
+  // Nobody else says what a transaction may do: by that the driver knows this one.
+  return handle.transaction().setAccessMode('read write').execute(work);
 }
 
 function postgresConflict(error: unknown): string | undefined {

@@ -1,5 +1,5 @@
-// How long a run that failed waits before it is tried again. Invariant: whatever a run says of it, the wait is
-// a number of milliseconds from zero to the most that a delay may be.
+// How long a run that failed waits before it is tried again. Invariant: whatever a run says of it, the wait
+// is a number of milliseconds from zero to the most that a delay may be.
 import { limits } from '../core/limits.ts';
 import type { Backoff } from '../core/queue.ts';
 
@@ -23,7 +23,7 @@ export function waitAfter(failures: number, backoff: Backoff, random: number = M
   return bounded(whole * (1 - backoff.jitter * random));
 }
 
-/** The back-off of a run from its JSON text; `otherwise` where it has none, or one that nobody understands. */
+/** The back-off of a run, from its JSON text; `otherwise` where it has none or one that nobody understands. */
 export function backoffOf(text: string | null, otherwise: Backoff): Backoff {
   if (text === null) return otherwise;
   try {

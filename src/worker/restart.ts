@@ -1,5 +1,5 @@
-// Asking all workers of a store to begin anew. Invariant: it is a mark that changes; whoever sees another than
-// when he started ends what he does and begins again.
+// Asking all workers of a store to begin anew. Invariant: it is a mark that changes; whoever sees another
+// than when he started ends what he does and begins again.
 import { randomUUID } from 'node:crypto';
 import type { Store } from '../core/store.ts';
 

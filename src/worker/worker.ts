@@ -127,8 +127,8 @@ export class Worker {
   }
 
   /**
-   * Takes no more runs, lets those that run end for a while, and gives the rest back; when it is called again,
-   * at once.
+   * Takes no more runs, lets those that run end for a while, and gives the rest back; when it is called
+   * again, at once.
    */
   stop(): Promise<void> {
     if (this.#stopped !== undefined) this.#stopRunning();

@@ -146,22 +146,22 @@ function certainRuns(store: () => Store): void {
   });
 }
 
+/** How often a store woke those who work a connection; forgets the time until now. */
+async function listening(on: Store, connection = place.connection) {
+  let count = 0;
+  const stop = on.queueSignal.listen(connection, () => {
+    count += 1;
+  });
+  // Where there is a connection for it, that wakes once when it is there.
+  await sleep(300);
+  count = 0;
+  return { stop, woken: () => count };
+}
+
 function signals(store: () => Store, open: () => Promise<Store>): void {
-  /** How often a store woke those who work a connection; forgets the time until now. */
-  const listening = async (on: Store, connection = place.connection) => {
-    let count = 0;
-    const stop = on.queueSignal.listen(connection, () => {
-      count += 1;
-    });
-    // Where there is a connection for it, that wakes once when it is there.
-    await sleep(300);
-    count = 0;
-    return { stop, woken: () => count };
-  };
-  const isShared = async (on: Store) => {
-    const { woken, stop } = await listening(on);
-    const other = await open();
-    await other.queue.push([newRun('probe')]);
+  const isShared = async () => {
+    const { woken, stop } = await listening(store());
+    await (await open()).queue.push([newRun('probe')]);
     await sleep(300);
     stop();
     return woken() > 0;
@@ -206,7 +206,7 @@ function signals(store: () => Store, open: () => Promise<Store>): void {
   });
 
   it('reaches other servers where the engine can, each once for what belongs together', async () => {
-    if (!(await isShared(store()))) return;
+    if (!(await isShared())) return;
     const { woken } = await listening(store());
     const other = await open();
     await other.transaction(async (inside) => {
