@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { failed, newRun, takeOne } from './store/queue/fixture.ts';
+import { createSqliteStore } from './store/sqlite.ts';
 import { version } from './version.ts';
 
 const cli = fileURLToPath(new URL('cli.ts', import.meta.url));
@@ -210,6 +212,16 @@ describe('doctor', () => {
     expect(stdout).toMatch(/warn {2}settings +unknown: TENON_PROT\n +→ Did you mean TENON_PORT\?/);
     expect(stdout).toMatch(/warn {2}data folder .*is open to other users\n +→ chmod 700/);
     expect(stdout).toMatch(/FAIL {2}port .*is used by another program\n +→ .*TENON_PORT/);
+  });
+
+  test('counts runs that failed for good', async () => {
+    mkdirSync(home, { mode: 0o700 });
+    const store = await createSqliteStore({ file: join(home, 'system.sqlite') });
+    await store.queue.push([newRun('r1'), newRun('r2')]);
+    await store.queue.finish([failed(await takeOne(store))]);
+    await store.close();
+    const { stdout } = await run(['doctor', '--port', '0']);
+    expect(stdout).toMatch(/warn {2}queues +1 runs wait, 0 run, 1 failed for good\n +→ .*queue failed/);
   });
 
   test('sees a server at work, a damaged database and a key that is gone', async () => {

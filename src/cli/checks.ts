@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { type Config, settings, systemDatabase } from '../config.ts';
 import { limits } from '../core/limits.ts';
+import type { QueueStats } from '../core/queue.ts';
 import type { Store } from '../core/store.ts';
 import { AuditLog } from '../security/audit.ts';
 import { openKeyRing } from '../security/key-ring.ts';
@@ -38,6 +39,7 @@ export const checks: Readonly<Record<string, Check>> = {
   'system database': checkDatabase,
   'master key': checkMasterKey,
   'audit log': checkAudit,
+  queues: checkQueues,
   port: checkPort,
   sandbox: checkSandbox,
   scripts: checkScripts,
@@ -212,6 +214,22 @@ async function checkAudit({ masterKey: given, masterKeyPrevious: previous, ...co
     remedy: 'Somebody changed the log, or it has another master key. Compare it with a backup.',
   } as const;
 }
+
+async function checkQueues(config: Config): Promise<Finding> {
+  const file = systemDatabase(config);
+  const isServer = isOnServer(file);
+  if (!(isServer || existsSync(file))) return ok('nothing to look at yet');
+  const read = (store: Store) => store.queue.stats();
+  const queues = await (isServer ? withLook(file, read) : withCopy(file, read));
+  const sum = (state: QueueCount) => (queues ?? []).reduce((all, { counts }) => all + counts[state], 0);
+  const waiting = sum('ready') + sum('delayed');
+  const lost = sum('failed') + sum('quarantined');
+  const said = `${waiting} runs wait, ${sum('running')} run, ${lost} failed for good`;
+  if (lost === 0) return ok(said);
+  return { status: 'warn', message: said, remedy: 'Look at them with `tenon queue failed`.' };
+}
+
+type QueueCount = keyof QueueStats['counts'];
 
 async function checkPort({ host, port }: Config): Promise<Finding> {
   const refusal = await listenRefusal(host, port);

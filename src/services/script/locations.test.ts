@@ -101,6 +101,19 @@ describe('with a definition', () => {
   });
 });
 
+describe('descriptions', () => {
+  const described = (isQueued: boolean) => {
+    const [root] = new ScriptLocations({ service: 'shop', paths: [], isQueued }).endpoints();
+    const reader = { may: () => true, tables: undefined, isCompact: false };
+    return root?.details?.(reader).map(({ actions }) => Object.keys(actions.POST?.responses ?? {}));
+  };
+
+  it('say that a queued script answers later', () => {
+    expect(described(true)).toEqual([['202'], ['202']]);
+    expect(described(false)).toEqual([[], []]);
+  });
+});
+
 describe('identity', () => {
   it('the same path and action lead to the same location', () => {
     const locations = open();

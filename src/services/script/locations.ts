@@ -15,6 +15,8 @@ export interface ScriptLocationsParts {
   readonly paths: readonly DefinedPath[];
   /** What descriptions show in the place of all paths; made when one is asked for. */
   readonly details?: () => readonly PathDetails[];
+  /** Whether its runs are queued, so that every answer says no more than that. */
+  readonly isQueued?: boolean;
 }
 
 /** Finds locations; those of paths that come often are found once. */
@@ -26,7 +28,7 @@ export class ScriptLocations {
   readonly #root: Readonly<Record<Action, Location>>;
   readonly #details: () => readonly PathDetails[];
 
-  constructor({ service, paths, details = anyPath }: ScriptLocationsParts) {
+  constructor({ service, paths, isQueued = false, details = () => anyPath(isQueued) }: ScriptLocationsParts) {
     this.#service = service;
     this.#details = details;
     this.#paths = paths;
@@ -92,17 +94,30 @@ export class ScriptLocations {
 const nowhereElse = () => [];
 
 // Without a definition nobody but the script knows its paths.
-function anyPath(): readonly PathDetails[] {
-  const told = actions.map((action) => [action, { summary: 'Ask the script' }]);
+function anyPath(isQueued: boolean): readonly PathDetails[] {
+  const responses = isQueued ? { responses: queuedAnswer } : {};
+  const told = actions.map((action) => [action, { summary: 'Ask the script', ...responses }]);
   const below = {
     summary: 'Ask the script for anything below',
     description: 'The script decides what it is.',
+    ...responses,
   };
   return [
     { pattern: [], actions: Object.fromEntries(told) },
     { pattern: ['{path}'], actions: Object.fromEntries(actions.map((action) => [action, below])) },
   ];
 }
+
+const queuedAnswer = {
+  202: {
+    description: 'The script runs later.',
+    content: {
+      'application/json': {
+        schema: { type: 'object', properties: { success: { const: true } }, required: ['success'] },
+      },
+    },
+  },
+} as const;
 
 function isPlaceholder(segment: string): boolean {
   return segment.startsWith('{');

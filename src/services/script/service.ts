@@ -36,7 +36,7 @@ export class ScriptService implements Service {
     this.#handler = handler;
     this.#locations = new ScriptLocations(
       document === undefined
-        ? { service: name, paths: [] }
+        ? { service: name, paths: [], isQueued: config.queued === true }
         : {
             service: name,
             paths: definedPaths(document, settings),
