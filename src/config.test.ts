@@ -75,6 +75,20 @@ describe('configuration', () => {
     expect(publicUrl({ TENON_HOST: '::1' })).toBe('http://[::1]:8080');
   });
 
+  test('queued runs go where either name of the setting says', () => {
+    const place = (environment: Record<string, string>) => {
+      const { queueConnection, queueName } = readConfig(environment);
+      return `${queueConnection}/${queueName}`;
+    };
+    expect(place({})).toBe('database/default');
+    expect(place({ QUEUE_CONNECTION: 'sync', QUEUE_NAME: 'low' })).toBe('sync/low');
+    const both = { TENON_QUEUE_CONNECTION: 'null', QUEUE_CONNECTION: 'sync', TENON_QUEUE_NAME: 'high' };
+    expect(place({ ...both, QUEUE_NAME: 'low' })).toBe('null/high');
+    for (const bad of [' sync', 'x'.repeat(65)]) {
+      expect(() => readConfig({ TENON_QUEUE_CONNECTION: bad })).toThrow('TENON_QUEUE_CONNECTION');
+    }
+  });
+
   test('lists are split and trimmed', () => {
     expect(readConfig({ TENON_CORS_ORIGINS: 'https://a.example, https://b.example' }).corsOrigins).toEqual([
       'https://a.example',

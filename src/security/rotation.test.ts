@@ -18,7 +18,7 @@ import { createSqliteStore } from '../store/sqlite.ts';
 import { AuditLog } from './audit.ts';
 import { openKeyRing } from './key-ring.ts';
 import { listSealed, type Rotation, type RotationStep, rotateMasterKey } from './rotation.ts';
-import { configPlace, factorPlace, lookupPlace } from './sealed-places.ts';
+import { configPlace, connectionPlace, factorPlace, lookupPlace } from './sealed-places.ts';
 import { sealedValues } from './sealed-values.ts';
 import { Secrets } from './secrets.ts';
 
@@ -51,6 +51,8 @@ async function contents(secrets: Secrets): Promise<Record<string, string>> {
 const all = {
   'service sales: password': '"hunter2"',
   'service sales: url': '"postgres://x"',
+  'queue connection mails: password': '"broker"',
+  'queue connection mails: url': '"redis://x"',
   'lookup token (system)': 'canary',
   'lookup own (user:1)': 'mine',
   'second factor of user 1': 'BASE32',
@@ -76,6 +78,13 @@ async function furnish(secrets: Secrets): Promise<void> {
     document: null,
   };
   await store.services.create({ ...fixed, name: 'sales', type: 'pgsql', config }, 1);
+  const broker = {
+    host: 'redis.example.com',
+    password: secrets.seal('"broker"', connectionPlace('mails', 'password')),
+    url: secrets.seal('"redis://x"', connectionPlace('mails', 'url')),
+  };
+  const waiting = { description: null, defaultQueue: 'default', isActive: true, isDefault: false };
+  await store.queueConnections.create({ ...waiting, name: 'mails', type: 'redis', config: broker }, 1);
   const lookup = { appId: null, roleId: null, isScriptVisible: false, description: null };
   const hidden = { ...lookup, isPrivate: true };
   const add = (owner: string, name: string, value: string, userId: number | null) =>
@@ -104,7 +113,7 @@ describe('a rotation of the key in the data folder', () => {
     const before = keyFile();
     const steps: RotationStep[] = [];
     const done = await rotate({ onStep: (step) => steps.push(step) });
-    expect(done).toMatchObject({ values: 6, unreadable: [], isContinued: false });
+    expect(done).toMatchObject({ values: 8, unreadable: [], isContinued: false });
     expect(steps).toEqual([
       ...['new key', 'sealing', 'sealed', 'old key kept', 'key replaced', 'checked', 'done'],
     ]);
@@ -131,7 +140,7 @@ describe('a rotation of the key in the data folder', () => {
     const [last, entry] = await store.audit.list({ limit: 2 });
     expect(entry).toMatchObject({
       ...{ action: 'rotate', record: 'master_key', door: 'cli', keyNumber: 1 },
-      ...{ before: { keys: from }, after: { key: to, values: 6, unreadable: 0 } },
+      ...{ before: { keys: from }, after: { key: to, values: 8, unreadable: 0 } },
     });
     expect(last?.keyNumber).toBe(1);
   });
@@ -158,7 +167,7 @@ describe('a rotation of the key in the data folder', () => {
       const record = await sales();
       await store.services.update(record?.id ?? 0, { config: { ...record?.config, password: late } }, 1);
     };
-    expect(await rotate({ noticed })).toMatchObject({ values: 7, unreadable: [] });
+    expect(await rotate({ noticed })).toMatchObject({ values: 9, unreadable: [] });
     expect(await contents(open())).toEqual({ ...all, 'service sales: password': '"late"' });
   });
 
@@ -183,7 +192,7 @@ describe('a rotation of the key in the data folder', () => {
     const record = await sales();
     const password = stranger.seal('"x"', configPlace('sales', 'password'));
     await store.services.update(record?.id ?? 0, { config: { ...record?.config, password } }, 1);
-    expect(await rotate()).toMatchObject({ values: 5, unreadable: ['service sales: password'] });
+    expect(await rotate()).toMatchObject({ values: 7, unreadable: ['service sales: password'] });
     expect((await sales())?.config.password).toBe(password);
   });
 
@@ -220,7 +229,7 @@ describe('a rotation of a key that the operator gives', () => {
     const source = { given: second, previous: first };
     // Before it: the server runs with both.
     expect(await contents(open(source))).toEqual(all);
-    expect(await rotate(source)).toMatchObject({ values: 6, unreadable: [] });
+    expect(await rotate(source)).toMatchObject({ values: 8, unreadable: [] });
     const after = open({ given: second, previous: undefined });
     expect(await contents(after)).toEqual(all);
     expect(await new AuditLog({ store, secrets: after }).verify()).toEqual({ entries: 4, brokenAt: null });

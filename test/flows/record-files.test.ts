@@ -108,6 +108,11 @@ describe('other records', () => {
       'name,to,defaults,body_text',
     ],
     [
+      'queue_connection',
+      { name: 'mails', type: 'database', default_queue: 'letters', is_default: true },
+      'name,type,default_queue,is_active,is_default',
+    ],
+    [
       'limit',
       { name: 'all', type: 'instance', rate: 1000, period: 'day' },
       'name,type,rate,period,is_active',
