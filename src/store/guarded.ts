@@ -13,6 +13,8 @@ export interface GuardedDriverParts {
   isOutage(error: unknown): boolean;
   /** Statements that begin a transaction, in place of the driver's own. */
   readonly begin?: readonly CompiledQuery[];
+  /** The same of one whose access mode is said: it need not have reached the disk when it is over. */
+  readonly beginLoosely?: CompiledQuery;
   /** A statement as the database takes it; absent: it takes any. */
   taken?(query: CompiledQuery): CompiledQuery;
 }
@@ -40,7 +42,11 @@ export class GuardedDriver implements Driver {
   }
 
   async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
-    const { begin, driver } = this.#parts;
+    const { begin, beginLoosely, driver } = this.#parts;
+    if (beginLoosely !== undefined && settings.accessMode !== undefined) {
+      await connection.executeQuery(beginLoosely);
+      return;
+    }
     if (begin === undefined) return driver.beginTransaction(connection, settings);
     for (const statement of begin) await connection.executeQuery(statement);
   }
