@@ -99,6 +99,39 @@ describe('the payload of a queued run', () => {
     expect(readPayload(text).request).toEqual({ headers: { 'x-mine': 'stays' }, parameters: { a: 'stays' } });
   });
 
+  it.each(['system', 'user', 'System'])('keeps nothing that people log in with at %s', (service) => {
+    const operation = asked({ service, path: ['session'] });
+    const body = Body.ofText(
+      '{"email":"a@example.com","password":"secret-1","resource":[{"new_password":"secret-2","code":"secret-3"}]}',
+      'application/json',
+    );
+    const told = { session_token: 'secret-4', sessionToken: 'secret-5', id: 7, error: { code: 401 } };
+    const result = {
+      status: 200,
+      headers: {},
+      body: Body.ofValue({ ...told, recovery_codes: ['secret-6'] }),
+    };
+    const message = { ...request, parameters: { password: 'secret-7', limit: '1' }, body };
+    const text = writePayload({ kind: 'event', operation, request: message, result });
+    expect(text).not.toContain('secret-');
+    const payload = readPayload(text);
+    expect(payload.request.parameters).toEqual({ password: '********', limit: '1' });
+    expect(queuedResult(payload)?.body?.value).toMatchObject({ id: 7, error: { code: 401 } });
+    const form = Body.ofParsed(
+      'password=secret-8',
+      { password: 'secret-8' },
+      'application/x-www-form-urlencoded',
+    );
+    expect(writePayload({ kind: 'event', operation, request: { ...request, body: form } })).not.toContain(
+      'secret-',
+    );
+  });
+
+  it('keeps the fields of tables as they are, whatever they are called', () => {
+    const body = Body.ofValue({ resource: [{ password: 'of a table' }] });
+    expect(roundTrip({ body }).operation.request.body?.text).toContain('of a table');
+  });
+
   it('leaves out the content of an answer that is too long, and says so', () => {
     const long = { status: 200, headers: {}, body: Body.ofValue('x'.repeat(limits.queuePayloadChars)) };
     const { payload, result } = roundTrip({ body: Body.ofValue({ a: 1 }) }, long);

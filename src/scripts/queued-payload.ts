@@ -78,9 +78,17 @@ const credentials: ReadonlySet<string> = new Set([
   'x-tenon-api-key',
 ]);
 
+// What people log in with passes through these, and has no business in a queue.
+const guarded: ReadonlySet<string> = new Set(['system', 'user']);
+const secretKey =
+  /^((old|new|current)_?)?password$|^session_?(token|id)$|^security_answer$|^api_?key$|secret|^(code|otp|totp|token|recovery_codes)$/i;
+
 /** The payload as JSON text. */
 export function writePayload(source: PayloadSource): string {
-  const { operation, request, result } = source;
+  const { operation } = source;
+  const isGuarded = guarded.has(operation.service.toLowerCase());
+  const request = isGuarded ? withoutSecrets(source.request) : source.request;
+  const result = isGuarded && source.result !== undefined ? masked(source.result) : source.result;
   const { principal, service, path, action, uri, apiVersion, depth, remoteAddress } = operation;
   const payload: QueuedPayload = {
     v: 1,
@@ -138,6 +146,26 @@ export function queuedResult({ response }: QueuedPayload): Result | undefined {
     ...(type === undefined ? {} : { mediaType: type }),
   };
 }
+
+function withoutSecrets(message: Message): Message {
+  const { parameters } = message;
+  const shown = Object.fromEntries(
+    Object.entries(parameters).map(([name, value]) => [name, secretKey.test(name) ? mask : value]),
+  );
+  return { ...masked(message), parameters: shown };
+}
+
+// Strings only: the code of an error is a number.
+function masked<Content extends { readonly body: Body | undefined }>(content: Content): Content {
+  const value = content.body === undefined ? undefined : readable(content.body);
+  if (typeof value !== 'object' || value === null) return content;
+  const hide = (key: string, part: unknown) => {
+    return secretKey.test(key) && (typeof part === 'string' || Array.isArray(part)) ? mask : part;
+  };
+  return { ...content, body: Body.ofText(JSON.stringify(value, hide)) };
+}
+
+const mask = '********';
 
 function responseOf({ status, headers, mediaType, body }: Result): NonNullable<QueuedPayload['response']> {
   const type = mediaType === undefined ? {} : { type: mediaType };
