@@ -94,6 +94,8 @@ export interface BridgeCall {
   readonly options: unknown;
   /** The number of the transaction that the call joins, one that the run has begun; absent: none. */
   readonly transaction?: number;
+  /** The key of `platform.once` in whose function it is made, behind those around it; absent: none. */
+  readonly once?: string;
 }
 
 /**

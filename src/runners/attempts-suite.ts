@@ -33,6 +33,11 @@ export interface AttemptSamples {
   readonly onceNothing: string;
   /** Gives the key `text` a function that gives a text of so many `x` as the parameter `limit` says. */
   readonly onceLong: string;
+  /**
+   * In a function for the key `k1`: calls POST `db/a`, in another one for `k2` POST `db/b` and throws,
+   * catches that, and calls POST `db/c`. After it POST `db/d`.
+   */
+  readonly onceCalls: string;
   /** Calls it without a function. */
   readonly onceWrong: string;
   /** Asks for another try in 30 seconds, because of `busy`. */
@@ -105,6 +110,7 @@ export function attemptsSuite(options: AttemptsSuiteOptions): void {
 
     describeEvent({ samples, run });
     describeOnce({ samples, run });
+    describeCalls({ samples, run });
     describeRefusals({ samples, run });
     describeRetries({ samples, run });
   });
@@ -187,18 +193,42 @@ function describeOnce({ samples, run }: Cases): void {
     expect([...kept]).toEqual([['none', 'null']]);
   });
 
-  it('that are none simply do it, each time', async () => {
-    const forgetful: Result = { status: memoStatus.forgetful, headers: {}, body: undefined };
-    const { asked, bridge } = memoryBridge(() => forgetful);
-    expect(returnedBy(await run(samples.once, { bridge }))).toEqual({ values: [value, value], calls: 2 });
-    expect(asked).toEqual(['once mail-7', 'once mail-7']);
-  });
-
   it('remember long texts as they are', async () => {
     const { kept, bridge } = memoryBridge();
     const parameters = JSON.stringify({ limit: limits.queueMemoChars - 2 });
     await run(samples.onceLong, { sections: { ...sections, parameters }, bridge });
     expect(kept.get('text')).toBe(JSON.stringify('x'.repeat(limits.queueMemoChars - 2)));
+  });
+}
+
+function describeCalls({ samples, run }: Cases): void {
+  const sections = queuedSections();
+  const value = { sent: [1, 'é'] };
+
+  it('say of calls in which function they are made', async () => {
+    const seen: (string | undefined)[] = [];
+    const { bridge } = memoryBridge(({ method, path, once }) => {
+      if (method === 'POST') seen.push(`${path} in ${JSON.stringify(once ?? null)}`);
+      return method === 'POST' ? { status: 200, headers: {}, body: Body.ofText('{}') } : undefined;
+    });
+    for (let i = 0; i < 2; i++) {
+      expect(await run(samples.onceCalls, { sections, bridge })).toMatchObject({ kind: 'finished' });
+    }
+    expect(seen).toEqual([
+      'db/a in "k1"',
+      'db/b in "k1\\nk2"',
+      'db/c in "k1"',
+      'db/d in null',
+      // The second attempt knows what the first did for k1.
+      'db/d in null',
+    ]);
+  });
+
+  it('that are none simply do it, each time', async () => {
+    const forgetful: Result = { status: memoStatus.forgetful, headers: {}, body: undefined };
+    const { asked, bridge } = memoryBridge(() => forgetful);
+    expect(returnedBy(await run(samples.once, { bridge }))).toEqual({ values: [value, value], calls: 2 });
+    expect(asked).toEqual(['once mail-7', 'once mail-7']);
   });
 }
 

@@ -27,8 +27,9 @@ export const kinds = {
    */
   result: 17,
   /**
-   * `id, u32 call, u32 transaction, text method, text path, text options (JSON), text payload`; transaction
-   * 0: none. `memo.method` as the method, in small letters, is `platform.once`: the path is its key.
+   * `id, u32 call, u32 transaction, text method, text path, text options (JSON), text payload, text once`;
+   * transaction 0: none; once: as in a BridgeCall. `memo.method`, in small letters, is `platform.once`, whose
+   * key is the path.
    */
   call: 18,
   /** `id`: a recalled run that was not started. */

@@ -47,6 +47,7 @@ export interface CallFrame {
   readonly path: string;
   readonly options: string;
   readonly payload: string | undefined;
+  readonly once: string | undefined;
 }
 
 /** A step of a transaction that a run takes, with the number of its frame. */
@@ -293,8 +294,9 @@ export class RunnerProcess {
     const transaction = fields.u32();
     const [method, path, options] = [fields.given(), fields.given(), fields.given()];
     const payload = fields.text() ?? undefined;
+    const once = fields.text() ?? undefined;
     fields.finish();
-    this.#events.call(this, handed, { number, transaction, method, path, options, payload });
+    this.#events.call(this, handed, { number, transaction, method, path, options, payload, once });
   }
 
   #transact(fields: FrameFields): void {

@@ -106,9 +106,11 @@ export class Task {
     this.#open++;
     try {
       const options: unknown = call.options === '' ? null : JSON.parse(call.options);
-      const { method, path, payload, transaction } = call;
+      const { method, path, payload, transaction, once } = call;
       const joined = transaction === 0 ? undefined : { transaction };
-      reply(answerOf(await this.invocation.bridge.call({ method, path, payload, options, ...joined })));
+      const inside = once === undefined ? undefined : { once };
+      const { bridge } = this.invocation;
+      reply(answerOf(await bridge.call({ method, path, payload, options, ...joined, ...inside })));
     } catch (error) {
       reply(errorAnswer(asPlatformError(error)));
     } finally {

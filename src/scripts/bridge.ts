@@ -21,7 +21,8 @@ import { type Bridge, type BridgeCall, memoMethod, type TransactionStep } from '
 import type { Exchange } from '../core/script.ts';
 import { readableBody, writtenResult } from '../formats/index.ts';
 import { noParameters, parseParameters } from '../query/parameters.ts';
-import { callForeign, type ForeignStyle, isForeign, type Outgoing } from './foreign-call.ts';
+import { CallKeys } from './call-keys.ts';
+import { callForeign, type ForeignStyle, isForeign, type Keyed, type Outgoing } from './foreign-call.ts';
 import { answerMemo } from './run-memo.ts';
 import { newRunId } from './run-record.ts';
 import { RunTransactions } from './run-transactions.ts';
@@ -56,8 +57,7 @@ export class CallBridge implements Bridge, RunMark {
   #transactions: RunTransactions | undefined;
   #id: string | undefined;
   #made = 0;
-  // Calls to other hosts that may change something.
-  #keys = 0;
+  #keys: CallKeys | undefined;
   #running = 0;
   #waiting: (() => void)[] | undefined;
 
@@ -168,8 +168,10 @@ export class CallBridge implements Bridge, RunMark {
     const { signal } = this.#abort;
     const warn = (text: string) => this.notes.push({ level: 'warn', text });
     const { queued } = this.#exchange;
-    const nextKey = queued && (() => `${queued.id}:${++this.#keys}`);
-    return callForeign(call, { ...this.#abroad, signal, warn, nextKey });
+    if (queued !== undefined) this.#keys ??= new CallKeys(queued.id);
+    const keys = this.#keys;
+    const keyOf = keys && ((made: Keyed) => keys.of(made, call.once));
+    return callForeign(call, { ...this.#abroad, signal, warn, keyOf });
   }
 
   // The place of a finished call is handed over, so the count stays as it is.

@@ -1,7 +1,8 @@
 // Calls of scripts to other hosts: what a script asked for becomes an outgoing call, and its answer a result
 // as scripts of that language know it. Invariant: like any call of the platform, it never throws; what went
 // wrong is an error result.
-import { Body } from '../core/body.ts';
+import { createHash } from 'node:crypto';
+import { Body, writeJson } from '../core/body.ts';
 import { errorResult } from '../core/dispatch.ts';
 import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
@@ -26,8 +27,8 @@ export interface ForeignSurroundings {
   readonly style: ForeignStyle;
   /** Calls from script to script that this one makes, over the network or inside the server. */
   readonly hops: number;
-  /** The key of the next call that may change something, in queued runs: the same in every attempt. */
-  readonly nextKey?: (() => string) | undefined;
+  /** The key of a call that may change something, in queued runs: the same in every attempt. */
+  readonly keyOf?: ((call: Keyed) => string) | undefined;
   /** Ends the calls with their run. */
   readonly signal: AbortSignal;
   /** Told what had no effect. */
@@ -35,6 +36,9 @@ export interface ForeignSurroundings {
 }
 
 const form = 'application/x-www-form-urlencoded';
+
+/** What tells one call from another. */
+export type Keyed = Pick<OutgoingCall, 'method' | 'url' | 'body'>;
 
 /** Whether a path leads to another host: it has a scheme. */
 export function isForeign(path: string): boolean {
@@ -44,8 +48,8 @@ export function isForeign(path: string): boolean {
 /** Makes the call. */
 export async function callForeign(call: BridgeCall, surroundings: ForeignSurroundings): Promise<Result> {
   try {
-    const { outgoing, style, warn, nextKey } = surroundings;
-    const { ignored, ...asked } = keyed(outgoingCall(call, style), nextKey);
+    const { outgoing, style, warn, keyOf } = surroundings;
+    const { ignored, ...asked } = keyed(outgoingCall(call, style), keyOf);
     if (ignored.length > 0) warn(`platform.api: without effect here: ${ignored.join(', ')}`);
     const { by, signal, hops } = surroundings;
     const answer = await outgoing.call({ ...asked, by, hops, signal });
@@ -56,11 +60,9 @@ export async function callForeign(call: BridgeCall, surroundings: ForeignSurroun
 }
 
 // Whoever gets a call twice, because its run was tried twice, can tell by the key that it is the same one.
-function keyed<C extends Pick<OutgoingCall, 'method' | 'headers'>>(call: C, nextKey?: () => string): C {
-  if (nextKey === undefined || call.method === 'GET' || call.method === 'HEAD') return call;
-  // Counted in any case: what one call says must not change the keys of those behind it.
-  const key = nextKey();
-  return { ...call, headers: { 'idempotency-key': key, ...call.headers } };
+function keyed<C extends Keyed & Pick<OutgoingCall, 'headers'>>(call: C, keyOf?: (call: C) => string): C {
+  if (keyOf === undefined || call.method === 'GET' || call.method === 'HEAD') return call;
+  return { ...call, headers: { 'idempotency-key': keyOf(call), ...call.headers } };
 }
 
 /** Reads what a script asked for (spec §1.6.1 and §1.6.3). */
@@ -138,9 +140,13 @@ function asParameter(value: unknown): string {
   return typeof value === 'boolean' ? (value ? '1' : '0') : String(value);
 }
 
-/** A form of fields, as cURL sends an array: lists become several fields of one name. */
+/**
+ * A form of fields, as cURL sends an array: lists become several fields of one name. Equal fields make equal
+ * forms, so that a call that is repeated is the same one; no field can hold the digest of all of them.
+ */
 function multipart(fields: Readonly<Record<string, unknown>>): { headers: Headers; body: string } {
-  const boundary = `${'-'.repeat(24)}${crypto.randomUUID().replaceAll('-', '').slice(0, 16)}`;
+  const digest = createHash('sha256').update(writeJson(fields)).digest('hex').slice(0, 16);
+  const boundary = `${'-'.repeat(24)}${digest}`;
   const parts = Object.entries(fields).flatMap(([name, value]) =>
     leaves(value).map(
       (text) =>

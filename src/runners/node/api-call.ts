@@ -12,6 +12,8 @@ export interface ApiRequest {
   readonly payload: string | undefined;
   /** Number of the transaction that it joins; absent: none. */
   readonly transaction?: number;
+  /** The key of `platform.once` in whose function it is made; absent: none. */
+  readonly once?: string | undefined;
 }
 
 /** Sends a request and remembers who waits for its answer. */

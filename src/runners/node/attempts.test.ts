@@ -25,6 +25,13 @@ const samples: AttemptSamples = {
   onceThrows: 'await platform.once(5, async () => { throw new Error("no"); });',
   onceNothing: 'return {value: (await platform.once("none", () => {})) ?? null, ok: true};',
   onceLong: 'return [await platform.once("text", () => "x".repeat(event.request.parameters.limit))];',
+  onceCalls: `await platform.once("k1", async () => {
+      await platform.api.post("db/a");
+      const inner = platform.once("k2", async () => { await platform.api.post("db/b"); throw new Error("no"); });
+      await inner.catch(() => {});
+      await platform.api.post("db/c");
+    });
+    await platform.api.post("db/d");`,
   onceWrong: 'await platform.once("key");',
   retries: 'throw platform.retry(30, "busy");',
   retriesWrong: 'platform.retry("soon");',
@@ -43,6 +50,12 @@ const ofV8js: AttemptSamples = {
   onceNothing: 'return {value: platform.once("none", function () {}), ok: true};',
   onceLong:
     'return [platform.once("text", function () { return "x".repeat(event.request.parameters.limit); })];',
+  onceCalls: `platform.once("k1", function () {
+      platform.api.post("db/a");
+      try { platform.once("k2", function () { platform.api.post("db/b"); throw new Error("no"); }); } catch {}
+      platform.api.post("db/c");
+    });
+    platform.api.post("db/d");`,
   onceWrong: 'platform.once("key");',
 };
 

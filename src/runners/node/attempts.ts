@@ -1,5 +1,6 @@
 // `platform.once`, `retry` and `fail`: what the script of a queued run says to the attempts after this one.
 // Invariant: what `once` gives back was remembered before, unless the run is no queued one.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { memo } from '../protocol.ts';
 import type { ApiRequest, ApiResponse } from './api-call.ts';
 import { jsonOf } from './json-text.ts';
@@ -13,14 +14,33 @@ export interface MemoSender {
 
 type Work = () => unknown;
 
+/** What is done in a function of `platform.once`. */
+interface Place {
+  /** What one run left is no place for another. */
+  readonly of: Memos;
+  readonly key: string;
+}
+
+// Made with the process: a storage that came with a run would be a trace of it.
+const current = new AsyncLocalStorage<Place>();
+
 /** What `platform.once` does in one run. */
 export class Memos {
   readonly #sender: MemoSender;
   // The latest to be asked for each key.
   readonly #turns = new Map<string, Promise<unknown>>();
+  // That of a script whose calls are answered at once.
+  #now: string | undefined;
 
   constructor(sender: MemoSender) {
     this.#sender = sender;
+  }
+
+  /** The key in whose function a call is made now, behind those of the ones around; undefined: in none. */
+  get current(): string | undefined {
+    if (this.#now !== undefined) return this.#now;
+    const place = current.getStore();
+    return place?.of === this ? place.key : undefined;
   }
 
   /** `platform.once(key, fn)`. */
@@ -40,7 +60,7 @@ export class Memos {
     const found = this.#sender.sendNow(asking(key));
     throwRefusal(found);
     if (found.status === memo.known) return found.json();
-    const value = work();
+    const value = this.#inside(key, work);
     if (found.status === memo.forgetful) return value;
     const text = textOf(value);
     throwRefusal(this.#sender.sendNow({ ...asking(key), payload: text }));
@@ -51,12 +71,27 @@ export class Memos {
     const found = await this.#sender.send(asking(key));
     throwRefusal(found);
     if (found.status === memo.known) return found.json();
-    const value = await work();
+    const value = await current.run({ of: this, key: this.#nested(key) }, async () => work());
     if (found.status === memo.forgetful) return value;
     const text = textOf(value);
     throwRefusal(await this.#sender.send({ ...asking(key), payload: text }));
     // As later attempts get it, so that they do the same.
     return JSON.parse(text);
+  }
+
+  #inside(key: string, work: Work): unknown {
+    const outer = this.#now;
+    this.#now = this.#nested(key);
+    try {
+      return work();
+    } finally {
+      this.#now = outer;
+    }
+  }
+
+  #nested(key: string): string {
+    const outer = this.current;
+    return outer === undefined ? key : `${outer}\n${key}`;
   }
 }
 

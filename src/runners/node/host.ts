@@ -104,9 +104,9 @@ class Host {
       this.#send(frame.u32(transaction).u32(outer).text(service));
       return;
     }
-    const { method, path, options, payload, transaction = 0 } = request;
+    const { method, path, options, payload, transaction = 0, once } = request;
     const frame = this.#out.begin(kinds.call).id(run.id).u32(number).u32(transaction);
-    this.#send(frame.text(method).text(path).text(options).text(payload));
+    this.#send(frame.text(method).text(path).text(options).text(payload).text(once));
   }
 
   callNow(run: ScriptRun, number: number, request: ApiRequest | StepRequest): ApiResponse {

@@ -55,6 +55,7 @@ export class ScriptRun {
   #captured: ChangeTexts | undefined;
   #calls = new Map<number, OpenCall>();
   #transactions: Transactions | undefined;
+  #memos: Memos | undefined;
   #lastCall = 0;
   /** Timers of this run that may still fire. */
   readonly timers: NodeJS.Timeout[] = [];
@@ -149,10 +150,13 @@ export class ScriptRun {
     if (this.program.isSynchronous) {
       return synchronousApi((request) => {
         const transaction = this.#transactions?.current ?? 0;
-        return this.#host.callNow(this, ++this.#lastCall, { ...request, transaction });
+        const once = this.#memos?.current;
+        return this.#host.callNow(this, ++this.#lastCall, { ...request, transaction, once });
       });
     }
-    return platformApi((request: ApiRequest, call: ApiCall) => {
+    return platformApi((given: ApiRequest, call: ApiCall) => {
+      const once = this.#memos?.current;
+      const request = once === undefined ? given : { ...given, once };
       const transactions = this.#transactions;
       const transaction = transactions?.current ?? 0;
       if (transactions === undefined || transaction === 0) {
@@ -175,11 +179,11 @@ export class ScriptRun {
   }
 
   #once(): unknown {
-    const memos = new Memos({
+    this.#memos = new Memos({
       send: (request) => new Promise((answer) => this.#send(request, { answer })),
       sendNow: (request) => this.#host.callNow(this, ++this.#lastCall, request),
     });
-    return this.program.isSynchronous ? memos.onceNow : memos.once;
+    return this.program.isSynchronous ? this.#memos.onceNow : this.#memos.once;
   }
 
   #send(request: ApiRequest | StepRequest, call: OpenCall): void {

@@ -22,7 +22,7 @@ final class Attempts
         }
         [$status, $body] = self::sent((string) $key, null);
         if ($status === self::KNOWN) return json_decode($body, true);
-        $value = $work();
+        $value = Run::$current->insideOnce((string) $key, $work);
         if ($status === self::FORGETFUL) return $value;
         $text = EventView::json($value);
         self::sent((string) $key, $text);

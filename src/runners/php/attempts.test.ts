@@ -24,6 +24,10 @@ const samples: AttemptSamples = {
   onceNothing: 'return ["value" => $platform["once"]("none", fn () => null), "ok" => true];',
   onceLong:
     'return [$platform["once"]("text", fn () => str_repeat("x", (int) $event["request"]["parameters"]["limit"]))];',
+  onceCalls:
+    '$api = $platform["api"]; $platform["once"]("k1", function () use ($platform, $api) { $api->post("db/a"); ' +
+    'try { $platform->once("k2", function () use ($api) { $api->post("db/b"); throw new Exception("no"); }); } ' +
+    'catch (Exception $no) { $api->post("db/c"); } }); $api->post("db/d");',
   onceWrong: '$platform["once"]("key", 5);',
   retries: 'throw $platform["retry"](30, "busy");',
   retriesWrong: '$platform->retry("soon");',

@@ -31,6 +31,8 @@ final class Run
     private int $transactions = 0;
     /** Number of the transaction that calls join; 0: none. */
     private int $transaction = 0;
+    /** The key of `platform.once` in whose function calls are made, behind those of the ones around. */
+    private ?string $once = null;
     /** `[code, text]` once the script said that it leaves. */
     private ?array $leaves = null;
 
@@ -102,7 +104,7 @@ final class Run
     /** Asks the platform: `[status, headers, body]`. */
     public function call(string $method, string $path, string $options, ?string $payload): array
     {
-        return $this->channel->call($this->id, ++$this->calls, $this->transaction, [$method, $path, $options, $payload]);
+        return $this->channel->call($this->id, ++$this->calls, $this->transaction, [$method, $path, $options, $payload, $this->once]);
     }
 
     /** Does work in a transaction: kept when it returns, undone when it throws. */
@@ -121,6 +123,18 @@ final class Run
             throw $thrown;
         } finally {
             $this->transaction = $outer;
+        }
+    }
+
+    /** Does the work of `platform.once`. */
+    public function insideOnce(string $key, callable $work): mixed
+    {
+        $outer = $this->once;
+        $this->once = $outer === null ? $key : "$outer\n$key";
+        try {
+            return $work();
+        } finally {
+            $this->once = $outer;
         }
     }
 

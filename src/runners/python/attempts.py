@@ -2,11 +2,37 @@
 
 Invariant: what `once` gives back was remembered before, unless the run is no queued one.
 """
+from _contextvars import ContextVar
+
 from .transactions import error_of, is_asynchronous
 
 # As in ../protocol.ts.
 METHOD = 'once'
 KNOWN, FORGETFUL = 200, 205
+
+
+# The run and the key in whose function a call is made. Made with the process: one that came with a run would be a
+# trace of it.
+_inside = ContextVar('once', default=None)
+
+
+def inside(run):
+    """The key in whose function a call is made now, behind those of the ones around; None: in none."""
+    place = _inside.get()
+    return place[1] if place is not None and place[0] is run.id else None
+
+
+class _Inside:
+    def __init__(self, run, key):
+        outer = inside(run)
+        self._place = run.id, key if outer is None else '%s\n%s' % (outer, key)
+        self._before = None
+
+    def __enter__(self):
+        self._before = _inside.set(self._place)
+
+    def __exit__(self, *_raised):
+        _inside.reset(self._before)
 
 
 class MemoError(Exception):
@@ -45,12 +71,20 @@ def once(run, key, work):
     if is_asynchronous(work):
         return _later(run, key, work)
     is_done, value = _asked(run, key)
-    return value if is_done else _kept(run, key, is_done, work())
+    if is_done:
+        return value
+    with _Inside(run, key):
+        value = work()
+    return _kept(run, key, is_done, value)
 
 
 async def _later(run, key, work):
     is_done, value = _asked(run, key)
-    return value if is_done else _kept(run, key, is_done, await work())
+    if is_done:
+        return value
+    with _Inside(run, key):
+        value = await work()
+    return _kept(run, key, is_done, value)
 
 
 def _asked(run, key):

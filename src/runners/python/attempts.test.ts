@@ -27,6 +27,15 @@ const samples: AttemptSamples = {
   onceThrows: "def send(): raise ValueError('no')\nplatform.once(5, send)",
   onceNothing: "return {'value': platform.once('none', lambda: None), 'ok': True}",
   onceLong: "return [platform.once('text', lambda: 'x' * event.request.parameters.limit)]",
+  onceCalls: `def inner():
+    platform.api.post('db/b')
+    raise ValueError('no')
+def outer():
+    platform.api.post('db/a')
+    try: platform.once('k2', inner)
+    except ValueError: platform.api.post('db/c')
+platform.once('k1', outer)
+platform.api.post('db/d')`,
   onceWrong: "platform.once('key', 5)",
   retries: "raise platform.retry(30, 'busy')",
   retriesWrong: "platform.retry('soon')",
@@ -72,6 +81,13 @@ describe('platform.once', () => {
 return [await platform.once('k', send), await platform.once('k', send)]`;
     expect(returnedBy(await runRead(runner, code, { bridge }))).toEqual([{ n: 1 }, { n: 1 }]);
     expect(asked).toEqual(['once k', 'POST a = {}', 'once k = {"n":1}', 'once k']);
+    const seen: (string | undefined)[] = [];
+    const fresh = memoryBridge(({ method, once }) => {
+      if (method === 'POST') seen.push(once);
+      return undefined;
+    });
+    await runRead(runner, `${code.replace('return [', 'x = [')}\nplatform.api.post('b', {})`, fresh);
+    expect(seen).toEqual(['k', undefined]);
   });
 
   it('gives maps as scripts know them, in every attempt', async () => {

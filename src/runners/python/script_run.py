@@ -85,7 +85,7 @@ class ScriptRun:
         """Status, headers and body of the server's answer. Threads of a script take turns."""
         transaction = 0 if self._transactions is None else self._transactions.current()
         return self._asked(lambda number: frames.call_frame(
-            self.id, number, transaction, method, path, options, payload))
+            self.id, number, transaction, method, path, options, payload, attempts.inside(self)))
 
     def transaction(self, given):
         if self._transactions is None:
