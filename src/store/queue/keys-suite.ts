@@ -124,6 +124,15 @@ function uniqueKeys(store: () => Store): void {
     expect(await store().queue.push([newRun('5', { uniqueKey: 'k  ' })])).toEqual(['0']);
   });
 
+  it('and without one, are pushed together however large they are', async () => {
+    const large = (id: string) => newRun(id, { payload: JSON.stringify('x'.repeat(6_000_000)) });
+    const ids = ['l1', 'l2', 'l3'];
+    const pushed = await Promise.all(ids.map((id) => store().queue.push([large(id), newRun(`s ${id}`)])));
+    expect(pushed).toEqual(ids.map((id) => [id, `s ${id}`]));
+    const lengths = (await take(store().queue)).map(({ payload }) => payload.length);
+    expect(lengths.filter((length) => length === 6_000_002)).toHaveLength(3);
+  });
+
   it('may have signs that no database keeps, and so may reasons and memos', async () => {
     const signs = ['a\u0000b', '\ud800', 'x\udfff y'];
     for (const [at, sign] of signs.entries()) {

@@ -39,7 +39,8 @@ export class Pushing {
     const rows = runs.map((run) => cellsOf(run, now));
     for (let at = 0; at < rows.length; ) {
       // Numbers of rows that are powers of two: few statements serve all.
-      const size = Math.min(limits.queueInsertRows, 2 ** Math.floor(Math.log2(rows.length - at)));
+      let size = Math.min(limits.queueInsertRows, 2 ** Math.floor(Math.log2(rows.length - at)));
+      while (size > 1 && charsOf(runs.slice(at, at + size)) > limits.queuePayloadChars) size /= 2;
       await insertRows(parts, rows.slice(at, at + size));
       at += size;
     }
@@ -83,6 +84,11 @@ async function insertRows(
     },
     values: rows.flat(),
   });
+}
+
+// MySQL takes no statement beyond its largest packet, of 16 MB mostly.
+function charsOf(runs: readonly NewQueuedRun[]): number {
+  return runs.reduce((sum, { payload }) => sum + payload.length, 0);
 }
 
 // In the order of `inserted`.
