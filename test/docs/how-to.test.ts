@@ -154,6 +154,10 @@ test('schema', async () => {
   expect(outputs).toMatch(/^That is no address\.$/m);
 });
 
+test('connections of queues', async () => {
+  await (await open('queue-connections')).check();
+});
+
 test('all pages are tried', () => {
   const pages = readdirSync(join(root, 'docs/how-to')).sort();
   expect(pages).toEqual([
@@ -170,6 +174,7 @@ test('all pages are tried', () => {
     'openid-connect.md',
     'outgoing-calls.md',
     'packages.md',
+    'queue-connections.md',
     'relations.md',
     'roles.md',
     'schema.md',
