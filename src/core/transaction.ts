@@ -68,6 +68,9 @@ export interface TransactionOptions {
   readonly effects?: RunEffects | undefined;
 }
 
+// Made once: each level ends with it, and the trace of an error costs more than the rest.
+const isOver = new PlatformError('script.transaction_over', 'The transaction that this belongs to is over.');
+
 /** One level of a transaction: what a script opened, or an operation inside. */
 export class TransactionScope {
   // What a script opens in the middle of a run's effects gets it with the first service that is used in it.
@@ -243,7 +246,7 @@ export class TransactionScope {
     await this.#turn();
     const ending = Promise.withResolvers<void>();
     this.#ending = ending.promise;
-    this.#reason = over();
+    this.#reason = isOver;
     try {
       const held = await this.#held;
       if (held !== undefined) await this.#keep(held);
@@ -318,7 +321,7 @@ export class TransactionScope {
   }
 
   /** Undoes everything at once. Further operations inside are refused with the reason. */
-  rollback(reason: PlatformError = over()): Promise<void> {
+  rollback(reason: PlatformError = isOver): Promise<void> {
     if (this.#ending === undefined) {
       this.#reason = this.#undoneFor = reason;
       this.#entries = [];
@@ -443,10 +446,6 @@ export function elsewhere(service: string, covered: string): PlatformError {
     `This transaction covers service '${covered}' only: write to '${service}' before or after it, ` +
       `or name the service to be covered, as in platform.transaction('${service}', …).`,
   );
-}
-
-function over(): PlatformError {
-  return new PlatformError('script.transaction_over', 'The transaction that this belongs to is over.');
 }
 
 function expired({ name, mostMs }: TransactionMember, effects: RunEffects | undefined): PlatformError {

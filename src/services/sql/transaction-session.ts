@@ -18,6 +18,9 @@ import type { ReadPlans } from './reading/plan.ts';
 import type { Table } from './schema.ts';
 import type { SqlSettings, SqlSource } from './source.ts';
 
+// Made once: each session ends with it, and the trace of an error costs more than the rest.
+const closed = new PlatformError('script.transaction_over', 'The transaction that this belongs to is over.');
+
 /** A session that can be closed, whoever still holds it. */
 export class GuardedSession implements Transaction {
   readonly #session: Transaction;
@@ -66,12 +69,12 @@ export class GuardedSession implements Transaction {
   /** Refuses further statements; resolves when none is under way. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#closed.reject(closed());
+    this.#closed.reject(closed);
     await Promise.allSettled(this.#under);
   }
 
   #do<T>(work: () => MaybePromise<T>): MaybePromise<T> {
-    if (this.#isClosed) throw closed();
+    if (this.#isClosed) throw closed;
     try {
       const value = work();
       return value instanceof Promise ? this.#watched(value) : value;
@@ -163,8 +166,4 @@ class JoinedDatabase implements Database {
   close(): void {
     // It ends with its transaction.
   }
-}
-
-function closed(): PlatformError {
-  return new PlatformError('script.transaction_over', 'The transaction that this belongs to is over.');
 }

@@ -111,7 +111,8 @@ export class SqlTransactions implements TransactionMember {
     const transaction = new TransactionScope({ allowsOthers: true, around });
     transaction.covers(this);
     try {
-      const value = await this.#within({ transaction, context }, work);
+      // What is refused is undone with all of it, so that it needs no savepoint of its own.
+      const value = await this.#within({ transaction, context, onlyReads: true }, work);
       await transaction.commit();
       return value;
     } catch (error) {
@@ -171,6 +172,9 @@ interface OpenPlace {
   /** Whether runs were kept that nobody hands on. */
   readonly departing: { isAny: boolean };
 }
+
+// Nobody reads it.
+const undone = new PlatformError('script.transaction_over', 'The transaction was rolled back.');
 
 /** A transaction of a database, or a savepoint in one, that stays open until it is told how it ends. */
 class SqlTransaction implements HeldTransaction {
@@ -274,7 +278,7 @@ class SqlTransaction implements HeldTransaction {
 
   async rollback(): Promise<void> {
     await this.#guard.close();
-    this.#end.reject(new PlatformError('script.transaction_over', 'The transaction was rolled back.'));
+    this.#end.reject(undone);
     await this.#done.catch(() => undefined);
   }
 }

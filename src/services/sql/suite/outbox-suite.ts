@@ -15,6 +15,7 @@ import {
   post,
   waiting,
 } from './outbox-fixture.ts';
+import { outboxOrderSuite } from './outbox-order-suite.ts';
 import { outboxRightsSuite } from './outbox-rights-suite.ts';
 import { type EngineUnderTest, openSuiteHouse, type SuiteHouse, shared } from './suite-fixture.ts';
 
@@ -30,6 +31,7 @@ export function outboxSuite(engine: EngineUnderTest): void {
   describe('what writes set off', () => {
     makingSuite(engine);
     outboxRightsSuite(engine);
+    outboxOrderSuite(engine);
     const opened = shared(() => openSuiteHouse(engine, outboxTable));
     const world = () => emptied(outboxWorld(opened().service));
     aloneTests(world);
