@@ -80,6 +80,12 @@ export class Clients {
     return this.#items.size + this.#jobs.size;
   }
 
+  /** How many requests were answered, but not with success. */
+  get refusals(): number {
+    const refused = [...this.#statuses].filter(([status]) => status >= 300);
+    return refused.reduce((sum, [, count]) => sum + count, 0);
+  }
+
   /** Ends the clients, once those with keys have what they wait for. */
   async end(): Promise<Notes> {
     this.#isOver = true;

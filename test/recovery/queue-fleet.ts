@@ -29,7 +29,11 @@ export class QueueNode {
     return this.#child?.pid ?? 0;
   }
 
-  /** What it wrote to its error output, the latest lines only. */
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** What it wrote, the latest lines only. */
   get said(): string {
     return this.#said.join('').slice(-4_000);
   }
@@ -41,9 +45,9 @@ export class QueueNode {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
+    child.stdout.on('data', (chunk: Buffer) => this.#hear(chunk));
     child.stderr.on('data', (chunk: Buffer) => this.#hear(chunk));
     const isReady = await listening(child);
-    child.stdout.resume();
     return isReady;
   }
 
@@ -83,13 +87,24 @@ export class QueueNode {
   }
 }
 
-/** A process of `tenon work` beside the nodes; ends with SIGKILL. */
-export function startWorker(environment: Readonly<Record<string, string>>, args: readonly string[]) {
+/** A process of `tenon work` beside the nodes. */
+export interface WorkProcess {
+  readonly pid: number;
+  /** Kills it; resolves when it is gone. */
+  kill(): Promise<void>;
+}
+
+/** Starts one, with what the command takes. */
+export function startWorker(
+  environment: Readonly<Record<string, string>>,
+  args: readonly string[],
+): WorkProcess {
   const child = spawn(process.execPath, [command, 'work', ...args], {
     env: { PATH: process.env.PATH ?? '', ...environment },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   return {
+    pid: child.pid ?? 0,
     kill: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, 'exit');

@@ -5,11 +5,12 @@
 // the test alone: no configuration of the product can do the same.
 import module from 'node:module';
 
-const { PROOF_CACHE: cache, PROOF_LIMITS: bounds = '{}' } = process.env;
+const { PROOF_CACHE: cache, PROOF_LIMITS: bounds = '{}', PROOF_MUTANT: mutant } = process.env;
 if (cache !== undefined) module.enableCompileCache(cache);
 
 const { limits } = await import('../../src/core/limits.ts');
 Object.assign(limits, JSON.parse(bounds));
+if (mutant !== undefined) (await import('./queue-mutant.ts')).removeFence();
 
 const { readConfig } = await import('../../src/config.ts');
 const { startServer } = await import('../../src/main.ts');

@@ -45,7 +45,7 @@ export async function killNodes(nodes: readonly QueueNode[], witness: Witness, s
     storm.say?.(blow + 1);
   }
   await Promise.all(starting);
-  for (const node of nodes) if (node.pid === 0) await node.start();
+  for (const node of nodes) if (!node.isRunning) await node.start();
 }
 
 /** How nodes are paused. */

@@ -17,6 +17,8 @@ export interface Testimony {
 export class Witness {
   readonly #server = createServer((incoming, outgoing) => this.#hear(incoming, outgoing));
   readonly #events = new Map<string, number>();
+  /** Told the path of each call before it is answered. */
+  heard: ((path: string) => void) | undefined;
   #calls = 0;
   #keyless = 0;
   #listeners: ((path: string) => void)[] = [];
@@ -55,6 +57,7 @@ export class Witness {
     this.#calls++;
     this.#events.set(path, (this.#events.get(path) ?? 0) + 1);
     if (incoming.headers['idempotency-key'] === undefined) this.#keyless++;
+    this.heard?.(path);
     for (const listener of this.#listeners.splice(0)) listener(path);
     incoming.resume().on('end', () => outgoing.end('{}'));
   }

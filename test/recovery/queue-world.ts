@@ -27,6 +27,8 @@ export interface WorldOptions {
 const shortLimits = {
   ...{ queueLeaseMs: 1_500, queueBeatMs: 300, queueSweepMs: 250, queuePollMs: 200 },
   ...{ outboxPendingMs: 2_000, outboxPollMs: 250, idempotencyLeaseMs: 500, queueBackoffBaseMs: 50 },
+  // No life kills so often: innocent runs would be taken for those that kill.
+  queueCrashes: 1_000,
 };
 
 const account = { email: 'admin@example.com', password: 'correct horse battery' };
@@ -113,7 +115,10 @@ export class QueueWorld {
   async verdict(clients: Clients): Promise<Verdict> {
     const notes: Notes = await clients.end();
     const unsettled = await this.settle();
-    return judge({ databases: this.databases, notes, unsettled, testimony: this.witness.testimony });
+    const { testimony } = this.witness;
+    const verdict = await judge({ databases: this.databases, notes, unsettled, testimony });
+    if (verdict.findings.length > 0) for (const node of this.nodes) console.log(node.said);
+    return verdict;
   }
 
   async close(): Promise<void> {
@@ -138,7 +143,7 @@ export class QueueWorld {
     await this.make(`system/event_script/${event}`, { ...script, content: eventScript(outside, lastStep) });
     const job = { ...script, name: 'job', label: 'job' };
     await this.make('system/service', {
-      resource: [{ ...job, config: { content: jobScript(outside), queued: true } }],
+      resource: [{ ...job, config: { content: jobScript(outside), queued: true, tries: 2 } }],
     });
     const started = await Promise.all(others.map((node) => node.start()));
     if (started.includes(false)) throw new Error('a node did not start');
@@ -154,9 +159,10 @@ function environmentOf(options: WorldOptions, databases: ProofDatabases, outside
     TENON_ADMIN_EMAIL: account.email,
     TENON_ADMIN_PASSWORD: account.password,
     TENON_EGRESS_ALLOW: outside,
-    TENON_LOG_LEVEL: 'silent',
+    TENON_LOG_LEVEL: 'warn',
     TENON_RUNNERS_MIN: '1',
     TENON_RUNNERS_MAX: '2',
+    TENON_WORKER_CONCURRENCY: '4',
     PROOF_CACHE: `${databases.home}/compiled`,
     PROOF_LIMITS: JSON.stringify({ ...shortLimits, ...limits }),
     ...(isMutant ? { PROOF_MUTANT: 'yes' } : {}),
@@ -181,7 +187,9 @@ function eventScript(outside: string, lastStep: string): string {
 
 function jobScript(outside: string): string {
   return `${writing}
-  await platform.api.post('${outside}/' + event.id, {});
-  await write([event.request.payload.mark]);
+  const { mark, deed } = event.request.payload;
+  if (deed === 'runner falls') process.kill(process.pid, 'SIGKILL');
+  await platform.api.post('${outside}/' + (deed === undefined ? event.id : encodeURIComponent(deed)), {});
+  await write([mark]);
   return { success: true };`;
 }

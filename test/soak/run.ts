@@ -7,6 +7,8 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { startServers, stopServers } from '../../tools/databases.mjs';
 import { soakOutage } from './database-outage.ts';
+import { soakQueueKills, soakQueuePauses, soakQueueRestarts } from './queue-kills.ts';
+import { soakQueueTakeover } from './queue-takeover.ts';
 import { soakRunStore } from './run-store.ts';
 import type { Soak } from './soak.ts';
 import { soakInjection } from './sql-injection.ts';
@@ -14,6 +16,10 @@ import { soakStreamReaders } from './stream-readers.ts';
 
 const soaks: Readonly<Record<string, Soak>> = {
   'database-outage': soakOutage,
+  'queue-kills': soakQueueKills,
+  'queue-pauses': soakQueuePauses,
+  'queue-restarts': soakQueueRestarts,
+  'queue-takeover': soakQueueTakeover,
   'run-store': soakRunStore,
   'sql-injection': soakInjection,
   'stream-readers': soakStreamReaders,

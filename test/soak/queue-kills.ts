@@ -1,0 +1,107 @@
+// Nodes killed, paused and restarted many times under load, on every engine, alone and three together; paused
+// without the fence, too, which must be found out.
+// Invariant: a proof that would hold without the fence, too, is a finding.
+import type { Engine } from '../recovery/queue-database.ts';
+import { killNodes, pauseNodes, rollNodes, stormSeed } from '../recovery/queue-storm.ts';
+import { QueueWorld, type WorldOptions } from '../recovery/queue-world.ts';
+import { optionOf, type Soak, type SoakResult } from './soak.ts';
+
+const engines: readonly Engine[] = ['sqlite', 'postgres', 'mysql'];
+const tellEvery = 25;
+
+/** Engines by name, all unless named; `--kills=500`, `--nodes=1`. */
+export const soakQueueKills: Soak = (options, say) => {
+  const nodes = Number(optionOf(options, 'nodes', '1'));
+  const kills = Number(optionOf(options, 'kills', nodes === 1 ? '500' : '200'));
+  return overEngines(options, nodes, async (engine) => {
+    const world = await QueueWorld.open({ engine, nodes });
+    try {
+      const began = performance.now();
+      const clients = world.clients(['plain', 'plain', 'batch', 'keyed', 'keyed', 'job']);
+      const tell = (blow: number) => blow % tellEvery === 0 && say(`${engine}: ${blow} kills`);
+      await killNodes(world.nodes, world.witness, { blows: kills, seed: stormSeed(), say: tell });
+      const verdict = await world.verdict(clients);
+      const figures = { kills, nodes, seconds: seconds(began), ...verdict };
+      say(`${engine}: ${JSON.stringify(figures)}`);
+      return { figures, findings: verdict.findings };
+    } finally {
+      await world.close();
+    }
+  });
+};
+
+const pausedLimits = { queueLeaseMs: 600, queueBeatMs: 150, queueSweepMs: 150 };
+const lastStep = 'await new Promise((done) => setTimeout(done, 60));';
+
+/** Servers by name, both unless named; `--pauses=40`, `--nodes=3`; with the fence, and without it. */
+export const soakQueuePauses: Soak = (options, say) => {
+  const nodes = Number(optionOf(options, 'nodes', '3'));
+  const pauses = Number(optionOf(options, 'pauses', '40'));
+  return overEngines(options, nodes, async (engine) => {
+    const suffer = (isMutant: boolean) =>
+      paused({ engine, nodes, isMutant, limits: pausedLimits, lastStep }, pauses, say);
+    const fenced = await suffer(false);
+    const mutant = await suffer(true);
+    const blind = mutant.doubledEffects > 0 ? [] : ['without the fence nothing was doubled'];
+    return { figures: { pauses, nodes, fenced, mutant }, findings: [...fenced.findings, ...blind] };
+  });
+};
+
+async function paused(options: WorldOptions, pauses: number, say: (line: string) => void) {
+  const world = await QueueWorld.open(options);
+  try {
+    const clients = world.clients(['plain', 'plain', 'batch'], { pauseMs: 40 });
+    const storm = { blows: pauses, seed: stormSeed(), pausedMs: 1_200 };
+    await pauseNodes(world.nodes, world.witness, storm);
+    const verdict = await world.verdict(clients);
+    say(`${options.engine}, ${options.isMutant === true ? 'mutant' : 'fenced'}: ${JSON.stringify(verdict)}`);
+    return verdict;
+  } finally {
+    await world.close();
+  }
+}
+
+/** Servers by name, both unless named; `--rounds=10`, `--nodes=3`. */
+export const soakQueueRestarts: Soak = (options, say) => {
+  const nodes = Number(optionOf(options, 'nodes', '3'));
+  const rounds = Number(optionOf(options, 'rounds', '10'));
+  return overEngines(options, nodes, async (engine) => {
+    const world = await QueueWorld.open({ engine, nodes });
+    try {
+      const clients = world.clients(['plain', 'plain', 'batch', 'keyed', 'job'], orderly);
+      const { codes, slowestMs } = await rollNodes(world.nodes, rounds);
+      const verdict = await world.verdict(clients);
+      const figures = { rounds, nodes, slowestEndMs: slowestMs, ...verdict };
+      say(`${engine}: ${JSON.stringify(figures)}`);
+      const fallen = codes.some((code) => code !== 0) ? [`exit codes ${codes.join()}`] : [];
+      const counted = verdict.takenOver === 0 ? [] : [`${verdict.takenOver} runs counted as lost`];
+      return { figures, findings: [...verdict.findings, ...fallen, ...counted] };
+    } finally {
+      await world.close();
+    }
+  });
+};
+
+const orderly = { mustAnswer: true, accepted: [] };
+
+async function overEngines(
+  options: readonly string[],
+  nodes: number,
+  soak: (engine: Engine) => Promise<SoakResult>,
+): Promise<SoakResult> {
+  const named = engines.filter((engine) => options.includes(engine));
+  const figures: Record<string, unknown> = {};
+  const findings: string[] = [];
+  for (const engine of named.length > 0 ? named : engines) {
+    // Several nodes on one file are no way to run this.
+    if (engine === 'sqlite' && nodes > 1) continue;
+    const result = await soak(engine);
+    figures[engine] = result.figures;
+    findings.push(...result.findings.map((finding) => `${engine}: ${finding}`));
+  }
+  return { figures, findings };
+}
+
+function seconds(began: number): number {
+  return Math.round((performance.now() - began) / 1_000);
+}
