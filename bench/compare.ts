@@ -12,6 +12,7 @@ import { measureStreams } from './scenarios/databases-stream.ts';
 import { house } from './scenarios/house.ts';
 import { languages } from './scenarios/languages.ts';
 import { limits } from './scenarios/limits.ts';
+import { measureQueuedScripts } from './scenarios/queue-scripts.ts';
 import { measureQueueOnPostgres, measureQueueOnSqlite } from './scenarios/queues.ts';
 import { measureRunners } from './scenarios/runners.ts';
 import { runs } from './scenarios/runs.ts';
@@ -42,6 +43,7 @@ const others: Readonly<Record<string, () => Promise<unknown>>> = {
   databases: () => measureDatabases(effort),
   'databases-growth': () => measureGrowth(effort),
   'databases-stream': () => measureStreams(effort.rounds),
+  'queue-scripts': () => measureQueuedScripts(effort.rounds),
   'queue-noop-sqlite': () => measureQueueOnSqlite(effort.rounds),
   'queue-noop-postgres': () => measureQueueOnPostgres(effort.rounds),
 };

@@ -15,7 +15,7 @@ export interface Variant {
   /** Event scripts; in JavaScript unless they say another type. */
   readonly scripts?: readonly { event: string; content: string; type?: string }[];
   /** Scripted services. */
-  readonly services?: readonly { name: string; type: string; content: string }[];
+  readonly services?: readonly { name: string; type: string; content: string; queued?: boolean }[];
   /**
    * Limits in force; then its requests come with the key of an app, because administrators are not limited.
    */
@@ -123,8 +123,8 @@ export async function prepare(
   const session = await call('/api/v2/system/admin/session', { email, password });
   const headers = { 'X-DreamFactory-Session-Token': String(session.session_token) };
   const service = { name: 'bench', label: 'Bench', type: 'sqlite', is_active: true, config: { database } };
-  const scripted = (variant.services ?? []).map(({ name, type, content }) => {
-    return { name, label: name, type, is_active: true, config: { content } };
+  const scripted = (variant.services ?? []).map(({ name, type, content, queued = false }) => {
+    return { name, label: name, type, is_active: true, config: { content, queued } };
   });
   await call('/api/v2/system/service', { resource: [service, ...scripted] }, headers);
   for (const { event, content, type = 'nodejs' } of variant.scripts ?? []) {

@@ -1,23 +1,13 @@
 // How many runs that do nothing a queue takes and performs, and how soon one starts where nothing else is to
 // be done: ours on SQLite beside BullMQ on Redis, ours on PostgreSQL beside pg-boss and graphile-worker. Each
 // contestant is one process, new in every round, with a place of its own; the order is reversed each round.
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import type { Performance, Task } from '../queue-contest.ts';
-import { folderPlace, postgresPlaces, type QueuePlace, redisPlace } from '../queue-places.ts';
+import { bullmq, compete, type Entrant } from '../contestants.ts';
+import type { Performance } from '../queue-contest.ts';
+import { folderPlace, postgresPlaces, redisPlace } from '../queue-places.ts';
 import { type Spread, spread } from '../spread.ts';
 
 const count = 20_000;
 const work = { count, window: 1_000, waits: 40 };
-
-/** One of the queues that are compared. */
-interface Entrant {
-  readonly name: string;
-  readonly program: string;
-  /** The settings that were the quickest of those tried on the machine of the first figures. */
-  readonly settings: Readonly<Record<string, number>>;
-  place(): Promise<QueuePlace>;
-}
 
 interface Goals {
   readonly performed: { readonly must: number; readonly stretch: number };
@@ -25,7 +15,6 @@ interface Goals {
 }
 
 const ours = { program: 'test/soak/no-op-runs.ts', settings: { concurrency: 200 } };
-const bullmq = { program: 'bench/clients/queue-bullmq.mjs', settings: { concurrency: 200 } };
 
 /** Our queue on SQLite, and BullMQ. */
 export async function measureQueueOnSqlite(rounds: number): Promise<unknown> {
@@ -71,7 +60,7 @@ async function compared(name: string, { entrants, goals, rounds }: Comparison): 
   const samples = new Map<Entrant, Performance[]>(entrants.map((entrant) => [entrant, []]));
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? entrants : [...entrants].reverse();
-    for (const entrant of order) samples.get(entrant)?.push(await once(entrant));
+    for (const entrant of order) samples.get(entrant)?.push(await compete(entrant, work));
   }
   const found = entrants.map((entrant) => ({ name: entrant.name, ...summary(samples.get(entrant) ?? []) }));
   const [own, ...rivals] = found;
@@ -125,33 +114,4 @@ function ratiosOf(own: Summary | undefined, rival: Summary) {
     performed: of((each) => each.performed),
     runs: of((each) => each.runs),
   };
-}
-
-async function once({ name, program, settings, place }: Entrant): Promise<Performance> {
-  const own = await place();
-  try {
-    const task: Task & Record<string, unknown> = { ...work, ...settings, ...own.task, servers: own.servers };
-    return JSON.parse(await outputOf(program, task)) as Performance;
-  } catch (error) {
-    throw new Error(`${name}: ${String(error)}`, { cause: error });
-  } finally {
-    await own.remove();
-  }
-}
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
-function outputOf(program: string, task: Task): Promise<string> {
-  return new Promise((done, fail) => {
-    const env = { PATH: process.env.PATH ?? '', BENCH_QUEUE: JSON.stringify(task) };
-    const child = spawn(process.execPath, [program], {
-      cwd: root,
-      env,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let text = '';
-    child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
-    child.on('error', fail);
-    child.on('exit', (code) => (code === 0 ? done(text) : fail(new Error(`ended with ${code}`))));
-  });
 }
