@@ -287,7 +287,7 @@ export const limitTable = {
   queueAwayMs: limit(250, 'ms', 'before a worker asks a store again that was away; twice as long each time'),
   queueAwayMostMs: limit(2_000, 'ms', 'the longest of these pauses'),
   queueAheadMs: limit(200, 'ms', 'for which a worker takes runs ahead of those that it performs'),
-  queueAhead: limit(64, 'runs', 'taken ahead at most'),
+  queueAhead: limit(128, 'runs', 'taken ahead at most'),
   queueTrimMs: limit(300_000, 'ms', 'how often workers drop runs that are kept no longer'),
   queueDrainMs: limit(25_000, 'ms', 'what a worker that stops gives its runs to end; the rest is given back'),
   queueDoneDays: limit(7, 'days', 'for which runs that are done are kept'),

@@ -23,7 +23,7 @@ export function waitAfter(failures: number, backoff: Backoff, random: number = M
   return bounded(whole * (1 - backoff.jitter * random));
 }
 
-/** The back-off of a run, from its JSON text; `otherwise` where it has none or one that nobody understands. */
+/** The back-off of a run, from its JSON text; `otherwise` where it has none, or one that nobody reads. */
 export function backoffOf(text: string | null, otherwise: Backoff): Backoff {
   if (text === null) return otherwise;
   try {

@@ -5,6 +5,15 @@ import { limits } from '../core/limits.ts';
 // Of the time that runs take, the share that the latest one has in the mean.
 const share = 0.2;
 
+/** The runs that a worker has. */
+export interface Load {
+  /** For a place. */
+  readonly waiting: number;
+  readonly running: number;
+  /** With those whose end is being written. */
+  readonly held: number;
+}
+
 /** Knows how long runs take, and what follows from it. */
 export class Pace {
   readonly #concurrency: number;
@@ -20,12 +29,14 @@ export class Pace {
     this.#meanMs = this.#meanMs === undefined ? ms : this.#meanMs + share * (ms - this.#meanMs);
   }
 
-  /** How many more to take when so many are held, of which some wait. */
-  room(held: number, waiting: number): number {
+  /** How many more to take. */
+  room({ waiting, running, held }: Load): number {
     const ahead = this.#ahead();
     // Many at once or none: each claim costs about the same, however much it gets.
     if (waiting > ahead / 2) return 0;
-    return Math.max(0, this.#concurrency + ahead - held);
+    const most = this.#concurrency + ahead;
+    // While ends are written others are taken; where that takes its time, ever more would be held.
+    return Math.max(0, Math.min(most - waiting - running, 2 * most - held));
   }
 
   #ahead(): number {

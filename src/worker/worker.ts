@@ -185,7 +185,7 @@ export class Worker {
     const { pollMs = limits.queuePollMs } = this.#options;
     // Who waits to be alone would be joined by others.
     const isJoining = ![...this.#leases].some(isDangerous);
-    const room = isJoining ? this.#pace.room(this.#leases.size, this.#waiting.length) : 0;
+    const room = isJoining ? this.#room() : 0;
     if (room === 0) return pollMs;
     try {
       const runs = await this.#claim(room);
@@ -198,6 +198,11 @@ export class Worker {
     } catch (error) {
       return this.#health.failed('claiming', error);
     }
+  }
+
+  #room(): number {
+    const waiting = this.#waiting.length;
+    return this.#pace.room({ waiting, running: this.#running, held: this.#leases.size });
   }
 
   // Others may be about to take what is due, so that it is not asked for all the time.
