@@ -152,6 +152,8 @@ export interface RunMark {
   readonly id: string;
   /** On whose authority the calls are made that it makes itself; absent: on that of whoever set it off. */
   readonly acting?: Acting | undefined;
+  /** Ends it where it is, and the runs that it causes with it. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One thing asked of the platform. */

@@ -49,6 +49,8 @@ export type CallingExchange = Pick<Exchange, 'call'> &
 export class CallBridge implements Bridge, RunMark {
   /** What the author of the script should know of its calls; for the log of the run. */
   readonly notes: LogLine[] = [];
+  /** Ends the run; those that its calls set off end with it. */
+  signal: AbortSignal | undefined;
   readonly #exchange: CallingExchange;
   readonly #abroad: Abroad | undefined;
   readonly #elevate: Elevate | undefined;

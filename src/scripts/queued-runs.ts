@@ -89,7 +89,7 @@ export class QueuedRuns implements RunPerformer {
   async #run({ run, control, payload, principal }: Performing, scope?: TransactionScope): Promise<QueuedEnd> {
     const operation: Operation = {
       ...queuedOperation(payload, principal),
-      run: { id: run.id },
+      run: { id: run.id, signal: control.signal },
       ...(scope === undefined ? {} : { transaction: scope }),
     };
     if (payload.kind === 'call') return this.#call(operation);

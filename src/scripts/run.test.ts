@@ -4,6 +4,7 @@ import type { Observation } from '../core/observe.ts';
 import { anonymous } from '../core/operation.ts';
 import type { RunRecord, RunRepository } from '../core/run.ts';
 import type { Outcome, ThrownError } from '../core/runner.ts';
+import type { CallBridge } from './bridge.ts';
 import { Compiler } from './compiler.ts';
 import { exchangeOf, operationOf, plannedRunner, quietly } from './exchange-fixture.ts';
 import { type Failure, withContext } from './failure.ts';
@@ -230,6 +231,10 @@ describe('runs of queues', () => {
     await runs.run({ ...asked, signal });
     await runs.run(asked);
     expect(runner.asked.map((invocation) => invocation.signal)).toEqual([signal, undefined]);
+    // What a call of the first sets off ends with it.
+    const mark = runner.asked[0]?.bridge as CallBridge;
+    await runs.run({ ...asked, exchange: exchangeOf(operationOf({ run: mark })) });
+    expect(runner.asked[2]?.signal).toBe(signal);
   });
 });
 

@@ -54,7 +54,7 @@ export interface Run {
   readonly told?: (record: RunRecord) => void;
   /** Given why the run does not count, before that is thrown. */
   readonly failed?: (failure: Failure, logId: string | null) => void;
-  /** Ends the run where it is. */
+  /** Ends the run where it is; absent: what ends the run that caused it does. */
   readonly signal?: AbortSignal;
   /** How long it may take; absent: as the script says. */
   readonly timeoutMs?: number;
@@ -109,6 +109,7 @@ export class ScriptRuns {
   async run(run: Run): Promise<Finished> {
     const { script } = run.script;
     const bridge = this.#bridge(run.exchange, script);
+    bridge.signal = run.signal ?? run.exchange.operation.run?.signal;
     const about: Running = { run, bridge, start: performance.now() };
     const runner = this.#parts.runners.get(runnerOf(script.language) ?? '');
     if (runner === undefined) throw this.#failed(about, unknownLanguage(script.name, script.language), []);
@@ -123,7 +124,7 @@ export class ScriptRuns {
       timeoutMs: run.timeoutMs ?? script.timeoutMs,
       depth: run.exchange.operation.depth,
       wantsChanges: run.wantsChanges,
-      signal: run.signal,
+      signal: bridge.signal,
       bridge,
     });
     const ending = bridge.end();

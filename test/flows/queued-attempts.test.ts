@@ -159,6 +159,28 @@ describe('a run that says', () => {
   });
 });
 
+describe('a run that is stopped', () => {
+  it('ends in the middle of what it does, and what it has called ends with it', async () => {
+    const config = { content: `await platform.api.put('${url}/inside', {}); while (true);` };
+    const record = { name: 'endless', label: 'endless', type: 'nodejs', is_active: true, config };
+    const made = await server.ask('/api/v2/system/service', { method: 'POST', body: { resource: [record] } });
+    expect([made.status, made.text]).toEqual([201, expect.any(String)]);
+    await save(event, 'nodejs', `await platform.api.get('endless');`, { tries: 5, backoff: 0, timeout: 600 });
+    await add();
+    await expect.poll(() => arrived.length, { timeout: 20_000 }).toBe(1);
+    const [{ id }] = (await server.ask('/api/v2/system/queued_run')).body.resource;
+    await server.ask(`/api/v2/system/queued_run/${id}/cancel`, { method: 'POST' });
+    const state = async () => (await server.ask(`/api/v2/system/queued_run/${id}`)).body.state;
+    await expect.poll(state, { timeout: 20_000 }).toBe('cancelled');
+    const log = async () => {
+      const { body } = await server.ask('/api/v2/system/run?filter=outcome=aborted&fields=script');
+      return body.resource.map(({ script }: { script: string }) => script).sort();
+    };
+    await expect.poll(log, { timeout: 20_000 }).toEqual([event, 'service.endless']);
+    expect(arrived).toHaveLength(1);
+  });
+});
+
 describe('outside of queues', () => {
   const before = 'db._table.todo.post.pre_process';
 
