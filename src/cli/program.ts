@@ -57,13 +57,14 @@ function addWork(tenon: Command): void {
     .option('--once', 'perform the next run and end')
     .option('--concurrency <number>', `runs at the same time (env: ${settings.workerConcurrency.variable})`)
     .action(async (connection, options) => (await import('./work.ts')).work(connection, options));
-  workOptions(tenon.command('queue:work'))
+  // As people know them; they are not told of in the help.
+  workOptions(tenon.command('queue:work', { hidden: true }))
     .description('perform the next queued run and end')
     .option('--daemon', 'go on with those that come')
     .action(async (connection, { daemon, ...options }) =>
       (await import('./work.ts')).work(connection, { ...options, once: daemon !== true }),
     );
-  workOptions(tenon.command('queue:listen'))
+  workOptions(tenon.command('queue:listen', { hidden: true }))
     .description('perform queued runs as they come')
     .action(async (connection, options) => (await import('./work.ts')).work(connection, options));
 }

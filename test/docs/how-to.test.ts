@@ -60,6 +60,11 @@ test('writes that are done once', async () => {
   expect(outputs).toMatch(/^Idempotency-Replayed: true\s+1$/m);
 });
 
+test('workers', async () => {
+  const outputs = (await (await open('workers')).check()).join('');
+  expect(outputs).toMatch(/"kind":"queue.done".*"queue":"reports"/);
+});
+
 test('the audit log', async () => {
   const outputs = (await (await open('audit')).check()).join('');
   expect(outputs).toMatch(/^\{"entries":\d+,"broken_at":null\}$/m);
