@@ -194,7 +194,10 @@ export class SqlService implements Service {
       return this.#departures.write({ operation, context, inside, mayRepeat: false, work });
     }
     if (root === '_schema' && action !== 'GET') {
-      return this.#departures.foretold(context, () => this.#schema.write(operation));
+      // What is open elsewhere, where this may be done meanwhile, is nothing that could hold it.
+      const isElsewhere = inside === undefined && operation.transaction?.allowsOthers === true;
+      const asked = isElsewhere ? { ...operation, transaction: undefined } : operation;
+      return this.#departures.foretold(context, () => this.#schema.write(asked));
     }
     if (action !== 'GET') throw this.#unsupported(operation);
     if (wantsRefresh(operation.request)) this.refresh();

@@ -61,7 +61,11 @@ export class SqlTransactions implements TransactionMember {
   }
 
   async prepare(): Promise<void> {
-    await this.#outbox?.ready();
+    try {
+      await this.#outbox?.ready();
+    } catch {
+      // It is away: that is told by whatever is done next, which is not done without what it promises.
+    }
   }
 
   begin(): Promise<SqlTransaction> {

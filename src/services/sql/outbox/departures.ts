@@ -63,8 +63,10 @@ export class Departures {
   }
 
   async #alone(write: DepartingWrite, outbox: SqlOutbox): Promise<Result> {
-    const { context, work } = write;
+    const { context, operation, work } = write;
     if (!(await outbox.ready())) {
+      if (operation.idempotency !== undefined && operation.transaction !== undefined)
+        throw keyless(operation);
       await context.departure?.intend();
       return announced(await work(undefined), outbox);
     }

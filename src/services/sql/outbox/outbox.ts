@@ -78,7 +78,10 @@ export class SqlOutbox implements Outbox {
     return this.#isThere || performance.now() - this.#refusedAt > limits.outboxRetryMs;
   }
 
-  /** Makes the tables unless they are there; false: nothing can be kept. Not for use in a transaction. */
+  /**
+   * Makes the tables unless they are there; false: nothing can be kept. Throws when the database is away. Not
+   * for use in a transaction.
+   */
   ready(): MaybePromise<boolean> {
     if (!this.mayKeep) return false;
     if (this.#isThere) return true;
@@ -243,7 +246,9 @@ export class SqlOutbox implements Outbox {
       if (!(await this.#isPresent(database))) await this.#makeFirst(database);
       this.#isThere = true;
     } catch (error) {
-      if (isRefusal(error)) this.#refused(error);
+      // One that is away for a while refuses nothing: what is promised of its writes must not change for that.
+      if (!isRefusal(error)) throw error;
+      this.#refused(error);
     }
     return this.#isThere;
   }

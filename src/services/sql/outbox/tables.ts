@@ -71,14 +71,16 @@ export class OutboxStatements {
     this.make = this.#makers();
     this.present = this.#of(words.present(sql.join(outboxTables.map((name) => sql.lit(name)))));
     this.put = this.#of(
-      sql`insert into ${outbox} (id, house, due, runs) values (${mark}, ${mark}, ${clock} + ${mark}, ${mark})`,
+      sql`insert into ${outbox} (id, house, due, runs)
+        values (${mark}, ${mark}, ${clock} + ${mark}, ${mark})`,
     );
     this.update = this.#of(
       sql`update ${outbox} set due = ${clock} + ${mark}, runs = ${mark} where id = ${mark}`,
     );
     // Ids grow with time, so that the oldest are the first of the key.
     this.due = this.#of(
-      sql`select id, runs from ${outbox} where house = ${mark} and due <= ${clock} order by id ${this.#most()}`,
+      sql`select id, runs from ${outbox} where house = ${mark} and due <= ${clock}
+        order by id ${this.#most()}`,
     );
     this.applied = this.#of(sql`select run_id from ${applied} where run_id = ${mark}`);
     this.apply = this.#of(
@@ -133,7 +135,9 @@ export class OutboxStatements {
     const hash = shortText(64);
     const date = `${this.#quoted('date')} bigint not null`;
     const columns: Readonly<Record<(typeof outboxTables)[number], string>> = {
-      _tenon_outbox: `id ${uuid} not null primary key, house ${uuid} not null, due bigint not null, runs ${longText} not null`,
+      _tenon_outbox:
+        `id ${uuid} not null primary key, house ${uuid} not null, ` +
+        `due bigint not null, runs ${longText} not null`,
       _tenon_applied: `run_id ${uuid} not null primary key, fence bigint not null, ${date}`,
       _tenon_idempotency:
         `id ${hash} not null primary key, digest ${hash} not null, ` + `answer ${longText} not null, ${date}`,

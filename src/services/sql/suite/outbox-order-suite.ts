@@ -1,5 +1,5 @@
-// What every engine must keep of what is done at the same time, and in whatever order: against a model of what
-// is committed.
+// What every engine must keep of what is done at the same time, and in whatever order: against a model of
+// what is committed.
 import { describe, expect, test } from 'vitest';
 import { fc } from '../../../../test/properties.ts';
 import { TransactionScope } from '../../../core/transaction.ts';
