@@ -14,6 +14,11 @@ export interface IdempotencyNote {
   readonly id: string;
   /** SHA-256 of what is asked for, in hex; another one under the same id is refused. */
   readonly digest: string;
+  /**
+   * Hex: when the key was first taken, and random digits; the same for all who try it again after a server was
+   * lost. Absent where only the note of the service counts.
+   */
+  readonly origin?: string;
 }
 
 /** Sees to it that a write with a key is done once. */
@@ -38,7 +43,7 @@ export function hasKey({ action, request }: Operation): boolean {
 }
 
 /** A key that somebody wants to use. */
-export interface NewReservation extends IdempotencyNote {
+export interface NewReservation extends Omit<IdempotencyNote, 'origin'> {
   /** Random, and different each time: only who knows it may keep an answer. */
   readonly token: string;
 }
@@ -46,7 +51,7 @@ export interface NewReservation extends IdempotencyNote {
 /** What becomes of a key that somebody wants to use. */
 export type Reservation =
   /** It is his until its lease ends. */
-  | { readonly state: 'reserved' }
+  | { readonly state: 'reserved'; readonly origin: string }
   /** It was used for the same, and this is the answer. */
   | { readonly state: 'answered'; readonly answer: string; readonly token: string }
   /** Somebody else is at it. */

@@ -21,15 +21,27 @@ afterEach(() => store.close());
 describe('a key', () => {
   it('whose holder is gone is taken over when its lease is over, and he can keep nothing then', async () => {
     const { idempotency } = store;
-    await idempotency.reserve({ id: 'k', digest: 'd', token: 'a' });
+    const first = await idempotency.reserve({ id: 'k', digest: 'd', token: 'a' });
+    const origin = `${now.toString(16).padStart(12, '0')}a`;
+    expect(first).toEqual({ state: 'reserved', origin });
     now += lease;
     expect(await idempotency.reserve({ id: 'k', digest: 'd', token: 'b' })).toEqual({ state: 'busy' });
     now += 1;
     expect(await idempotency.reserve({ id: 'k', digest: 'e', token: 'b' })).toEqual({ state: 'reused' });
-    expect(await idempotency.reserve({ id: 'k', digest: 'd', token: 'b' })).toEqual({ state: 'reserved' });
+    const taken = await idempotency.reserve({ id: 'k', digest: 'd', token: 'b' });
+    expect(taken).toEqual({ state: 'reserved', origin });
     expect(await idempotency.keep('k', 'a', 'late')).toBe(false);
     expect(await idempotency.renew('k', 'a')).toBe(false);
     expect(await idempotency.keep('k', 'b', 'answer')).toBe(true);
+  });
+
+  it('that was free in between begins anew', async () => {
+    const { idempotency } = store;
+    const first = await idempotency.reserve({ id: 'k', digest: 'd', token: 'a' });
+    await idempotency.release('k', 'a');
+    const second = await idempotency.reserve({ id: 'k', digest: 'd', token: 'b' });
+    expect([first.state, second.state]).toEqual(['reserved', 'reserved']);
+    expect(second).not.toEqual(first);
   });
 
   it('is held as long as its lease is prolonged', async () => {
@@ -55,7 +67,9 @@ describe('a key', () => {
       state: 'answered',
     });
     now += 1;
-    expect(await idempotency.reserve({ id: 'k0', digest: 'e', token: 'b' })).toEqual({ state: 'reserved' });
+    expect(await idempotency.reserve({ id: 'k0', digest: 'e', token: 'b' })).toMatchObject({
+      state: 'reserved',
+    });
     expect(await idempotency.trim()).toBe(limits.queuePartRows);
     expect(await idempotency.trim()).toBe(0);
     expect(await idempotency.reserve({ id: 'k0', digest: 'e', token: 'c' })).toEqual({ state: 'busy' });

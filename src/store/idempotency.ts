@@ -73,14 +73,14 @@ export class IdempotencyKeys implements IdempotencyRepository {
 
   async #insert({ id, digest, token }: NewReservation): Promise<void> {
     const dates = { lease_until: this.#in(limits.idempotencyLeaseMs), created_date: this.#in(0) };
-    const row = { id, digest, token, ...dates } as unknown as TableRow;
+    const row = { id, digest, token, seed: token, ...dates } as unknown as TableRow;
     await this.#dialect.skippingDuplicates(this.#handle.insertInto(table).values(row)).execute();
   }
 
   async #read(id: string): Promise<TableRow | undefined> {
     return this.#handle
       .selectFrom(table)
-      .select(['digest', 'token', 'lease_until', 'created_date', 'answer', this.#in(0).as('now')])
+      .select(['digest', 'token', 'seed', 'lease_until', 'created_date', 'answer', this.#in(0).as('now')])
       .where('id', '=', id)
       .executeTakeFirst() as Promise<TableRow | undefined>;
   }
@@ -89,7 +89,8 @@ export class IdempotencyKeys implements IdempotencyRepository {
   // insertion says of itself: engines count differently what they left out.
   async #judge(row: TableRow, wanted: NewReservation): Promise<Reservation | undefined> {
     const token = String(row.token);
-    if (token === wanted.token) return { state: 'reserved' };
+    const reserved = { state: 'reserved', origin: originOf(row) } as const;
+    if (token === wanted.token) return reserved;
     const now = Number(row.now);
     const isOver = Number(row.lease_until) < now;
     if (isOver && Number(row.created_date) < now - limits.idempotencyHours * hourMs) {
@@ -99,7 +100,7 @@ export class IdempotencyKeys implements IdempotencyRepository {
     if (row.digest !== wanted.digest) return { state: 'reused' };
     if (row.answer !== null) return { state: 'answered', answer: String(row.answer), token };
     if (!isOver) return { state: 'busy' };
-    return (await this.#takeOver(wanted, token)) ? { state: 'reserved' } : undefined;
+    return (await this.#takeOver(wanted, token)) ? reserved : undefined;
   }
 
   #takeOver({ id, token }: NewReservation, former: string): Promise<boolean> {
@@ -124,4 +125,9 @@ export class IdempotencyKeys implements IdempotencyRepository {
   #in(ms: number): RawBuilder<number> {
     return sql<number>`${this.#dialect.now} + ${sql.lit(ms)}`;
   }
+}
+
+// The same for whoever takes the key over, and another one when it was free in between.
+function originOf({ created_date: since, seed }: TableRow): string {
+  return `${Number(since).toString(16).padStart(12, '0')}${String(seed)}`;
 }

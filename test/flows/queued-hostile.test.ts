@@ -58,7 +58,11 @@ describe.each(['sqlite', ...live] as const)('with the system database on %s', (k
   const ofItems = (what: string) =>
     `if (event.request.payload.resource[0].what === undefined) ${effect(what)}`;
   const ended = (end: 'done' | 'failed') =>
-    server.observations.flatMap((seen) => (seen.kind === `queue.${end}` ? [seen] : []));
+    server.observations.flatMap((seen) =>
+      (seen.kind === 'queue.done' || seen.kind === 'queue.failed') && seen.kind === `queue.${end}`
+        ? [seen]
+        : [],
+    );
   const until = (what: () => unknown) => expect.poll(what, { timeout: 20_000 });
 
   it('has keys of any text, and every run is there', async () => {

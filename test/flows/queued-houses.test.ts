@@ -33,7 +33,7 @@ async function house(name: string, file: string) {
       body: JSON.stringify(body),
     });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-    return answer.json();
+    return answer.json() as Promise<{ session_token: string }>;
   };
   expect(await node.start()).toBe(true);
   const token = (await ask('POST', 'system/admin/session', account)).session_token;

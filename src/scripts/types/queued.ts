@@ -5,6 +5,7 @@ import type { SetOff } from '../../core/outbox.ts';
 import type { NewQueuedRun } from '../../core/queue.ts';
 import type { QueueOptions } from '../../core/queue-options.ts';
 import type { Exchange } from '../../core/script.ts';
+import { runIdOf } from '../keyed-run-id.ts';
 import { keyOf } from '../queued-key.ts';
 import { type QueuedPayload, writePayload } from '../queued-payload.ts';
 import { newRunId } from '../run-record.ts';
@@ -23,7 +24,9 @@ export interface QueuedSource {
 /** What the queued scripts of a location are run for. */
 export function setOffBy(exchange: Exchange, scripts: readonly Bound[]): SetOff {
   const { operation } = exchange;
-  const ids = scripts.map(() => newRunId());
+  const ids = scripts.map(({ loaded, place }) => {
+    return runIdOf(operation, `${loaded.script.name} at ${place.event.name}`);
+  });
   return {
     runs: (result, isUncertain = false) =>
       scripts.flatMap(({ place, loaded }, at) => {

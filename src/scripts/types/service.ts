@@ -13,9 +13,9 @@ import type {
   ScriptHandlers,
 } from '../../core/script.ts';
 import type { Compiler } from '../compiler.ts';
+import { runIdOf } from '../keyed-run-id.ts';
 import type { QueuedScripts } from '../queued-scripts.ts';
 import { LoadedScript, type ScriptRuns } from '../run.ts';
-import { newRunId } from '../run-record.ts';
 import { runnerOf, timeoutOf, validateText } from '../script-types.ts';
 import { problemOf } from '../source.ts';
 import type { EventView, Place } from './event-view.ts';
@@ -95,7 +95,8 @@ class ServiceScript implements ScriptHandler {
     const options = readQueueOptions(this.#source.config);
     const { request } = operation;
     const source = { kind: 'service', script: script.name, version, options } as const;
-    await this.#parts.queued.send(operation, queuedRun(source, { id: newRunId(), operation, request }));
+    const id = runIdOf(operation, script.name);
+    await this.#parts.queued.send(operation, queuedRun(source, { id, operation, request }));
     return { status: 202, headers: {}, body: accepted };
   }
 

@@ -52,15 +52,17 @@ export class Idempotency implements IdempotencyPolicy {
   ): Promise<Result> {
     const keyed = keyedBy(operation, this.#parts.house);
     const { id, digest } = keyed;
-    const noted = { ...operation, idempotency: { id, digest } };
     if (operation.transaction !== undefined) {
       // What is kept here would stay when the transaction is undone: there, only its own database can know.
-      if (keepsNotes) return work(noted);
+      if (keepsNotes) return work({ ...operation, idempotency: { id, digest } });
       throw notInside(operation);
     }
     const token = randomBytes(16).toString('hex');
     const found = await this.#parts.store.idempotency.reserve({ id, digest, token });
-    if (found.state === 'reserved') return this.#do({ keyed, token }, noted, work);
+    if (found.state === 'reserved') {
+      const { origin } = found;
+      return this.#do({ keyed, token }, { ...operation, idempotency: { id, digest, origin } }, work);
+    }
     if (found.state === 'busy') throw inProgress();
     if (found.state === 'reused') throw reused();
     const { headers, ...kept } = openAnswer(found.answer, { secret: keyed.secret, token: found.token });

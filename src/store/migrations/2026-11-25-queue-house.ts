@@ -9,6 +9,7 @@ export function queueHouse(dialect: StoreDialect): Migration {
   return {
     async up(db: Schema) {
       await db.schema.alterTable('queued_run').addColumn('effects_service', 'varchar(64)').execute();
+      await db.schema.alterTable('run').addColumn('queued_run_id', 'varchar(36)').execute();
       await createMemos(db);
       await createScriptTexts(db);
       await createOutbox(db);
@@ -53,6 +54,7 @@ async function createIdempotencyKeys(db: Schema): Promise<void> {
     .addColumn('id', 'varchar(64)', (column) => column.primaryKey().notNull())
     .addColumn('digest', 'varchar(64)', (column) => column.notNull())
     .addColumn('token', 'varchar(32)', (column) => column.notNull())
+    .addColumn('seed', 'varchar(32)', (column) => column.notNull())
     .addColumn('lease_until', 'bigint', (column) => column.notNull())
     .addColumn('created_date', 'bigint', (column) => column.notNull())
     .addColumn('answer', 'text')
