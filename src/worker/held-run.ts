@@ -9,7 +9,9 @@ export type StopReason = 'cancelled' | 'lost' | 'timeout' | 'stopping';
 /** A run of a worker. */
 export class HeldRun {
   readonly run: ClaimedRun;
-  readonly #controller = new AbortController();
+  /** Made for whoever asks: most runs never look. */
+  #controller: AbortController | undefined;
+  #whenStopped: (() => void) | undefined;
   #leaseUntil: number;
   #stopped: StopReason | undefined;
   /** Whether it was performed, and its end is being written. */
@@ -26,7 +28,17 @@ export class HeldRun {
   }
 
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#stopped !== undefined) this.#controller.abort(reasonOf(this.#stopped));
+    }
     return this.#controller.signal;
+  }
+
+  /** Calls back once, when it is stopped, or now if it is already; instead of whoever asked before. */
+  whenStopped(tell: (() => void) | undefined): void {
+    this.#whenStopped = tell;
+    if (this.#stopped !== undefined) tell?.();
   }
 
   /** Why it is stopped; undefined while it is not. */
@@ -45,6 +57,11 @@ export class HeldRun {
   stop(reason: StopReason): void {
     if (this.#stopped !== undefined) return;
     this.#stopped = reason;
-    this.#controller.abort(new Error(`the run was stopped: ${reason}`));
+    this.#controller?.abort(reasonOf(reason));
+    this.#whenStopped?.();
   }
+}
+
+function reasonOf(reason: StopReason): Error {
+  return new Error(`the run was stopped: ${reason}`);
 }

@@ -18,49 +18,32 @@ export async function performWithin(
 ): Promise<Performed | undefined> {
   const run = { ...held.run, timeoutMs };
   const timer = setTimeout(() => held.stop('timeout'), timeoutMs);
-  const patience = new Patience(held.signal);
+  const { promise: tooLate, resolve } = Promise.withResolvers<undefined>();
+  let patience: NodeJS.Timeout | undefined;
+  held.whenStopped(() => {
+    patience = setTimeout(() => resolve(undefined), limits.queueAbortMs);
+  });
   try {
-    return await Promise.race([performer.perform(run, controlOf(queue, held)), patience.end]);
+    return await Promise.race([performer.perform(run, controlOf(queue, held)), tooLate]);
   } catch (error) {
     // Performers do not throw; one that does must not take its worker along.
     const reason = error instanceof Error ? error.message : String(error);
     return { outcome: 'failed', reason, logId: null, retry: undefined, onFailure: undefined };
   } finally {
     clearTimeout(timer);
-    patience.clear();
-  }
-}
-
-// Resolves a while after the signal.
-class Patience {
-  readonly end: Promise<undefined>;
-  readonly #signal: AbortSignal;
-  readonly #begin: () => void;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(signal: AbortSignal) {
-    const { promise, resolve } = Promise.withResolvers<undefined>();
-    this.end = promise;
-    this.#signal = signal;
-    this.#begin = () => {
-      this.#timer = setTimeout(() => resolve(undefined), limits.queueAbortMs);
-    };
-    if (signal.aborted) this.#begin();
-    else signal.addEventListener('abort', this.#begin, { once: true });
-  }
-
-  clear(): void {
-    clearTimeout(this.#timer);
-    this.#signal.removeEventListener('abort', this.#begin);
+    clearTimeout(patience);
+    held.whenStopped(undefined);
   }
 }
 
 function controlOf(queue: PerformingParts['queue'], held: HeldRun): RunControl {
-  const { hold, signal } = held;
+  const { hold } = held;
   return {
-    signal,
+    get signal() {
+      return held.signal;
+    },
     // Whoever was told to stop begins nothing any more.
-    noteEffects: async (service) => !signal.aborted && (await queue.noteEffects(hold, service)),
+    noteEffects: async (service) => held.stopped === undefined && (await queue.noteEffects(hold, service)),
     recall: (key) => queue.recall(hold, key),
     remember: (key, value) => queue.remember(hold, key, value),
   };
