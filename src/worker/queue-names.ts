@@ -11,10 +11,13 @@ export interface QueueNamesParts {
   readonly queues: readonly string[];
 }
 
+/** The queues that runs are taken ahead from, and those after them. */
+export type QueueOrder = readonly [first: readonly string[], others: readonly string[]];
+
 /** Finds the queues of a worker. */
 export class QueueNames {
   readonly #parts: QueueNamesParts;
-  #known: readonly string[] = [];
+  #known: QueueOrder = [[], []];
   #until = 0;
 
   constructor(parts: QueueNamesParts) {
@@ -22,18 +25,19 @@ export class QueueNames {
   }
 
   /** In the order in which runs are taken from them. */
-  async list(): Promise<readonly string[]> {
+  async list(): Promise<QueueOrder> {
     const { queues, queue, connection } = this.#parts;
-    if (!queues.includes('*')) return queues;
     if (performance.now() < this.#until) return this.#known;
-    const others = (await queue.queuesOf(connection)).filter((name) => !queues.includes(name));
-    this.#known = queues.flatMap((name) => (name === '*' ? others : [name]));
-    this.#until = performance.now() + limits.queueLookMs;
+    const isOpen = queues.includes('*');
+    const others = isOpen ? (await queue.queuesOf(connection)).filter((name) => !queues.includes(name)) : [];
+    const [first = [], ...rest] = queues.map((name) => (name === '*' ? others : [name]));
+    this.#known = [first, rest.flat()];
+    this.#until = isOpen ? performance.now() + limits.queueLookMs : Number.POSITIVE_INFINITY;
     return this.#known;
   }
 
   /** There may be others now. */
   forget(): void {
-    this.#until = 0;
+    if (this.#parts.queues.includes('*')) this.#until = 0;
   }
 }

@@ -50,6 +50,21 @@ describe('taking runs', () => {
     expect(await store.queue.count({ kind: 'compare', field: 'state', op: '=', value: 'ready' })).toBe(2);
   });
 
+  it('starts nothing of a later queue while something waits in one before it', async () => {
+    const { store } = await testStore();
+    const low = Array.from({ length: 60 }, (_, at) => text(`low${at}`, { queue: 'low' }));
+    await store.queue.push(low);
+    // Quick runs, of which many would be taken ahead; in the middle of them others come that go before.
+    const actor: Actor = new Actor(async ({ id }) => {
+      if (id === 'low20')
+        await store.queue.push([text('high0', { queue: 'high' }), text('high1', { queue: 'high' })]);
+      return done;
+    });
+    testWorker(store, actor, { queues: ['high', 'low'] }).worker.start();
+    await until(() => actor.started.length === 62);
+    expect(actor.started.slice(21, 23)).toEqual(['high0', 'high1']);
+  });
+
   it('takes all queues of its connection, those that come later, too', async () => {
     const { store } = await testStore();
     await store.queue.push([text('a', { queue: 'zebra' }), text('b', { queue: 'ant' }), text('c')]);

@@ -15,9 +15,10 @@ import type {
 import type { Store } from '../core/store.ts';
 import { usualBackoff } from './backoff.ts';
 import { Bell } from './bell.ts';
+import { Claiming, type Room } from './claiming.ts';
 import { type Consignment, Ending } from './ending.ts';
 import { Health } from './health.ts';
-import { HeldRun } from './held-run.ts';
+import type { HeldRun } from './held-run.ts';
 import { Leases } from './leases.ts';
 import { Pace } from './pace.ts';
 import { performWithin } from './performing.ts';
@@ -63,12 +64,12 @@ export class Worker {
   readonly queues: readonly string[];
   readonly #options: WorkerOptions;
   readonly #rules: RunRules;
-  readonly #leaseMs: number;
   readonly #health: Health;
   readonly #leases: Leases;
   readonly #ending: Ending;
   readonly #upkeep: Upkeep;
   readonly #names: QueueNames;
+  readonly #claiming: Claiming;
   readonly #pace: Pace;
   readonly #bell = new Bell();
   /** Rung whenever a run is over. */
@@ -90,16 +91,19 @@ export class Worker {
     this.name = options.name ?? `${hostname()}:${process.pid}:${Math.random().toString(36).slice(2, 8)}`;
     const { tries = limits.queueTries, timeoutMs = limits.queueTimeoutMs, backoff = usualBackoff } = options;
     this.#rules = { tries, timeoutMs, backoff };
-    this.#leaseMs = options.leaseMs ?? limits.queueLeaseMs;
+    const { leaseMs = limits.queueLeaseMs } = options;
     const health = new Health({ worker: this.name, observe });
     this.#health = health;
-    const beatMs = options.beatMs ?? Math.min(limits.queueBeatMs, this.#leaseMs / 3);
-    this.#leases = new Leases({ queue: store.queue, health, leaseMs: this.#leaseMs, beatMs });
+    const beatMs = options.beatMs ?? Math.min(limits.queueBeatMs, leaseMs / 3);
+    this.#leases = new Leases({ queue: store.queue, health, leaseMs, beatMs });
     const consign = options.consign ?? asTheyAre;
     this.#ending = new Ending({ store, consign, health, givenUp: this.#givenUp.signal });
     const { retention = usualRetention, currentVersions, onRestart = () => undefined } = options;
     this.#upkeep = new Upkeep({ store, health, observe, retention, currentVersions, onRestart });
-    this.#names = new QueueNames({ queue: store.queue, connection, queues });
+    const { queue } = store;
+    const names = new QueueNames({ queue, connection, queues });
+    this.#names = names;
+    this.#claiming = new Claiming({ queue, connection, worker: this.name, leaseMs, names });
     this.#pace = new Pace(concurrency);
   }
 
@@ -119,8 +123,10 @@ export class Worker {
   /** Performs the next run, of the first queue that has one; tells whether there was one. */
   async performNext(): Promise<boolean> {
     await this.#upkeep.sweep();
-    const [run] = await this.#claim(1);
+    const { runs } = await this.#claiming.take({ most: 1, free: 1 });
+    const [run] = runs;
     if (run === undefined) return false;
+    this.#leases.add(run);
     this.#running += 1;
     await this.#perform(run);
     return true;
@@ -183,44 +189,27 @@ export class Worker {
   /** Takes what there is room for; tells how long to sleep unless something happens. */
   async #takeSome(): Promise<number> {
     const { pollMs = limits.queuePollMs } = this.#options;
-    // Who waits to be alone would be joined by others.
-    const isJoining = ![...this.#leases].some(isDangerous);
-    const room = isJoining ? this.#room() : 0;
-    if (room === 0) return pollMs;
+    const room = this.#room();
+    if (room.most === 0) return pollMs;
     try {
-      const runs = await this.#claim(room);
+      const { runs, isMore } = await this.#claiming.take(room);
       this.#health.succeeded('claiming');
+      for (const held of runs) this.#leases.add(held);
       this.#waiting.push(...runs);
       this.#startSome();
-      // The store gives what cost a worker one by one; there may be more.
-      if (runs.length === room || runs.some(({ run }) => run.crashes > 0)) return 0;
-      return runs.length > 0 ? pollMs : await this.#untilDue(pollMs);
+      if (isMore) return 0;
+      return runs.length > 0 ? pollMs : await this.#claiming.untilDue(pollMs, room);
     } catch (error) {
       return this.#health.failed('claiming', error);
     }
   }
 
-  #room(): number {
-    const waiting = this.#waiting.length;
-    return this.#pace.room({ waiting, running: this.#running, held: this.#leases.size });
-  }
-
-  // Others may be about to take what is due, so that it is not asked for all the time.
-  async #untilDue(pollMs: number): Promise<number> {
-    const { store, connection } = this.#options;
-    const due = await store.queue.nextDue({ connection, queues: await this.#names.list() });
-    return Math.max(limits.queueLeastWaitMs, Math.min(pollMs, due ?? pollMs));
-  }
-
-  async #claim(limit: number): Promise<HeldRun[]> {
-    const { store, connection } = this.#options;
-    const queues = await this.#names.list();
-    if (queues.length === 0) return [];
-    const leaseUntil = performance.now() + this.#leaseMs;
-    const request = { connection, queues, limit, worker: this.name, leaseMs: this.#leaseMs };
-    const runs = (await store.queue.claim(request)).map((run) => new HeldRun(run, leaseUntil));
-    for (const held of runs) this.#leases.add(held);
-    return runs;
+  #room(): Room {
+    const [waiting, running] = [this.#waiting.length, this.#running];
+    // Who waits to be alone would be joined by others.
+    if ([...this.#leases].some(isDangerous)) return { most: 0, free: 0 };
+    const most = this.#pace.room({ waiting, running, held: this.#leases.size });
+    return { most, free: Math.max(0, this.#options.concurrency - running - waiting) };
   }
 
   #startSome(): void {
