@@ -97,14 +97,13 @@ export class QueueConnections implements RunQueue {
 
   async push(runs: readonly NewQueuedRun[]): Promise<void> {
     for (const { connection } of runs) this.find(connection);
-    await this.pushPromised(runs);
+    await (await this.#keep(runs)).announce();
   }
 
   /** Queues runs that were accepted before, and that nobody is there any more to be told of. */
   async pushPromised(runs: readonly NewQueuedRun[]): Promise<void> {
-    const consignment = this.consign(runs);
-    if (consignment.runs.length > 0) await this.#parts.store.queue.push(consignment.runs);
-    await consignment.announce();
+    // Nobody waits for what is performed at once; those who do it see to it that it ends.
+    void (await this.#keep(runs)).announce();
   }
 
   /**
@@ -129,6 +128,12 @@ export class QueueConnections implements RunQueue {
     const entries = [...this.#entries.values()];
     this.#entries = new Map();
     await Promise.all(entries.map(({ transport }) => transport.close()));
+  }
+
+  async #keep(runs: readonly NewQueuedRun[]): Promise<Consignment> {
+    const consignment = this.consign(runs);
+    if (consignment.runs.length > 0) await this.#parts.store.queue.push(consignment.runs);
+    return consignment;
   }
 
   #orphaned(run: NewQueuedRun): NewQueuedRun {

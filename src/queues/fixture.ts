@@ -33,7 +33,7 @@ export function failure(over: Partial<Extract<Performed, { outcome: 'failed' }>>
 }
 
 /** Performs runs as a test says, and remembers them. */
-export class Performer implements RunPerformer {
+class Performer implements RunPerformer {
   readonly runs: ClaimedRun[] = [];
   act: (run: ClaimedRun, control: RunControl) => Promise<Performed> | Performed = () => done;
 

@@ -75,12 +75,20 @@ export class Line {
       // Refused ones may stay the oldest for ever: as many more are asked for.
       const most = limits.outboxRows + this.#refused.size;
       const due = await this.outbox.due(most);
+      if (due.length < most) this.#forgetAllBut(due);
       const now = performance.now();
       const passing = due.filter(({ id }) => (this.#refused.get(id) ?? 0) <= now);
       if (passing.length > 0) await this.#handOn(passing, isPolling);
       isMore = passing.length >= limits.outboxRows;
     }
     await this.#trim();
+  }
+
+  // Others may have handed on, or dropped, what was in the way here.
+  #forgetAllBut(due: readonly OutboxEntry[]): void {
+    const ids = new Set(due.map(({ id }) => id));
+    for (const id of this.#refused.keys()) if (!ids.has(id)) this.#refused.delete(id);
+    for (const id of this.#handedOn) if (!ids.has(id)) this.#handedOn.delete(id);
   }
 
   async #handOn(entries: readonly OutboxEntry[], isPolling: boolean): Promise<void> {
@@ -137,7 +145,8 @@ export class Line {
     this.#failures += 1;
     const pause = Math.min(limits.outboxPollMs * 2 ** this.#failures, limits.outboxAwayMs);
     this.#nextLook = performance.now() + pause;
-    if (this.#failures > 1) return;
+    // A service that is closed has no database any more.
+    if (this.#failures > 1 || this.#isStopped) return;
     const { service, observe } = this.#parts;
     observe({ kind: 'service.failed', service, reason: `outbox: ${reasonOf(error)}` });
   }

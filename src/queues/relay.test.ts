@@ -216,6 +216,7 @@ describe('what cannot be handed on', () => {
     await store.outbox.put(entry('c'));
     relay.wake();
     await until(async () => (await store.queue.count()) === 3);
+    await until(async () => (await store.outbox.due(10)).length === 1);
     expect((await store.outbox.due(10)).map(({ id }) => id)).toEqual(['bad']);
     expect(told('service.failed')).toEqual([
       {
@@ -237,7 +238,7 @@ describe('what cannot be handed on', () => {
     await store.outbox.put(entry('good'));
     relayOver().start();
     await until(async () => (await store.queue.get('run-good')) !== undefined);
-    expect((await store.outbox.due(1_000)).length).toBe(limits.outboxRows + 5);
+    await until(async () => (await store.outbox.due(1_000)).length === limits.outboxRows + 5);
   });
 
   it('is kept under the name of its connection when that is gone', async () => {
@@ -393,12 +394,13 @@ describe('whatever fails, and whenever', () => {
           return (await isEmpty(own.outbox)) && (await isEmpty(foreign.outbox));
         });
         for (const relay of [...started, last]) await relay.stop();
+        await until(() => server.performer.ids.length === expected.length);
+        await server.connections.close();
         expect([...server.performer.ids].sort()).toEqual(expected.sort());
         const kept = await own.queue.list({ limit: 1_000 });
         expect(kept.map(({ id, state }) => `${id} ${state}`).sort()).toEqual(
           expected.map((id) => `${id} done`),
         );
-        await server.connections.close();
         for (const each of stores) await each.close();
       }),
       { numRuns: 60 },

@@ -25,6 +25,8 @@ const own = 'system';
 export class Relay {
   readonly #parts: RelayParts;
   #lines: ReadonlyMap<string, Line> = new Map();
+  /** Of services that are gone. */
+  readonly #ending = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
@@ -51,7 +53,8 @@ export class Relay {
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearInterval(this.#timer);
-    await Promise.all([...this.#lines.values()].map((line) => line.stop()));
+    for (const line of this.#lines.values()) this.#end(line);
+    await Promise.all(this.#ending);
   }
 
   #look(): void {
@@ -65,15 +68,21 @@ export class Relay {
     for (const service of services.list()) {
       if (service.outbox !== undefined) lines.set(service.name, this.#line(service.name, service.outbox));
     }
+    const current = new Set(lines.values());
+    for (const line of this.#lines.values()) if (!current.has(line)) this.#end(line);
     this.#lines = lines;
     return lines;
+  }
+
+  #end(line: Line): void {
+    const ending = line.stop().finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
   }
 
   #line(service: string, outbox: Outbox): Line {
     const line = this.#lines.get(service);
     if (line?.outbox === outbox) return line;
     const { queue, observe } = this.#parts;
-    void line?.stop();
     return new Line({ service, outbox, push: (runs) => queue.pushPromised(runs), observe });
   }
 }

@@ -194,7 +194,7 @@ function waking(node: () => Node, open: () => Promise<Node>, kind: TransportCase
   if (kind.reachesOthers) {
     it('lets workers of other processes hear, and each run is worked once', async () => {
       const others = [worker(await open()), worker(await open())];
-      // Who just began to listen may not be heard of yet: something comes again and again, as it does in life.
+      // Who just began to listen may not be heard of yet: something comes again and again, as in life.
       const pushed: string[] = [];
       await until(async () => {
         const id = `r${pushed.length}`;

@@ -70,7 +70,12 @@ const table: readonly Row[] = [
     folders: ['src/core', ...ground],
     packages: ['better-sqlite3', 'ioredis', 'kysely', 'lru-cache', 'mysql2', 'pg', 'rate-limiter-flexible'],
   },
-  { folder: 'src/queues/*', folders: ['src/core', 'src/queues/.', 'src/security'], packages: [] },
+  {
+    folder: 'src/queues/*',
+    // What performs runs at once does as workers do.
+    folders: ['src/core', 'src/queues/.', 'src/security', 'src/worker'],
+    packages: [],
+  },
   { folder: 'src/worker', folders: ['src/core'], packages: [] },
   { folder: 'src/queues', folders: ['src/core', 'src/security'], packages: [] },
   { folder: 'src/scripts', folders: ['src/core', ...ground], packages: ['lru-cache', 'typescript'] },

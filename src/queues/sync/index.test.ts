@@ -100,6 +100,17 @@ describe('a run that is performed at once', () => {
     expect(heard).toEqual([true, true, '1', 'db', false]);
     expect(await stateOf('a')).toBe('failed');
   });
+
+  it('is stopped when somebody cancels it', async () => {
+    node.performer.act = async (run, { signal }) => {
+      await store.queue.cancel({ ids: [run.id] }, 'enough');
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      return failure({ reason: 'stopped' });
+    };
+    await push(newRun('a', on));
+    expect(await stateOf('a')).toBe('cancelled');
+    expect(seen()).toEqual(['queue.started a', 'queue.cancelled a']);
+  }, 15_000);
 });
 
 const isOver = { kind: 'compare', field: 'state', op: '=', value: 'done' } as const;
@@ -146,6 +157,25 @@ describe('a run that could not be performed at once', () => {
     expect(node.performer.ids).toEqual(['a', 'b']);
   });
 
+  it('of a queue that takes few at once is performed when there is a place', async () => {
+    await store.queue.limit(place, { concurrency: 1, rate: null });
+    const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    node.performer.act = async ({ id }) => {
+      if (id === 'a') begun.resolve();
+      if (id === 'a') await end.promise;
+      return done;
+    };
+    const first = push(newRun('a', on));
+    await begun.promise;
+    for (const id of ['b', 'c', 'd']) await push(newRun(id, on));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(node.performer.ids).toEqual(['a']);
+    end.resolve();
+    await first;
+    await until(async () => (await store.queue.count(isOver)) === 4);
+    expect(node.performer.ids).toEqual(['a', 'b', 'c', 'd']);
+  });
+
   it('because its process is gone is taken over by another one that starts', async () => {
     await store.queue.push([newRun('a', place), newRun('b', { ...place, queue: 'other' })]);
     expect(await loseOne()).toMatchObject({ id: 'a' });
@@ -164,7 +194,7 @@ describe('a run that could not be performed at once', () => {
     await push(newRun('a', on), newRun('b', on));
     const run = await store.queue.get('a');
     expect(run).toMatchObject({ state: 'ready', attempt: 0, reason: 'no service' });
-    expect(run?.availableDate).toBeGreaterThanOrEqual((run?.createdDate ?? 0) + limits.queuePollMs);
+    expect(run?.availableDate).toBeGreaterThanOrEqual((run?.createdDate ?? 0) + limits.queueLeastWaitMs);
     expect(node.performer.ids).toEqual(['a', 'b']);
     expect(seen()).toContain('queue.postponed a');
   });
@@ -178,7 +208,7 @@ describe('a run that could not be performed at once', () => {
     await push(newRun('a', on));
     expect(await stateOf('a')).toBe('ready');
     expect(await store.queue.get('never')).toBeUndefined();
-    expect(seen()).toEqual(['queue.started a']);
+    expect(seen()).toEqual(['queue.started a', 'queue.lost a']);
   });
 
   it('because the store is away fails nobody, and is told of once', async () => {
@@ -192,9 +222,7 @@ describe('a run that could not be performed at once', () => {
     await unlucky.connections.push([newRun('a', on)]);
     await unlucky.connections.push([newRun('b', on)]);
     await unlucky.connections.close();
-    expect(unlucky.observations).toMatchObject([
-      { kind: 'worker.failed', reason: "connection 'sync': away" },
-    ]);
+    expect(unlucky.observations).toMatchObject([{ kind: 'worker.failed', reason: 'away' }]);
     expect([await stateOf('a'), await stateOf('b')]).toEqual(['ready', 'ready']);
   });
 });

@@ -168,7 +168,7 @@ export class ConnectionTypes {
     return showConfig(this.#of(type), config);
   }
 
-  /** The configuration to store: checked, secrets sealed under the name that the connection is going to have. */
+  /** The configuration to store: checked, secrets sealed under the name that it is going to have. */
   prepare(draft: Named, given: unknown, stored: QueueConnectionRecord | undefined): Config {
     const type = this.#of(draft.type);
     const changes = withoutMasks(checkConfig(type, given));
