@@ -55,6 +55,14 @@ test('limits', async () => {
   expect(outputs).toMatch(/^X-RateLimit-Limit: 2\s+X-RateLimit-Remaining: 1\s+X-RateLimit-Reset: \d+\s*$/m);
 });
 
+test('queues', async () => {
+  const outputs = (await (await open('queue')).check()).join('');
+  expect(outputs).toContain('Welcome, Lighthouses! (attempt 1)');
+  expect(outputs).toMatch(/failed +database:default +hr\._table\.departments\.post\.queued +2 .* nobody to/);
+  expect(outputs).toContain('1 run was started anew.\nNo run has failed.\n');
+  expect(outputs).toMatch(/paused, 4 at once, 100 per minute/);
+});
+
 test('writes that are done once', async () => {
   const outputs = (await (await open('idempotency')).check()).join('');
   expect(outputs).toMatch(/^Idempotency-Replayed: true\s+1$/m);

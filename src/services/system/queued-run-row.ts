@@ -4,7 +4,7 @@
 import type { PlatformError } from '../../core/errors.ts';
 import type { Literal, Where } from '../../core/query.ts';
 import type { QueuedRun, RunStore } from '../../core/queue.ts';
-import { invalidParameter } from './request.ts';
+import { invalidParameter, isObject } from './request.ts';
 import { recordNotFound } from './resource.ts';
 import type { Field, Row, RowSet } from './selection.ts';
 
@@ -74,7 +74,7 @@ export function queuedRunRow(run: QueuedRun): Row {
     attempt: run.attempt,
     crashes: run.crashes,
     tries: run.tries,
-    backoff: run.backoff === null ? null : parsed(run.backoff),
+    backoff: backoffView(run.backoff),
     timeout_ms: run.timeoutMs,
     delivery: run.delivery,
     unique_key: run.uniqueKey,
@@ -94,6 +94,17 @@ export function queuedRunRow(run: QueuedRun): Row {
     effects_service: run.effectsService,
     payload: parsed(run.payload),
   };
+}
+
+// As it is written in the options of a script: in seconds.
+function backoffView(text: string | null): unknown {
+  const backoff = text === null ? null : parsed(text);
+  if (!isObject(backoff)) return backoff;
+  const { kind, delaysMs, baseMs, mostMs, jitter } = backoff;
+  if (kind === 'list' && Array.isArray(delaysMs)) return delaysMs.map((delay) => Number(delay) / 1_000);
+  return kind === 'exponential'
+    ? { base: Number(baseMs) / 1_000, most: Number(mostMs) / 1_000, jitter }
+    : backoff;
 }
 
 // Whatever it is, it is shown: whoever looks may be looking for what is wrong with it.

@@ -154,15 +154,28 @@ describe('a list of queued runs', () => {
 describe('one queued run', () => {
   it('is found by its id and by its short number, with what it was queued with', async () => {
     await push(
-      newRun(7, { payload: '{"v":1,"kind":"event","request":{"a":"ü"}}', backoff: '{"kind":"list"}' }),
+      newRun(7, {
+        payload: '{"v":1,"kind":"event","request":{"a":"ü"}}',
+        backoff: '{"kind":"list","delaysMs":[1500,60000]}',
+      }),
     );
     const byId = await one(idOf(7).toUpperCase());
     expect(byId).toMatchObject({
-      ...{ id: idOf(7), position: 1, state: 'ready', user_id: 1, backoff: { kind: 'list' } },
+      ...{ id: idOf(7), position: 1, state: 'ready', user_id: 1, backoff: [1.5, 60] },
       ...{ payload: { request: { a: 'ü' } }, created_date: expect.stringMatching(/^\d{4}-.*Z$/) },
     });
     expect(await one(1)).toEqual(byId);
     expect((await house.ask('GET', 'queued_run/1?fields=state')).body).toEqual({ state: 'ready' });
+  });
+
+  it.each([
+    ['{"kind":"exponential","baseMs":2000,"mostMs":60000,"jitter":0.5}', { base: 2, most: 60, jitter: 0.5 }],
+    ['{"kind":"of tomorrow"}', { kind: 'of tomorrow' }],
+    ['no JSON', 'no JSON'],
+    [null, null],
+  ])('shows the back-off %s as scripts say it', async (backoff, shown) => {
+    await push(newRun(1, { backoff }));
+    expect((await house.ask('GET', 'queued_run/1?fields=backoff')).body).toEqual({ backoff: shown });
   });
 
   it('shows who holds it while it runs, and never the token', async () => {
