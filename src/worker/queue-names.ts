@@ -14,30 +14,44 @@ export interface QueueNamesParts {
 /** The queues that runs are taken ahead from, and those after them. */
 export type QueueOrder = readonly [first: readonly string[], others: readonly string[]];
 
+// A search takes the longer the more runs wait; this many times as long it is not done again.
+const restFactor = 20;
+
 /** Finds the queues of a worker. */
 export class QueueNames {
   readonly #parts: QueueNamesParts;
-  #known: QueueOrder = [[], []];
-  #until = 0;
+  readonly #isOpen: boolean;
+  #known: QueueOrder;
+  /** When to look again, and when at the earliest. */
+  #next = 0;
+  #earliest = 0;
 
   constructor(parts: QueueNamesParts) {
     this.#parts = parts;
+    this.#isOpen = parts.queues.includes('*');
+    this.#known = orderOf(parts.queues, []);
   }
 
   /** In the order in which runs are taken from them. */
   async list(): Promise<QueueOrder> {
+    const began = performance.now();
+    if (!this.#isOpen || began < this.#next) return this.#known;
     const { queues, queue, connection } = this.#parts;
-    if (performance.now() < this.#until) return this.#known;
-    const isOpen = queues.includes('*');
-    const others = isOpen ? (await queue.queuesOf(connection)).filter((name) => !queues.includes(name)) : [];
-    const [first = [], ...rest] = queues.map((name) => (name === '*' ? others : [name]));
-    this.#known = [first, rest.flat()];
-    this.#until = isOpen ? performance.now() + limits.queueLookMs : Number.POSITIVE_INFINITY;
+    this.#known = orderOf(queues, await queue.queuesOf(connection));
+    const now = performance.now();
+    this.#earliest = now + restFactor * (now - began);
+    this.#next = Math.max(this.#earliest, now + limits.queueLookMs);
     return this.#known;
   }
 
   /** There may be others now. */
   forget(): void {
-    if (this.#parts.queues.includes('*')) this.#until = 0;
+    this.#next = this.#earliest;
   }
+}
+
+function orderOf(queues: readonly string[], found: readonly string[]): QueueOrder {
+  const others = found.filter((name) => !queues.includes(name));
+  const [first = [], ...rest] = queues.map((name) => (name === '*' ? others : [name]));
+  return [first, rest.flat()];
 }

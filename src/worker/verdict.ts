@@ -42,6 +42,7 @@ export function verdictOn(ended: Ended): Verdict {
     return { end, further: performed.further, told: 'queue.done', reason: null };
   }
   if (stopped === 'cancelled') return cancelled(run, performed);
+  if (stopped === 'stopping' && startsOnce(run)) return failed(ended, interrupted);
   if (stopped === 'lost' || stopped === 'stopping') return givenBack;
   if (stopped === 'timeout') {
     const timedOut = { ...failureOf(performed), reason: tooLong(run, ended.rules) };
@@ -65,6 +66,16 @@ export function shortened(reason: string): string {
 const givenBack: Verdict = { end: undefined, further: [], told: 'queue.released', reason: null };
 
 type Failure = Extract<Performed, { outcome: 'failed' }>;
+
+const interrupted: Failure = {
+  ...{ outcome: 'failed', logId: null, retry: 'never', onFailure: undefined },
+  reason: 'its worker was stopped while it ran; it is not started again',
+};
+
+// Whatever became of it, and however many tries it was given.
+function startsOnce({ delivery }: ClaimedRun): boolean {
+  return delivery === 'at-most-once';
+}
 
 function failureOf(performed: Performed | undefined): Failure {
   if (performed?.outcome === 'failed') return performed;
@@ -100,7 +111,7 @@ function failed({ run, rules }: Ended, { reason: why, logId, retry, onFailure }:
   const reason = shortened(why);
   const failures = run.attempt + 1;
   const about = { position, token, reason, logId };
-  if (retry === 'never' || failures >= (run.tries ?? rules.tries)) {
+  if (retry === 'never' || startsOnce(run) || failures >= (run.tries ?? rules.tries)) {
     const further = onFailure === undefined ? [] : [onFailure];
     return { end: { ...about, outcome: 'failed' }, further, told: 'queue.failed', reason };
   }
