@@ -288,7 +288,7 @@ export const limitTable = {
   queueAwayMostMs: limit(2_000, 'ms', 'the longest of these pauses'),
   queueAheadMs: limit(200, 'ms', 'for which a worker takes runs ahead of those that it performs'),
   queueAhead: limit(128, 'runs', 'taken ahead at most'),
-  queueTrimMs: limit(300_000, 'ms', 'how often workers drop runs that are kept no longer'),
+  queueTrimMs: limit(60_000, 'ms', 'how often workers drop runs that are kept no longer'),
   queueDrainMs: limit(25_000, 'ms', 'what a worker that stops gives its runs to end; the rest is given back'),
   queueDoneDays: limit(7, 'days', 'for which runs that are done are kept'),
   queueDoneCount: limit(
@@ -314,6 +314,7 @@ export const limitTable = {
   outboxPendingMs: limit(120_000, 'ms', 'longer than any answer takes; then others hand its runs on'),
   outboxPollMs: limit(2_000, 'ms', 'how often outboxes are looked at for what nobody handed on'),
   outboxAwayMs: limit(60_000, 'ms', 'the longest pause between looks at an outbox that is away'),
+  outboxMakeMs: limit(1_000, 'ms', 'how long a transaction waits for tables that another connection makes'),
   outboxLookMs: limit(15_000, 'ms', 'how often a database that has no outbox is asked whether it has one'),
   outboxRetryMs: limit(300_000, 'ms', 'a database that took no outbox is asked again after it'),
   outboxRows: limit(200, 'entries', 'handed on together'),

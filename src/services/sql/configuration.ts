@@ -111,6 +111,18 @@ export const commonConfig: readonly ConfigField[] = [
     values: ['outbox', 'intent'],
   },
   {
+    name: 'events_unknown',
+    label: 'Runs of writes that nobody knows of',
+    type: 'picklist',
+    description:
+      'What becomes, with the intent of a write, of its queued scripts when the server is lost before it ' +
+      'heard whether the write was committed. assume-committed: they run, and see that it is not certain. ' +
+      'drop: they do not run.',
+    required: false,
+    default: 'assume-committed',
+    values: ['assume-committed', 'drop'],
+  },
+  {
     name: 'cache_enabled',
     label: 'Cache results',
     type: 'boolean',
@@ -151,6 +163,7 @@ export function sqlSettings(
     strictFields: config.strict_fields === true,
     transactionMs: longestTransaction(config.transaction_seconds) ?? transactionMs,
     keepsOutbox: config.events !== 'intent',
+    dropsUncertain: config.events_unknown === 'drop',
   };
 }
 

@@ -41,6 +41,7 @@ export class SqlService implements Service {
   readonly #source: EngineSource;
   readonly #writer: RecordWriter;
   readonly outbox: SqlOutbox | undefined;
+  readonly dropsUncertain: boolean;
   readonly #transactions: SqlTransactions;
   readonly #departures: Departures;
   readonly #schema: SchemaWriter;
@@ -56,6 +57,7 @@ export class SqlService implements Service {
     this.#source = new EngineSource({ settings, engine });
     this.#writer = new RecordWriter({ source: this.#source });
     this.outbox = outboxOf(this.#source);
+    this.dropsUncertain = settings.dropsUncertain === true;
     this.#transactions = new SqlTransactions({ source: this.#source, outbox: this.outbox });
     this.#departures = new Departures({ outbox: this.outbox, transactions: this.#transactions });
     this.#routines = new RoutineDesk({ service: this.name, routines: engine.routines });

@@ -29,6 +29,8 @@ export interface SqlSettings {
   readonly transactionMs: number;
   /** Whether its database keeps what its writes set off, where its engine can; yes unless told otherwise. */
   readonly keepsOutbox?: boolean;
+  /** Whether what a write sets off is dropped where nobody knows if it was committed; absent: no. */
+  readonly dropsUncertain?: boolean;
 }
 
 /** What reading and writing work on. */

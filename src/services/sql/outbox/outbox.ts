@@ -2,6 +2,7 @@
 // keys. Invariant: the tables are made when the first write needs them, and by no look at them; where they
 // can not be made or used, nobody's write fails for it.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { limits } from '../../../core/limits.ts';
 import type { Observe } from '../../../core/observe.ts';
 import type { Outbox, OutboxEntry, RunEffects } from '../../../core/outbox.ts';
@@ -246,7 +247,7 @@ export class SqlOutbox implements Outbox {
       if (!(await this.#isPresent(database))) await this.#makeFirst(database);
       this.#isThere = true;
     } catch (error) {
-      // One that is away for a while refuses nothing: what is promised of its writes must not change for that.
+      // One that is away refuses nothing: what is promised of its writes must not change for that.
       if (!isRefusal(error)) throw error;
       this.#refused(error);
     }
@@ -267,10 +268,18 @@ export class SqlOutbox implements Outbox {
   // Tables that are made in a transaction are there for others, and later, only when it is committed.
   async #makeInside(session: Transaction): Promise<boolean> {
     if (await this.#isPresent(session)) return true;
-    if (!this.#words.makesInside) return this.ready();
+    if (!this.#words.makesInside) return this.#madeSoon();
     await this.#safely(session, () => this.#make(session));
     this.#made();
     return true;
+  }
+
+  // It takes another connection, and there may be none before the one of this transaction is given back.
+  async #madeSoon(): Promise<boolean> {
+    const making = Promise.resolve(this.ready());
+    // They are made in any case, for those that come later.
+    making.catch(() => undefined);
+    return Promise.race([making, delay(limits.outboxMakeMs, false, { ref: false })]);
   }
 
   async #make(session: Session): Promise<void> {

@@ -71,7 +71,7 @@ export interface LeavingAnswer {
 }
 
 /** Calls of services that are given something to set off. */
-class LeavingHouse {
+export class LeavingHouse {
   readonly #services: readonly Service[];
   readonly #dispatcher: Dispatcher;
 

@@ -114,6 +114,23 @@ function remakingTests(engine: EngineUnderTest, opened: () => SuiteHouse): void 
     expect([leaving.intended, (await waiting(world)).length]).toEqual([0, 1]);
   });
 
+  test('hold nobody up who has the last connection', async () => {
+    const fresh = await openSuiteHouse(engine, outboxTable, { max_connections: 1 });
+    const world = outboxWorld(fresh.service);
+    try {
+      const scope = new TransactionScope();
+      const leaving = new Leaving();
+      expect((await post(world, 1, { transaction: scope, leaving })).status).toBe(200);
+      await scope.commit();
+      // Where it takes another connection to make them this write was noted, and the next one is kept.
+      expect((await post(world, 2, { leaving: new Leaving() })).status).toBe(200);
+      expect((await waiting(world)).length + leaving.intended).toBe(2);
+      expect(leaving.keeping === undefined).toBe(leaving.intended === 1);
+    } finally {
+      await fresh.close();
+    }
+  });
+
   test('are made in a transaction that is open', async () => {
     const fresh = await openSuiteHouse(engine, outboxTable);
     const world = outboxWorld(fresh.service);
