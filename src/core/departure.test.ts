@@ -36,10 +36,12 @@ interface House {
   readonly keepsOutbox?: boolean;
   readonly handle?: (context: CallContext) => Result | Promise<Result>;
   readonly fails?: 'intend' | 'leave';
+  readonly perform?: Service['perform'];
 }
 
 /** A service, scripts, and a way out that note what happens, in order. */
-function house({ plan = {}, isQueued = true, keepsOutbox = false, handle = () => ok('own'), fails }: House) {
+function house(given: House) {
+  const { plan = {}, isQueued = true, keepsOutbox = false, handle = () => ok('own'), fails, perform } = given;
   const steps: string[] = [];
   const location: Location = { component: 'orders', events: [{ name: 'shop.orders.post', drop: 1 }] };
   const outbox = { due: async () => [], remove: async () => {}, trim: async () => 0 };
@@ -47,6 +49,7 @@ function house({ plan = {}, isQueued = true, keepsOutbox = false, handle = () =>
     name: 'shop',
     type: 'shop',
     ...(keepsOutbox ? { outbox } : {}),
+    perform,
     locate: () => location,
     handle: (_operation, _location, context) => {
       steps.push(context.departure === undefined ? 'handle' : 'handle and keep');
@@ -110,10 +113,14 @@ describe('an operation with queued scripts', () => {
     expect(steps).toEqual(['handle and keep', 'leave 200 "own"']);
   });
 
-  it('notes nothing in a transaction, which may yet be undone', async () => {
-    const { steps, dispatch } = house({});
-    await dispatch(ask('POST', { transaction: new TransactionScope() }));
-    expect(steps).toEqual(['handle and keep', 'leave 200 "own"']);
+  it('notes it in a transaction, too, unless it is a script, whose work may be undone with that', async () => {
+    const inside = { transaction: new TransactionScope() };
+    const plain = house({});
+    await plain.dispatch(ask('POST', inside));
+    expect(plain.steps).toEqual(['intend', 'handle and keep', 'leave 200 "own"']);
+    const scripted = house({ perform: async () => ({ outcome: 'finished' }) });
+    await scripted.dispatch(ask('POST', inside));
+    expect(scripted.steps).toEqual(['handle and keep', 'leave 200 "own"']);
   });
 
   it('hands over what after scripts made of the answer', async () => {

@@ -196,9 +196,10 @@ export class Dispatcher {
   }
 }
 
-// What is written where no entry of ours can be is noted elsewhere before.
-function isForeignWrite(service: Service, { action, transaction }: Operation): boolean {
-  return action !== 'GET' && service.outbox === undefined && transaction === undefined;
+// What is written where no entry of ours can be is noted elsewhere before, also in a transaction: that undoes
+// nothing there, so that what is set off must not go with it. What a script does may yet be undone with it.
+function isForeignWrite({ outbox, perform }: Service, { action, transaction }: Operation): boolean {
+  return action !== 'GET' && outbox === undefined && (transaction === undefined || perform === undefined);
 }
 
 interface Step {

@@ -43,6 +43,28 @@ it.each<readonly [string, Case]>([
     { performed: withAlarm, end: { outcome: 'retry', delayMs: 7, reason: 'no', logId: 'l' } },
   ],
   [
+    'failed, of those that are started once',
+    {
+      performed: withAlarm,
+      run: { delivery: 'at-most-once', tries: 9 },
+      end: { outcome: 'failed', reason: 'no' },
+      further: ['alarm'],
+    },
+  ],
+  [
+    'stopped in the middle, of those that are started once',
+    {
+      performed: undefined,
+      stopped: 'stopping',
+      run: { delivery: 'at-most-once' },
+      end: { outcome: 'failed', reason: expect.stringContaining('not started again') },
+    },
+  ],
+  [
+    'stopped before it began, of those that are started once',
+    { performed: postponed, stopped: 'stopping', run: { delivery: 'at-most-once' }, end: undefined },
+  ],
+  [
     'failed the second time',
     { performed: withAlarm, run: { attempt: 1 }, end: { outcome: 'retry', delayMs: 8 } },
   ],

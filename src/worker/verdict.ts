@@ -42,7 +42,9 @@ export function verdictOn(ended: Ended): Verdict {
     return { end, further: performed.further, told: 'queue.done', reason: null };
   }
   if (stopped === 'cancelled') return cancelled(run, performed);
-  if (stopped === 'stopping' && startsOnce(run)) return failed(ended, interrupted);
+  if (stopped === 'stopping' && startsOnce(run) && performed?.outcome !== 'postponed') {
+    return failed(ended, { ...failureOf(performed), reason: interrupted });
+  }
   if (stopped === 'lost' || stopped === 'stopping') return givenBack;
   if (stopped === 'timeout') {
     const timedOut = { ...failureOf(performed), reason: tooLong(run, ended.rules) };
@@ -67,10 +69,7 @@ const givenBack: Verdict = { end: undefined, further: [], told: 'queue.released'
 
 type Failure = Extract<Performed, { outcome: 'failed' }>;
 
-const interrupted: Failure = {
-  ...{ outcome: 'failed', logId: null, retry: 'never', onFailure: undefined },
-  reason: 'its worker was stopped while it ran; it is not started again',
-};
+const interrupted = 'its worker was stopped while it ran, and it is not started again';
 
 // Whatever became of it, and however many tries it was given.
 function startsOnce({ delivery }: ClaimedRun): boolean {
