@@ -1,12 +1,29 @@
 // The configuration of a server: one table of settings gives the typed values, the environment names and the
 // docs page.
 // Invariant: every setting is checked at start; a bad value names its variable and what is accepted.
-import { availableParallelism } from 'node:os';
-import { delimiter, isAbsolute, join, resolve } from 'node:path';
-import { PlatformError } from './core/errors.ts';
+import { join, resolve } from 'node:path';
 import { limits } from './core/limits.ts';
-import { Allowances } from './egress/destinations.ts';
 import { readScriptVariables, type ScriptVariable } from './script-environment.ts';
+import {
+  databaseUrl,
+  flag,
+  list,
+  nodePath,
+  number,
+  oneOf,
+  optional,
+  paths,
+  places,
+  publicUrl,
+  pythonPath,
+  queueName,
+  redisUrl,
+  refused,
+  runnersMax,
+  share,
+  text,
+  workerQueues,
+} from './setting-values.ts';
 import { isOnServer } from './store/place.ts';
 
 /** Levels of the server's log, from talkative to silent. */
@@ -355,10 +372,6 @@ export function readConfig(
   return { ...config, publicUrl: config.publicUrl || addressOf(config) };
 }
 
-function refused(variable: string, accepted: string): PlatformError {
-  return new PlatformError('config.invalid', `${variable} must be ${accepted}.`);
-}
-
 /** A setting as administrators may see it. */
 export interface SettingInForce {
   readonly name: string;
@@ -389,119 +402,9 @@ export function systemDatabase({ home, databaseUrl }: Pick<Config, 'home' | 'dat
   return databaseUrl === undefined ? join(home, 'system.sqlite') : databaseUrl.replace(/^sqlite:(\/\/)?/, '');
 }
 
-function text(value: string): string {
-  return value;
-}
-
-function optional(value: string): string | undefined {
-  return value === '' ? undefined : value;
-}
-
-function number(least: number, most: number): (value: string, variable: string) => number {
-  return (value, variable) => {
-    const parsed = Number(value);
-    if (/^\d+$/.test(value) && parsed >= least && parsed <= most) return parsed;
-    throw refused(variable, `a whole number from ${least} to ${most}`);
-  };
-}
-
-function workerQueues(value: string, variable: string): readonly string[] {
-  const names = list(value);
-  if (names.includes('none')) {
-    if (names.length > 1) throw refused(variable, '`none` alone, or names of queues');
-    return [];
-  }
-  return names.map((name) => (name === '*' ? name : queueName(name, variable)));
-}
-
-function queueName(value: string, variable: string): string {
-  if (value.trim() === value && value.length <= limits.queueNameChars) return value;
-  throw refused(variable, `a name of at most ${limits.queueNameChars} characters, without spaces around it`);
-}
-
-function publicUrl(value: string, variable: string): string {
-  if (value === '') return value;
-  const isUrl = /^https?:\/\//i.test(value) && URL.canParse(value) && !/[?#]/.test(value);
-  if (!isUrl) throw refused(variable, 'an address such as https://api.example.com');
-  return value.replace(/\/+$/, '');
-}
-
 // Never from what a request calls the server: who asks for a mail would choose where its link leads.
 function addressOf({ host, port }: Pick<Config, 'host' | 'port'>): string {
   const isEverywhere = host === '0.0.0.0' || host === '::' || host === '';
   const name = isEverywhere ? 'localhost' : host.includes(':') ? `[${host}]` : host;
   return `http://${name}:${port}`;
-}
-
-function share(value: string, variable: string): number {
-  const parsed = Number(value);
-  if (/^\d*\.?\d+$/.test(value) && parsed <= 1) return parsed;
-  throw refused(variable, 'a number from 0 to 1');
-}
-
-function oneOf<Choice extends string>(
-  choices: readonly Choice[],
-): (value: string, variable: string) => Choice {
-  return (value, variable) => {
-    const found = choices.find((choice) => choice === value);
-    if (found === undefined) throw refused(variable, `one of ${choices.join(', ')}`);
-    return found;
-  };
-}
-
-function flag(value: string, variable: string): boolean {
-  if (/^(true|1|yes|on)$/i.test(value)) return true;
-  if (/^(false|0|no|off)$/i.test(value)) return false;
-  throw refused(variable, 'true or false');
-}
-
-function list(value: string): readonly string[] {
-  return value
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-}
-
-function paths(value: string, variable: string): readonly string[] {
-  const given = value.split(delimiter).filter((path) => path !== '');
-  if (given.every((path) => isAbsolute(path) && !path.includes('\n'))) return given;
-  throw refused(variable, `absolute paths, separated by '${delimiter}'`);
-}
-
-function places(value: string): readonly string[] {
-  const entries = list(value);
-  // Throws for an entry that names no place.
-  new Allowances(entries);
-  return entries;
-}
-
-function nodePath(value: string): string {
-  return value === '' ? process.execPath : value;
-}
-
-// DreamFactory's DF_PYTHON_PATH names the Python 2 that its older scripts ran in; ours are translated.
-function pythonPath(value: string): string {
-  return /python-?2[^/]*$/.test(value) ? '' : value;
-}
-
-function runnersMax(value: string, variable: string): number {
-  if (value === '') return Math.min(limits.runnersMax, Math.max(2, availableParallelism()));
-  return number(1, 256)(value, variable);
-}
-
-function redisUrl(value: string, variable: string): string | undefined {
-  if (value === '' || /^rediss?:\/\/[^/\s]/.test(value)) return optional(value);
-  throw refused(variable, 'an address such as redis://127.0.0.1:6379/0');
-}
-
-function databaseUrl(value: string, variable: string): string | undefined {
-  if (value === '') return undefined;
-  if (/^sqlite:/.test(value)) return value;
-  const isServer = isOnServer(value) && /^\w+:\/\/[^/]+\/[^/?]+/.test(value) && URL.canParse(value);
-  if (isServer) return value;
-  throw refused(
-    variable,
-    'an address such as sqlite:./.tenon/system.sqlite, postgres://user:password@host/database or ' +
-      'mysql://user:password@host/database',
-  );
 }

@@ -18,6 +18,11 @@ export function createLog(level: Config['logLevel'], destination?: { write(line:
 }
 
 function write(logger: Logger, seen: Observation): void {
+  if (isOfQueues(seen)) writeQueues(logger, seen);
+  else writeOther(logger, seen);
+}
+
+function writeOther(logger: Logger, seen: Exclude<Observation, QueueObservation>): void {
   switch (seen.kind) {
     case 'operation.failed':
       writeFailure(logger, seen);
@@ -63,31 +68,6 @@ function write(logger: Logger, seen: Observation): void {
     case 'egress.finished':
     case 'egress.failed':
       writeOutgoing(logger, seen);
-      return;
-    case 'queue.started':
-    case 'queue.done':
-    case 'queue.retried':
-    case 'queue.failed':
-    case 'queue.quarantined':
-    case 'queue.postponed':
-    case 'queue.cancelled':
-    case 'queue.released':
-    case 'queue.lost':
-      writeQueued(logger, seen);
-      return;
-    case 'worker.started':
-    case 'worker.draining':
-    case 'worker.stopped':
-      logger.info({ worker: seen.worker, queues: seen.queues }, seen.kind);
-      return;
-    case 'worker.failed':
-      logger.error({ worker: seen.worker, reason: seen.reason }, 'worker failed');
-      return;
-    case 'worker.recovered':
-      logger.info({ worker: seen.worker }, 'worker recovered');
-      return;
-    case 'outbox.released':
-      logger.warn({ service: seen.service, count: seen.count }, 'runs that nobody handed on were queued');
       return;
     case 'limits.counting':
       if (seen.isShared) logger.info('limits are counted with all servers again');
@@ -143,6 +123,44 @@ function writeOutgoing(
   if (seen.kind === 'egress.failed') {
     logger.warn({ method, origin, by, ms, code: seen.error.kind }, seen.error.message);
   } else logger.debug({ method, origin, by, ms, status: seen.status }, 'outgoing call finished');
+}
+
+type QueueObservation = Extract<Observation, { kind: `${'queue' | 'worker' | 'outbox'}.${string}` }>;
+
+function isOfQueues(seen: Observation): seen is QueueObservation {
+  return /^(queue|worker|outbox)\./.test(seen.kind);
+}
+
+function writeQueues(logger: Logger, seen: QueueObservation): void {
+  switch (seen.kind) {
+    case 'queue.started':
+    case 'queue.done':
+    case 'queue.retried':
+    case 'queue.failed':
+    case 'queue.quarantined':
+    case 'queue.postponed':
+    case 'queue.cancelled':
+    case 'queue.released':
+    case 'queue.lost':
+      writeQueued(logger, seen);
+      return;
+    case 'worker.started':
+    case 'worker.draining':
+    case 'worker.stopped':
+      logger.info({ worker: seen.worker, queues: seen.queues }, seen.kind);
+      return;
+    case 'worker.failed':
+      logger.error({ worker: seen.worker, reason: seen.reason }, 'worker failed');
+      return;
+    case 'worker.recovered':
+      logger.info({ worker: seen.worker }, 'worker recovered');
+      return;
+    case 'outbox.released':
+      logger.warn({ service: seen.service, count: seen.count }, 'runs that nobody handed on were queued');
+      return;
+    default:
+      seen satisfies never;
+  }
 }
 
 type QueuedRunSeen = Extract<Observation, { script: string; queue: string }>;

@@ -15,8 +15,8 @@ export interface IdempotencyNote {
   /** SHA-256 of what is asked for, in hex; another one under the same id is refused. */
   readonly digest: string;
   /**
-   * Hex: when the key was first taken, and random digits; the same for all who try it again after a server was
-   * lost. Absent where only the note of the service counts.
+   * Hex: when the key was first taken, and random digits; the same for all who try it again after a server
+   * was lost. Absent where only the note of the service counts.
    */
   readonly origin?: string;
 }

@@ -299,8 +299,8 @@ export const limitTable = {
   queueDoneLeastMs: limit(
     1_200_000,
     'ms',
-    'for which a run that is done is known, however many others are: what an outbox hands on once more until ' +
-      'then is not run again',
+    'for which a run that is done is known, however many others are: what an outbox hands on once more ' +
+      'until then is not run again',
   ),
   queueFailedDays: limit(90, 'days', 'for which failed runs are kept, unless somebody drops them'),
   queuePayloadChars: limit(

@@ -57,8 +57,8 @@ export type Observation =
   | ({ kind: 'egress.finished'; status: number } & OutgoingFacts)
   | ({ kind: 'egress.failed'; error: PlatformError } & OutgoingFacts)
   /**
-   * A queued run: begun by a worker, over, tried again later, failed for good or put aside; not begun, stopped
-   * because somebody wanted it, given back by a worker that stops, or held by somebody else by now.
+   * A queued run: begun by a worker, over, tried again later, failed for good or put aside; not begun,
+   * stopped because somebody wanted it, given back by a worker that stops, or held by somebody else by now.
    */
   | {
       kind:

@@ -80,8 +80,13 @@ const credentials: ReadonlySet<string> = new Set([
 
 // What people log in with passes through these, and has no business in a queue.
 const guarded: ReadonlySet<string> = new Set(['system', 'user']);
-const secretKey =
-  /^((old|new|current)_?)?password$|^session_?(token|id)$|^security_answer$|^api_?key$|secret|^(code|otp|totp|token|recovery_codes)$/i;
+const secretKey = new RegExp(
+  [
+    '^((old|new|current)_?)?password$|^session_?(token|id)$|^security_answer$|^api_?key$|secret',
+    '^(code|otp|totp|token|recovery_codes)$',
+  ].join('|'),
+  'i',
+);
 
 /** The payload as JSON text. */
 export function writePayload(source: PayloadSource): string {
@@ -118,7 +123,7 @@ export function readPayload(text: string): QueuedPayload {
   if (payload.v === 1) return payload;
   throw new PlatformError(
     'queue.unavailable',
-    `The run was queued by a newer server (version ${String(payload.v)} of its payload), which is to perform it.`,
+    `The run was queued by a newer server, which is to perform it (payload of version ${String(payload.v)}).`,
   );
 }
 

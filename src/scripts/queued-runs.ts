@@ -1,5 +1,5 @@
-// Performs queued runs: who acts is looked up again, the script is run, and what it wrote is committed with the
-// note that it was. Invariant: whatever happens, the worker is told an end; what a run wrote in its
+// Performs queued runs: who acts is looked up again, the script is run, and what it wrote is committed with
+// the note that it was. Invariant: whatever happens, the worker is told an end; what a run wrote in its
 // transaction counts only together with its note, and the run counts as done only after that.
 import type { AccessPolicy } from '../core/access.ts';
 import { Body } from '../core/body.ts';

@@ -50,7 +50,9 @@ export class QueuedScripts {
     await handoffs().send(operation, [run]);
   }
 
-  /** Refuses options that runs could not be queued with. Throws `script.invalid`, `queue.unknown_connection`. */
+  /**
+   * Refuses options that runs could not be queued with. Throws `script.invalid`, `queue.unknown_connection`.
+   */
   check(config: Readonly<Record<string, unknown>>): void {
     const { connection } = readQueueOptions(config);
     if (connection !== undefined) this.#parts.handoffs?.().check(connection);

@@ -1,5 +1,5 @@
-// What stands around queued runs: what they remember, the texts of scripts that they were queued with, runs on
-// their way to the queue, answers to idempotency keys, and the named connections.
+// What stands around queued runs: what they remember, the texts of scripts that they were queued with, runs
+// on their way to the queue, answers to idempotency keys, and the named connections.
 import type { Migration } from 'kysely/migration';
 import type { StoreDialect } from '../dialect.ts';
 import { type Schema, stamped } from './columns.ts';
