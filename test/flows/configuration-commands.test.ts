@@ -69,7 +69,7 @@ describe('a running server', () => {
   test('export writes YAML to the standard output, and nothing else', async () => {
     const { code, stdout, stderr } = await run(['export']);
     expect([code, stderr]).toEqual([0, `Exported the configuration of ${server.url}.\n`]);
-    expect(stdout).toMatch(/^tenon_package: 1\nservice:\n/);
+    expect(stdout).toMatch(/^tenon_package: 1\nqueue_connection: \[\]\nservice:\n/);
     expect(stdout).toContain('name: readers');
     expect(stdout).not.toContain(secret);
   });

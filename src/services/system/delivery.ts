@@ -56,8 +56,8 @@ function promiseOf({ name, config, type }: ServiceRecord, services: Promisers): 
 }
 
 const refused =
-  'Its database lets us keep nothing: its user may not make tables, or not write to those whose names start ' +
-  'with _tenon_.';
+  'Its database lets us keep nothing: its user may not make tables, or not write to those whose names ' +
+  'start with _tenon_.';
 
 const kept: Promised = {
   events: 'outbox',
