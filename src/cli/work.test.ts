@@ -112,6 +112,7 @@ describe('what cannot be worked', () => {
     [['work', 'sync'], /'sync'[^\n]*needs no worker/],
     [['work', '--tries', '0'], /--tries must be a whole number from 1 to 1000; it is '0'/],
     [['queue:listen', '--timeout', 'soon'], /--timeout must be a whole number of seconds/],
+    [['work', '--home', './nowhere'], /no system database at \S+nowhere[^\n]*\n[^\n]*--home/],
     [['queue:work', '--queue', 'x'.repeat(99)], /name of a queue may have 64 characters/],
   ])(
     '%j is told',

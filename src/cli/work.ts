@@ -1,11 +1,13 @@
 // `tenon work`, `queue:work` and `queue:listen`: performs queued runs without serving the API.
 // Invariant: on SIGINT or SIGTERM runs end or are given back before the process does; a second signal stops
 // what runs, and nothing waits any longer.
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config } from '../config.ts';
+import { type Config, systemDatabase } from '../config.ts';
 import { limits } from '../core/limits.ts';
 import { type OpenPlatform, openPlatform } from '../main.ts';
 import { retentionOf } from '../queue-house.ts';
+import { isOnServer } from '../store/place.ts';
 import type { Worker } from '../worker/worker.ts';
 import { CommandError } from './failure.ts';
 import { configOf, type ServerOptions } from './options.ts';
@@ -28,6 +30,7 @@ export interface WorkOptions extends Pick<ServerOptions, 'home' | 'databaseUrl'>
 /** Performs runs until it is told to stop, or only the next one. */
 export async function work(connection: string | undefined, options: WorkOptions): Promise<void> {
   const config = configOf(options);
+  requireSystem(config);
   const plan = planOf(connection ?? '', options, config);
   const isForPeople = process.stdout.isTTY === true;
   // The lines of the log are for programs; at a terminal they would hide the others.
@@ -41,6 +44,16 @@ export async function work(connection: string | undefined, options: WorkOptions)
   } finally {
     await platform.close();
   }
+}
+
+// A mistyped folder would become a new system, which has nothing to do.
+function requireSystem(config: Config): void {
+  const database = systemDatabase(config);
+  if (isOnServer(database) || existsSync(database)) return;
+  throw new CommandError(
+    `There is no system database at ${database}.`,
+    'Name the data folder of the server with --home (TENON_HOME), or start the server first.',
+  );
 }
 
 type Plan = Parameters<OpenPlatform['worker']>[0];
