@@ -6,9 +6,6 @@ import type { Performance } from '../queue-contest.ts';
 import { folderPlace, postgresPlaces, redisPlace } from '../queue-places.ts';
 import { type Spread, spread } from '../spread.ts';
 
-const count = 20_000;
-const work = { count, window: 1_000, waits: 40 };
-
 interface Goals {
   readonly performed: { readonly must: number; readonly stretch: number };
   readonly latencyMs: { readonly must: number; readonly stretch: number };
@@ -24,7 +21,7 @@ export async function measureQueueOnSqlite(rounds: number): Promise<unknown> {
     { ...bullmq, name: 'BullMQ, to disk each time', place: () => redisPlace('always') },
   ];
   const goals = { performed: { must: 5, stretch: 10 }, latencyMs: { must: 1, stretch: 0.4 } };
-  return compared('queue-noop-sqlite', { entrants, goals, rounds });
+  return compared('queue-noop-sqlite', { entrants, goals, rounds, count: 20_000 });
 }
 
 /** Our queue on PostgreSQL, pg-boss and graphile-worker. */
@@ -43,7 +40,7 @@ export async function measureQueueOnPostgres(rounds: number): Promise<unknown> {
   ];
   const goals = { performed: { must: 1.3, stretch: 2 }, latencyMs: { must: 5, stretch: 2 } };
   try {
-    return await compared('queue-noop-postgres', { entrants, goals, rounds });
+    return await compared('queue-noop-postgres', { entrants, goals, rounds, count: 10_000 });
   } finally {
     await places.remove();
   }
@@ -53,10 +50,12 @@ interface Comparison {
   readonly entrants: readonly Entrant[];
   readonly goals: Goals;
   readonly rounds: number;
+  readonly count: number;
 }
 
-async function compared(name: string, { entrants, goals, rounds }: Comparison): Promise<unknown> {
+async function compared(name: string, { entrants, goals, rounds, count }: Comparison): Promise<unknown> {
   console.log(`\n${name}: ${count} runs that do nothing, queued by a call each, then performed`);
+  const work = { count, window: 1_000, waits: 40 };
   const samples = new Map<Entrant, Performance[]>(entrants.map((entrant) => [entrant, []]));
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? entrants : [...entrants].reverse();
