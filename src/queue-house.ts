@@ -8,7 +8,7 @@ import { PlatformError } from './core/errors.ts';
 import type { Observe } from './core/observe.ts';
 import type { Handoffs } from './core/outbox.ts';
 import type { QueuePlace, RunPerformer } from './core/queue.ts';
-import type { ServiceDirectory } from './core/service.ts';
+import type { Service, ServiceDirectory } from './core/service.ts';
 import type { Store } from './core/store.ts';
 import { type QueueConnection, QueueConnections } from './queues/connections.ts';
 import { Handover } from './queues/handoff.ts';
@@ -73,7 +73,10 @@ export class QueueHouse {
       performer: () => this.performer,
     });
     const { connections } = this;
-    this.handoffs = new Handover({ queue: connections, outbox: store.outbox, newId: newRunId });
+    const dropsUncertain = (name: string) =>
+      services.list().some((service) => service.dropsUncertain === true && isNamed(service, name));
+    const { outbox } = store;
+    this.handoffs = new Handover({ queue: connections, outbox, newId: newRunId, dropsUncertain });
     this.relay = new Relay({ outbox: store.outbox, services, queue: connections, observe });
   }
 
@@ -151,6 +154,10 @@ export class QueueHouse {
     this.#worker = worker;
     worker.start();
   }
+}
+
+function isNamed(service: Service, name: string): boolean {
+  return service.name === name || service.name === name.toLowerCase();
 }
 
 function isWorked({ transport }: QueueConnection): boolean {

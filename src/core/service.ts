@@ -131,6 +131,8 @@ export interface Service {
    * before they are done.
    */
   readonly outbox?: Outbox | undefined;
+  /** Whether what a write set off is dropped when nobody knows if it was done; absent: it is handed on. */
+  readonly dropsUncertain?: boolean | undefined;
   /**
    * Gets what `locate` needs for a path, such as the schema of a database on a server; undefined when it is
    * there already. Awaited before `locate`; never fails, because `handle` says what is wrong. Whoever is in a

@@ -165,6 +165,32 @@ describe('a write that is noted before', () => {
     await dropped(store, async () => []);
   });
 
+  it('is not noted where nobody wants what is uncertain, and queued in the end', async () => {
+    const kept: OutboxEntry[] = [];
+    const { outbox: inner } = store;
+    const outbox = {
+      put: (entry: OutboxEntry) => {
+        kept.push(entry);
+        return inner.put(entry);
+      },
+      due: (limit: number) => inner.due(limit),
+      remove: (ids: readonly string[]) => inner.remove(ids),
+      trim: async () => 0,
+    };
+    const dropping = new Handover({
+      ...{ queue: connections, outbox, newId: () => 'e' },
+      dropsUncertain: (service) => service === 'db',
+    });
+    const { departure, leave } = bound(dropping.begin(operation, setOff('r1')));
+    await departure.intend();
+    await leave(final);
+    expect(await queued()).toEqual([['r1', 'database', 'default', [203, false]]]);
+    expect(kept).toEqual([]);
+    const other = dropping.begin({ ...operation, service: 'other' }, setOff('r2'));
+    await other.departure.intend();
+    expect(kept).toMatchObject([{ runs: [{ id: 'r2' }] }]);
+  });
+
   it('is there after a crash, for whoever looks', async () => {
     const stopped = await createSqliteStore({ file: ':memory:', clock: () => clock });
     let clock = 1_000;

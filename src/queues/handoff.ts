@@ -11,6 +11,8 @@ export interface HandoverParts {
   readonly queue: RunQueue;
   /** Of the system database: where writes are noted whose own database keeps nothing. */
   readonly outbox: SystemOutbox;
+  /** Whether what a service's writes set off is dropped when nobody knows if they were done; absent: no. */
+  readonly dropsUncertain?: (service: string) => boolean;
   /** Makes an id of an entry. */
   readonly newId: () => string;
   /** Told what could not be dropped from an outbox; the relay does it later. */
@@ -102,6 +104,8 @@ class Leaving implements Handoff {
 
   async #intend(): Promise<void> {
     if (this.#isIntended || this.#keeping !== undefined) return;
+    const { operation, dropsUncertain } = this.#parts;
+    if (dropsUncertain?.(operation.service) === true) return;
     const runs = this.#parts.setOff.runs(undefined, true);
     await this.#parts.outbox.put(this.#entry(runs, limits.outboxPendingMs));
     this.#isIntended = true;

@@ -38,6 +38,10 @@ export class OpenService implements Service {
     return this.#service.outbox;
   }
 
+  get dropsUncertain(): boolean | undefined {
+    return this.#service.dropsUncertain;
+  }
+
   get identity(): IdentityProvider | undefined {
     return this.#service.identity;
   }
