@@ -45,7 +45,8 @@ describe.each(['sqlite', ...live] as const)('two servers on %s', (engine) => {
 
   it('do fifty writes with one key once, and give all the same answer', async () => {
     const first = await Promise.all(Array.from({ length: 50 }, (_, at) => post('fifty', 'fifty', at % 2)));
-    expect(new Set(first.map(({ status }) => status))).toEqual(new Set([200, 409]));
+    // Those that come while the first is being done are told to wait; how many do is a matter of time.
+    expect(first.filter(({ status }) => status !== 200 && status !== 409)).toEqual([]);
     expect(first.filter(({ status, replayed }) => status === 200 && replayed === null)).toHaveLength(1);
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, at) => insist('fifty', 'fifty', at % 2)),

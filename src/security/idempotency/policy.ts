@@ -145,8 +145,8 @@ function inProgress(): PlatformError {
 function reused(): PlatformError {
   return new PlatformError(
     'request.key_reused',
-    'This Idempotency-Key was used for another request (method, path, parameters, body, app and role count). ' +
-      'Use a new key for each write.',
+    'This Idempotency-Key was used for another request (method, path, parameters, body, app and role ' +
+      'count). Use a new key for each write.',
   );
 }
 
