@@ -4,6 +4,7 @@ import { chmodSync, closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Sqlite from 'better-sqlite3';
 import {
+  type DatabaseConnection,
   SqliteAdapter,
   type SqliteDatabase,
   SqliteDialect,
@@ -12,6 +13,7 @@ import {
   sql,
 } from 'kysely';
 import { LRUCache } from 'lru-cache';
+import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Store } from '../core/store.ts';
 import type { StoreDialect } from './dialect.ts';
@@ -111,12 +113,14 @@ class EagerDialect extends SqliteDialect {
 // While SQLite itself waits for a lock the event loop stands still, and with it whoever holds the lock where
 // that is another store of this process. So a transaction that cannot begin is begun again a little later.
 class EagerDriver extends SqliteDriver {
+  readonly #database: Sqlite.Database;
   readonly #begin: Sqlite.Statement;
   readonly #hurry: Sqlite.Statement;
   readonly #bePatient: Sqlite.Statement;
 
   constructor(database: Sqlite.Database) {
     super({ database: remembering(database) });
+    this.#database = database;
     this.#begin = database.prepare('begin immediate');
     this.#hurry = database.prepare('pragma busy_timeout = 0');
     this.#bePatient = database.prepare(`pragma busy_timeout = ${limits.storeBusyMs}`);
@@ -127,13 +131,18 @@ class EagerDriver extends SqliteDriver {
     while (!this.#hasBegun(giveUp)) await sleep(limits.limitBusyPauseMs);
   }
 
+  // A full disk undoes a transaction by itself; that there is none any more would hide why.
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#database.inTransaction) await super.rollbackTransaction(connection);
+  }
+
   #hasBegun(giveUp: number): boolean {
     this.#hurry.get();
     try {
       this.#begin.run();
       return true;
     } catch (error) {
-      if (!isBusy(error) || performance.now() > giveUp) throw error;
+      if (!isBusy(error) || performance.now() > giveUp) throw outage(error);
       return false;
     } finally {
       this.#bePatient.get();
@@ -149,11 +158,36 @@ function remembering(database: Sqlite.Database): SqliteDatabase {
     prepare: (text) => {
       const known = statements.get(text);
       if (known !== undefined) return known;
-      const statement = database.prepare(text);
+      const statement = guarded(database.prepare(text));
       statements.set(text, statement);
       return statement;
     },
   };
+}
+
+function guarded(statement: Sqlite.Statement): SqliteStatement {
+  return {
+    reader: statement.reader,
+    all: (parameters) => told(() => statement.all(parameters)),
+    run: (parameters) => told(() => statement.run(parameters)),
+    iterate: (parameters) => statement.iterate(parameters) as IterableIterator<unknown>,
+  };
+}
+
+function told<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw outage(error);
+  }
+}
+
+// A disk that is full or fails is no fault of a statement: the same may be done when it has room again.
+function outage(error: unknown): unknown {
+  const isOutage = error instanceof Sqlite.SqliteError && /^SQLITE_(?:FULL|IOERR|CANTOPEN)/.test(error.code);
+  if (!isOutage) return error;
+  const message = 'The system database is not available. Please try again.';
+  return new PlatformError('service.unavailable', message, { cause: error });
 }
 
 function isBusy(error: unknown): boolean {
