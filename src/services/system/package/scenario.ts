@@ -1,6 +1,11 @@
 // A configuration with everything in it that packages hold, for their tests.
 import type { Answer, House } from '../scenario.ts';
 
+const brokerConnection = {
+  ...{ name: 'mails', type: 'broker', default_queue: 'letters', is_default: true },
+  config: { host: 'redis.example.com', port: 6380, password: 'hush-broker' },
+};
+
 /** Makes it in a house. */
 export async function furnishHouse({ ask, store }: House): Promise<void> {
   const make = async (resource: string, record: Record<string, unknown>): Promise<number> => {
@@ -61,10 +66,7 @@ export async function furnishHouse({ ask, store }: House): Promise<void> {
     body_text: 'Hi',
     defaults: { name: 'you' },
   });
-  await make('queue_connection', {
-    ...{ name: 'mails', type: 'broker', default_queue: 'letters', is_default: true },
-    config: { host: 'redis.example.com', port: 6380, password: 'hush-broker' },
-  });
+  await make('queue_connection', brokerConnection);
   await make('limit', {
     name: 'per role',
     type: 'instance.role',
