@@ -124,8 +124,9 @@ interface Hold {
   readonly token: string;
 }
 
-// Who may not now may later, and what collided, came too often or failed may be asked again.
-const undecided: ReadonlySet<number> = new Set([401, 403, 408, 409, 425, 429]);
+// Who may not now may later, and what collided, came too often or failed may be asked again. A service that
+// knows the key for something else says 422: that must not become what the key stands for.
+const undecided: ReadonlySet<number> = new Set([401, 403, 408, 409, 422, 425, 429]);
 
 // Strangers, who may be anybody, get only what was done kept for them: the rest would be theirs to fill.
 function isFinal({ status }: Result, { principal }: Operation): boolean {
