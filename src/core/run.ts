@@ -42,8 +42,8 @@ export interface RunRecord {
   readonly depth: number;
   /** The run that made the call in which this one ran. */
   readonly parentId: string | null;
-  /** The queued run that it was an attempt of; absent or null: it came from no queue. */
-  readonly queuedRunId?: string | null;
+  /** The queued run that it was an attempt of; null: it came from no queue. */
+  readonly queuedRunId: string | null;
   readonly startedDate: string;
   /** To the microsecond. */
   readonly durationMs: number;

@@ -33,7 +33,8 @@ describe('the record of a run', () => {
       depth: 2,
       parentId: 'outer',
     });
-    expect(ended()).toMatchObject({ caller: 'user', userId: 1, parentId: null });
+    expect(ended()).toMatchObject({ caller: 'user', userId: 1, parentId: null, queuedRunId: null });
+    expect(ended({ queuedRunId: 'event' }).queuedRunId).toBe('event');
   });
 
   test('began as long ago as it took, to the microsecond', () => {

@@ -21,6 +21,7 @@ function runRecord(id: string, over: Partial<RunRecord> = {}): RunRecord {
     appId: null,
     depth: 0,
     parentId: null,
+    queuedRunId: null,
     startedDate: '2026-01-01T00:00:00.000Z',
     durationMs: 1.234,
     outcome: 'threw',
@@ -46,7 +47,14 @@ const idsOf = (found: readonly KeptRun[]) => found.map((run) => run.id);
 
 function keeping(store: () => Store): void {
   it('keeps every field of a run, in order, with a position that grows', async () => {
-    const plain = { userId: null, status: null, parentId: 'a', output: [], isOutputCut: true };
+    const plain = {
+      userId: null,
+      status: null,
+      parentId: 'a',
+      queuedRunId: 'q',
+      output: [],
+      isOutputCut: true,
+    };
     const error = { errorMessage: null, errorLine: null, errorColumn: null, errorStack: null };
     const other = runRecord('b', { ...plain, ...error, outcome: 'finished', durationMs: 0.001 });
     await store().runs.add([runRecord('a'), other]);

@@ -70,6 +70,7 @@ describe('what is kept', () => {
       app_id: null,
       depth: 0,
       parent_id: null,
+      queued_run_id: null,
       started_date: expect.stringMatching(iso),
       duration_ms: expect.any(Number),
       outcome: 'finished',

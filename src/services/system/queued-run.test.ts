@@ -64,7 +64,7 @@ function logged(id: string, over: Partial<RunRecord> = {}): RunRecord {
   return {
     ...{ id, script: 'shop._table.todo.post.queued', type: 'nodejs', version: '1', stage: 'service' },
     ...{ service: 'shop', resource: '_table/todo', action: 'POST' as const, door: 'queue' as const },
-    ...{ caller: 'user' as const, userId: 1, appId: null, depth: 0, parentId: null },
+    ...{ caller: 'user' as const, userId: 1, appId: null, depth: 0, parentId: null, queuedRunId: null },
     ...{ startedDate: '2026-11-21T09:00:00.000Z', durationMs: 1, outcome: 'threw' as const, status: 500 },
     ...{ output: [], isOutputCut: false, errorMessage: 'no', errorLine: 1, errorColumn: 1, errorStack: 's' },
     ...over,

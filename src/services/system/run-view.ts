@@ -49,7 +49,7 @@ export function runView(run: RunRecord): Row {
     app_id: run.appId,
     depth: run.depth,
     parent_id: run.parentId,
-    queued_run_id: run.queuedRunId ?? null,
+    queued_run_id: run.queuedRunId,
     started_date: run.startedDate,
     duration_ms: run.durationMs,
     outcome: run.outcome,
