@@ -101,14 +101,13 @@ function effects(more: Partial<RunEffects> = {}): RunEffects {
 /** A call of a service as services treat it. */
 async function use(scope: TransactionScope, member: Ledger, row: string, isRead = false): Promise<string> {
   await scope.settle(member, { isRead });
-  const { around } = scope;
-  if (around?.covers(member, { isRead }) === true) return use(around, member, row, isRead);
-  if (!scope.covers(member, { isRead })) {
+  const place = scope.placeOf(member, { isRead });
+  if (place === undefined) {
     if (!scope.allowsOthers && !isRead) throw new PlatformError('script.transaction_elsewhere', 'elsewhere');
     if (!isRead) member.kept.push(row);
     return 'outside';
   }
-  await scope.join(member, async (held) => {
+  await place.join(member, async (held) => {
     if (!isRead) (held as LedgerLevel).rows.push(row);
   });
   return 'inside';
@@ -376,6 +375,35 @@ describe('a transaction of a script inside the effects of its run', () => {
     await scope.commit();
     expect([mssql.kept, scope.leftovers]).toEqual([['x'], []]);
     expect([...ledger.kept].sort()).toEqual(['a', 'entry 1', 'entry 2']);
+  });
+
+  it('finds them however deep it is in the middle of other services', async () => {
+    const [ledger, mssql, third] = ['db', 'mssql', 'third'].map(
+      (name) => new Ledger({ name, keepsOutbox: name === 'db' }),
+    );
+    if (ledger === undefined || mssql === undefined || third === undefined) throw new Error('three');
+    for (const isFirst of [false, true]) {
+      const scope = new TransactionScope({ effects: effects({ runId: String(isFirst) }) });
+      if (!isFirst) await use(scope, ledger, 'a');
+      // A write that writes elsewhere, whose script does the same.
+      const alone = new TransactionScope({ allowsOthers: true, around: scope });
+      expect([alone.covers(mssql), alone.covers(ledger)]).toEqual([true, false]);
+      const inner = await alone.open();
+      const deeper = new TransactionScope({ allowsOthers: true, around: inner });
+      expect(deeper.covers(third)).toBe(true);
+      expect(await use(deeper, ledger, 'b')).toBe('inside');
+      const own = await deeper.begin('db');
+      await use(own, ledger, 'undone');
+      await own.rollback();
+      const kept = await deeper.begin();
+      await use(kept, ledger, 'c');
+      expect(await kept.enqueue(entry('1'))).toBe(true);
+      await kept.commit();
+      expect(await deeper.enqueue(entry('2'))).toBe(true);
+      await scope.commit();
+    }
+    expect(ledger.kept).toEqual(['a', 'b', 'c', 'entry 1', 'entry 2', 'b', 'c', 'entry 1', 'entry 2']);
+    expect(ledger.lines).toEqual(['begin', 'apply', 'commit', 'begin', 'apply', 'commit']);
   });
 
   it('waits for its turn, and does not begin when it ended meanwhile', async () => {

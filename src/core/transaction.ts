@@ -152,13 +152,19 @@ export class TransactionScope {
     return root.#member === member;
   }
 
+  /** What covers this service: this, or one in whose middle it was opened; undefined: none of them. */
+  placeOf(member: TransactionMember, use: UseOptions = {}): TransactionScope | undefined {
+    return this.covers(member, use) ? this : this.#root().#around?.placeOf(member, use);
+  }
+
   /**
-   * Finds out, before `covers`, what a service is to be a part of that is used here for the first time;
+   * Finds out, before `placeOf`, what a service is to be a part of that is used here for the first time;
    * undefined when that is known. Throws when it is over.
    */
   settle(member: TransactionMember, { isRead = false }: UseOptions = {}): Promise<void> | undefined {
     const root = this.#root();
-    if (root.#member !== undefined) return undefined;
+    if (root.#member === member) return undefined;
+    if (root.#member !== undefined) return root.#around?.settle(member, { isRead });
     if (root.#effects !== undefined) return isRead ? undefined : member.prepare?.();
     const around = root.#around;
     if (around === undefined || !around.#isOfRun()) return undefined;
@@ -173,17 +179,18 @@ export class TransactionScope {
   async #takePlace(around: TransactionScope, member: TransactionMember): Promise<void> {
     await member.prepare?.();
     if (this.#reason !== undefined) throw this.#reason;
-    if (!around.covers(member)) {
+    const place = around.placeOf(member);
+    if (place === undefined) {
       this.#member = member;
       return;
     }
-    await around.#turn();
+    await place.#turn();
     if (this.#reason === undefined) {
-      this.#outer = around;
-      around.#inner = this;
+      this.#outer = place;
+      place.#inner = this;
       return;
     }
-    around.#handOn();
+    place.#handOn();
     throw this.#reason;
   }
 

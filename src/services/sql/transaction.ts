@@ -90,17 +90,15 @@ export class SqlTransactions implements TransactionMember {
     const use = { isRead: isRead || root === '_schema' };
     const settling = transaction.settle(this, use);
     if (settling !== undefined) await settling;
-    const { around } = transaction;
-    if (around?.covers(this, use) === true)
-      return this.join({ ...operation, transaction: around }, context, work);
-    if (!transaction.covers(this, use)) {
+    const place = transaction.placeOf(this, use);
+    if (place === undefined) {
       if (transaction.allowsOthers || isRead) return work(undefined);
       throw elsewhere(this.name, transaction.service ?? '');
     }
     if (action !== 'GET' && root === '_schema') throw schemaInside();
     const onlyReads =
       action === 'GET' && root === '_table' && !this.#source.dialect.grammar.breaksTransactions;
-    return this.#within({ transaction, context, onlyReads }, work);
+    return this.#within({ transaction: place, context, onlyReads }, work);
   }
 
   /**
