@@ -17,8 +17,8 @@ import {
   optionalText,
   readRow,
   readRows,
+  rowWriter,
   text,
-  writeRow,
 } from './table.ts';
 import { whereExpression } from './where.ts';
 
@@ -64,6 +64,8 @@ const kinds: Kinds<RunRecord> = {
   },
 };
 
+const toRow = rowWriter(kinds);
+
 const keptKinds: Kinds<KeptRun> = { ...kinds, position: integer };
 const columns = Object.keys(keptKinds).map(columnOf);
 const briefColumns = columns.filter((column) => column !== 'output' && column !== 'error_stack');
@@ -80,7 +82,7 @@ export class Runs implements RunRepository {
 
   async add(runs: readonly RunRecord[]): Promise<void> {
     if (runs.length === 0) return;
-    const rows = runs.map((run) => writeRow(kinds, run));
+    const rows = runs.map(toRow);
     await this.#dialect.loosely(this.#handle, async (handle) => {
       for (let at = 0; at < rows.length; at += rowsPerStatement) {
         await handle

@@ -88,13 +88,21 @@ export function readRows<Entry extends object>(kinds: Kinds<Entry>, rows: readon
 
 /** The cells of the fields that are given; fields that are no part of the kind of entry are left out. */
 export function writeRow<Entry extends object>(kinds: Kinds<Entry>, entry: Partial<Entry>): TableRow {
-  const row: TableRow = {};
-  for (const name of Object.keys(kinds) as (keyof Entry & string)[]) {
-    const value = entry[name];
-    if (value !== undefined)
-      row[columnOf(name)] = kinds[name].write(value as Exclude<Entry[typeof name], undefined>);
-  }
-  return row;
+  return rowWriter(kinds)(entry);
+}
+
+/** Writes rows of a kind, as `writeRow`. The columns are found once for all of them. */
+export function rowWriter<Entry extends object>(kinds: Kinds<Entry>): (entry: Partial<Entry>) => TableRow {
+  const names = Object.keys(kinds) as (keyof Entry & string)[];
+  const cells = names.map((name) => ({ name, column: columnOf(name), kind: kinds[name] }));
+  return (entry) => {
+    const row: TableRow = {};
+    for (const { name, column, kind } of cells) {
+      const value = entry[name];
+      if (value !== undefined) row[column] = kind.write(value as Exclude<Entry[typeof name], undefined>);
+    }
+    return row;
+  };
 }
 
 /** Work in a transaction: the one that the handle already is, or a new one. */
