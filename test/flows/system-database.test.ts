@@ -71,8 +71,9 @@ describe.each(['postgres', 'mysql'] as const)('a configuration on %s', (kind: Se
           await make('cors', { path: 'api/*' }),
           await make('email_template', { name: 'hello', subject: 'Hello {name}' }),
           await make('limit', { name: 'all', type: 'instance', rate: 1_000, period: 'day' }),
+          await make('queue_connection', { name: 'mails', type: 'database', is_default: true }),
         ];
-        expect(made.map(({ status }) => status)).toEqual(Array(6).fill(201));
+        expect(made.map(({ status }) => status)).toEqual(Array(7).fill(201));
         const manifest = (await server.ask('/api/v2/system/package')).body;
         const exported = await transfer('', manifest);
         expect(exported.status).toBe(200);
