@@ -27,12 +27,24 @@ async function told(kept: Outbox | undefined | Error, config: Record<string, str
 }
 
 it.each([outbox, { ...outbox, mayKeep: true }])('the most where its database keeps entries', async (kept) => {
-  expect(await told(kept)).toMatchObject({ events: 'outbox', effects: 'once' });
+  const config = { events_unknown: 'drop' };
+  const most = await told(kept, config);
+  expect(most).toMatchObject({
+    events: 'outbox',
+    effects: 'once',
+    reason: expect.not.stringContaining('drop'),
+  });
 });
 
 it.each([
   ['its type has no place for it', undefined, {}, "type 'echo'"],
   ['it is set so', { ...outbox, mayKeep: false }, { events: 'intent' }, "'intent'"],
+  [
+    'nobody wants what is uncertain',
+    { ...outbox, mayKeep: false },
+    { events: 'intent', events_unknown: 'drop' },
+    "'drop'",
+  ],
   ['its database refuses', { ...outbox, mayKeep: false }, {}, '_tenon_'],
   ['it cannot be used', new PlatformError('service.unavailable', 'away'), {}, 'cannot be used'],
 ])('less where %s', async (_name, kept, config, reason) => {

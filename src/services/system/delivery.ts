@@ -40,7 +40,13 @@ function rowOf(record: ServiceRecord, services: Promisers): Row {
 
 type Promised = Readonly<Record<'events' | 'effects' | 'reason', string>>;
 
-function promiseOf({ name, config, type }: ServiceRecord, services: Promisers): Promised {
+function promiseOf(record: ServiceRecord, services: Promisers): Promised {
+  const promised = keptOf(record, services);
+  if (promised.events !== 'intent' || record.config.events_unknown !== 'drop') return promised;
+  return { ...promised, reason: `${promised.reason} ${dropped}` };
+}
+
+function keptOf({ name, config, type }: ServiceRecord, services: Promisers): Promised {
   let outbox: Outbox | undefined;
   try {
     outbox = services.find(name).outbox;
@@ -54,6 +60,8 @@ function promiseOf({ name, config, type }: ServiceRecord, services: Promisers): 
   if (outbox !== undefined) return { ...intended, reason: refused };
   return { ...intended, reason: `A service of type '${type}' keeps nothing for us with what it writes.` };
 }
+
+const dropped = "Its option 'events_unknown' is 'drop': a write that the server is lost in sets nothing off.";
 
 const refused =
   'Its database lets us keep nothing: its user may not make tables, or not write to those whose names ' +
