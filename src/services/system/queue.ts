@@ -108,13 +108,12 @@ export class QueueResource implements Resource {
     const { store } = this.#parts;
     const [before, after] = await store.transaction(async (inside) => {
       const old = await statsOf(inside, place);
-      await apply(inside, old, changes);
-      const now = await statsOf(inside, place);
+      const now = await apply(inside, old, changes);
       const record = `queue/${queueId(place)}`;
       const rows = { before: settingsOf(old), after: settingsOf(now) };
       const note = changeNote(call.operation, { action: 'update', record, identifier: 'id', ...rows });
       await this.#parts.audit.add(note, inside);
-      return [old, now];
+      return [old, now] as const;
     });
     this.#tell(call, before);
     const names = [...new Set([...told, ...readProjection(set, options, 'identifier')])];
@@ -223,10 +222,14 @@ function isCount(value: unknown, most: number): value is number {
   return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most;
 }
 
-async function apply({ queue }: Store, old: QueueStats, { isPaused, ...changes }: Settings): Promise<void> {
-  if (isPaused === true) await queue.pause(old);
-  if (isPaused === false) await queue.resume(old);
-  if (Object.keys(changes).length > 0) await queue.limit(old, { ...old.limits, ...changes });
+// Tells what the queue is then. It is not looked at again: adding up what is in it may take a while.
+async function apply({ queue }: Store, old: QueueStats, settings: Settings): Promise<QueueStats> {
+  const { isPaused = old.isPaused, ...changes } = settings;
+  const allowed = { ...old.limits, ...changes };
+  if (settings.isPaused === true) await queue.pause(old);
+  if (settings.isPaused === false) await queue.resume(old);
+  if (Object.keys(changes).length > 0) await queue.limit(old, allowed);
+  return { ...old, isPaused, limits: allowed };
 }
 
 function settingsOf(stats: QueueStats): Row {
