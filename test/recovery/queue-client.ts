@@ -59,7 +59,7 @@ const retryMs = 5;
 /** Clients at work. */
 export class Clients {
   readonly #options: ClientsOptions;
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #agent: Agent;
   readonly #items = new Set<string>();
   readonly #jobs = new Set<string>();
   readonly #keyed = new Set<string>();
@@ -72,6 +72,8 @@ export class Clients {
 
   constructor(options: ClientsOptions) {
     this.#options = options;
+    // A request on a connection that is being closed has no answer, whoever closes it: new ones must have one.
+    this.#agent = new Agent({ keepAlive: options.mustAnswer !== true });
     this.#work = options.manners.map((manner, client) => this.#write(manner, client));
   }
 

@@ -1,7 +1,7 @@
 // Where the nodes of a proof keep everything: a system database and one of data, on SQLite, PostgreSQL or
 // MariaDB, and how a proof looks into both behind the product's back.
 // Invariant: tables of a proof have no unique constraint but their key, so that what is doubled shows.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -50,6 +50,7 @@ const connections = 8;
 /** Makes both, empty but for the tables `item` and `effect`. */
 export async function makeDatabases(engine: Engine, place: ProofPlace = {}): Promise<ProofDatabases> {
   const home = place.folder ?? mkdtempSync(join(tmpdir(), `tenon-proof-${engine}-`));
+  mkdirSync(home, { recursive: true });
   const made = engine === 'sqlite' ? inFiles(home) : await onServer(engine, home, place.login);
   await made.data(`create table item (id ${serials[engine]}, mark varchar(60) not null)`);
   await made.data(

@@ -143,7 +143,7 @@ export class QueueWorld {
     await this.make(`system/event_script/${event}`, { ...script, content: eventScript(outside, lastStep) });
     const job = { ...script, name: 'job', label: 'job' };
     await this.make('system/service', {
-      resource: [{ ...job, config: { content: jobScript(outside), queued: true, tries: 2 } }],
+      resource: [{ ...job, config: { content: jobScript(outside), queued: true, config: { tries: 2 } } }],
     });
     const started = await Promise.all(others.map((node) => node.start()));
     if (started.includes(false)) throw new Error('a node did not start');
@@ -179,7 +179,9 @@ const writing = `
   };`;
 
 function eventScript(outside: string, lastStep: string): string {
+  // What was refused sets it off, too.
   return `${writing}
+  if (event.response.status_code >= 400) return;
   await platform.api.post('${outside}/' + event.id, {});
   await write(event.request.payload.resource.map(({ mark }) => mark));
   ${lastStep}`;

@@ -66,7 +66,7 @@ export const soakQueueRestarts: Soak = (options, say) => {
   const nodes = Number(optionOf(options, 'nodes', '3'));
   const rounds = Number(optionOf(options, 'rounds', '10'));
   return overEngines(options, nodes, async (engine) => {
-    const world = await QueueWorld.open({ engine, nodes });
+    const world = await QueueWorld.open({ engine, nodes, limits: { queueLeaseMs: 15_000 } });
     try {
       const clients = world.clients(['plain', 'plain', 'batch', 'keyed', 'job'], orderly);
       const { codes, slowestMs } = await rollNodes(world.nodes, rounds);
