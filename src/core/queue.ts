@@ -286,6 +286,11 @@ export type Performed =
 /** Performs queued runs. Never throws. */
 export interface RunPerformer {
   perform(run: ClaimedRun, control: RunControl): Promise<Performed>;
+  /**
+   * What is to be queued for a run that has failed for good without anybody having performed it to its end;
+   * absent or undefined: nothing.
+   */
+  onLost?(run: QueuedRun): NewQueuedRun | undefined;
 }
 
 /** The queue as those who put runs there know it. */

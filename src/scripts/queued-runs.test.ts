@@ -93,7 +93,7 @@ function house({ end = { outcome: 'finished' }, actor, service = {}, dispatch }:
       callsOf: () => async () => ({ status: 200, headers: {}, body: undefined }),
     },
   });
-  return { works, perform: (run: ClaimedRun) => performer.perform(run, control) };
+  return { works, performer, perform: (run: ClaimedRun) => performer.perform(run, control) };
 }
 
 const control: RunControl = {
@@ -263,6 +263,19 @@ describe('a run that fails', () => {
       ...{ id: 'run-1', number: 7, script: 'service.math', reason: 'Error: no', log_id: 'log-1', attempt: 1 },
       event: { method: 'POST', request: { payload: { a: 1 } } },
     });
+  });
+
+  it('has a call to be made also when its workers were lost', () => {
+    const { performer } = house();
+    const lost = claimed(
+      { on_failure: 'alerts/failed' },
+      { state: 'quarantined', reason: 'its worker was lost' },
+    );
+    const call = performer.onLost(lost);
+    const { text } = JSON.parse(call?.payload ?? '').request.body;
+    expect(JSON.parse(text)).toMatchObject({ id: 'run-1', reason: 'its worker was lost' });
+    expect(performer.onLost(claimed())).toBeUndefined();
+    expect(performer.onLost(claimed({}, { payload: '{' }))).toBeUndefined();
   });
 
   it('writes nothing', async () => {

@@ -6,7 +6,14 @@ import { Body } from '../core/body.ts';
 import { asPlatformError, type ErrorCode, type PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Operation, Principal, Result } from '../core/operation.ts';
-import type { ClaimedRun, NewQueuedRun, Performed, RunControl, RunPerformer } from '../core/queue.ts';
+import type {
+  ClaimedRun,
+  NewQueuedRun,
+  Performed,
+  QueuedRun,
+  RunControl,
+  RunPerformer,
+} from '../core/queue.ts';
 import { readQueueOptions } from '../core/queue-options.ts';
 import type { Exchange, QueuedEnd, QueuedWork } from '../core/script.ts';
 import type { ServiceDirectory } from '../core/service.ts';
@@ -47,6 +54,16 @@ export class QueuedRuns implements RunPerformer {
       return await this.#perform({ run, control, payload, principal });
     } catch (thrown) {
       return notPerformed(thrown, { run, payload });
+    }
+  }
+
+  onLost(run: QueuedRun): NewQueuedRun | undefined {
+    try {
+      const payload = readPayload(run.payload);
+      return onFailure({ run, payload, reason: run.reason ?? 'interrupted', logId: run.logId });
+    } catch {
+      // What nobody here can read has been told as it is: put aside.
+      return undefined;
     }
   }
 
@@ -193,7 +210,7 @@ function causeOf({ cause, message }: PlatformError): string {
 }
 
 interface LastFailure {
-  readonly run: ClaimedRun;
+  readonly run: QueuedRun;
   readonly payload: QueuedPayload;
   readonly reason: string;
   readonly logId: string | null;

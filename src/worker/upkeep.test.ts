@@ -14,6 +14,11 @@ function upkeepOf(store: Store, over: { retention?: Retention; versions?: readon
   const { retention = usualRetention, versions } = over;
   const upkeep = new Upkeep({
     ...{ store, observe, retention, health: new Health({ worker: 'w', observe }) },
+    // What is to be queued for a run is named in its payload here.
+    performer: {
+      onLost: ({ id, payload }) => (payload.includes('tell') ? newRun(`told of ${id}`) : undefined),
+    },
+    consign: (runs) => ({ runs, announce: async () => undefined }),
     currentVersions: versions === undefined ? undefined : async () => versions,
     onRestart: () => undefined,
   });
@@ -49,6 +54,26 @@ describe('runs of lost workers', () => {
     expect(told).toEqual([
       ['queue.failed', 'once', 'interrupted'],
       ['queue.quarantined', 'poison', expect.stringContaining('lost')],
+    ]);
+  });
+
+  it('set off what is to happen when they have failed for good, and nothing when they are taken over', async () => {
+    const clock = { now: 1_000_000 };
+    const { store } = await testStore(() => clock.now);
+    const payload = '{"tell":1}';
+    const delivery = 'at-most-once' as const;
+    await store.queue.push([newRun('again', { payload }), newRun('once', { payload, delivery })]);
+    await store.queue.push([newRun('silent', { delivery })]);
+    const { upkeep } = upkeepOf(store);
+    await store.queue.claim({ ...request, leaseMs: 10 });
+    clock.now += 11;
+    await upkeep.sweep();
+    const runs = await store.queue.list({ limit: 9, order: [{ field: 'position', descending: false }] });
+    expect(runs.map(({ id, state }) => [id, state])).toEqual([
+      ['again', 'ready'],
+      ['once', 'failed'],
+      ['silent', 'failed'],
+      ['told of once', 'ready'],
     ]);
   });
 

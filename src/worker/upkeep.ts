@@ -3,8 +3,9 @@
 // is asked again later.
 import { limits } from '../core/limits.ts';
 import type { Observe } from '../core/observe.ts';
-import type { QueuedRun, SweptRun, TrimBounds } from '../core/queue.ts';
+import type { NewQueuedRun, QueuedRun, RunPerformer, TrimBounds } from '../core/queue.ts';
 import type { Store } from '../core/store.ts';
+import type { Consignment } from './ending.ts';
 import type { Health } from './health.ts';
 import { readRestart } from './restart.ts';
 
@@ -24,7 +25,11 @@ export const usualRetention: Retention = {
 
 /** What upkeep takes. */
 export interface UpkeepParts {
-  readonly store: Pick<Store, 'queue' | 'settings' | 'scriptTexts'>;
+  readonly store: Pick<Store, 'queue' | 'transaction' | 'settings' | 'scriptTexts'>;
+  /** Asked what is to be queued for runs that failed for good with their worker. */
+  readonly performer: Pick<RunPerformer, 'onLost'>;
+  /** Resolves the connections of runs. */
+  readonly consign: (runs: readonly NewQueuedRun[]) => Consignment;
   readonly health: Health;
   readonly observe: Observe;
   readonly retention: Retention;
@@ -67,13 +72,27 @@ export class Upkeep {
     await this.#looking;
   }
 
-  /** Takes over runs of lost workers. */
+  /** Takes over runs of lost workers; what is to happen for those that fail with them is queued at once. */
   async sweep(): Promise<void> {
     for (;;) {
-      const swept = await this.#parts.store.queue.sweep(limits.queueSweepRows);
-      for (const run of swept) await this.#tell(run);
-      if (swept.length < limits.queueSweepRows) return;
+      const { count, lost, announce } = await this.#parts.store.transaction((inside) => this.#take(inside));
+      await announce();
+      for (const run of lost) this.#tell(run);
+      if (count < limits.queueSweepRows) return;
     }
+  }
+
+  async #take({ queue }: Pick<Store, 'queue'>) {
+    const { performer, consign } = this.#parts;
+    const swept = await queue.sweep(limits.queueSweepRows);
+    const lost: QueuedRun[] = [];
+    for (const { position, state } of swept) {
+      const run = state === 'quarantined' || state === 'failed' ? await queue.get(position) : undefined;
+      if (run !== undefined) lost.push(run);
+    }
+    const { runs, announce } = consign(lost.flatMap((run) => performer.onLost?.(run) ?? []));
+    if (runs.length > 0) await queue.push(runs);
+    return { count: swept.length, lost, announce };
   }
 
   /** Drops what is older than it is kept for. */
@@ -124,10 +143,8 @@ export class Upkeep {
     if (before !== undefined && before !== asked) onRestart();
   }
 
-  async #tell({ position, state }: SweptRun): Promise<void> {
-    if (state !== 'quarantined' && state !== 'failed') return;
-    const run = await this.#parts.store.queue.get(position);
-    if (run !== undefined) this.#parts.observe(lostOf(run, `queue.${state}`));
+  #tell(run: QueuedRun): void {
+    this.#parts.observe(lostOf(run, run.state === 'failed' ? 'queue.failed' : 'queue.quarantined'));
   }
 }
 

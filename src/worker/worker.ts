@@ -99,7 +99,8 @@ export class Worker {
     const consign = options.consign ?? asTheyAre;
     this.#ending = new Ending({ store, consign, health, givenUp: this.#givenUp.signal });
     const { retention = usualRetention, currentVersions, onRestart = () => undefined } = options;
-    this.#upkeep = new Upkeep({ store, health, observe, retention, currentVersions, onRestart });
+    const looking = { store, performer: options.performer, consign, health, observe };
+    this.#upkeep = new Upkeep({ ...looking, retention, currentVersions, onRestart });
     const { queue } = store;
     const names = new QueueNames({ queue, connection, queues });
     this.#names = names;
