@@ -72,7 +72,7 @@ export class Clients {
 
   constructor(options: ClientsOptions) {
     this.#options = options;
-    // A request on a connection that is being closed has no answer, whoever closes it: new ones must have one.
+    // A request on a connection that is being closed has no answer; one on a new connection must.
     this.#agent = new Agent({ keepAlive: options.mustAnswer !== true });
     this.#work = options.manners.map((manner, client) => this.#write(manner, client));
   }

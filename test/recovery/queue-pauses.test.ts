@@ -1,5 +1,5 @@
-// Nodes that stand still for longer than their leases: others do their runs meanwhile, and what the paused one
-// still holds when it wakes is worth nothing. The same without the fence shows that the proof can fail.
+// Nodes that stand still for longer than their leases: others do their runs meanwhile, and what the paused
+// one still holds when it wakes is worth nothing. The same without the fence shows that the proof can fail.
 import { describe, expect, test } from 'vitest';
 import { canTest } from '../databases.ts';
 import { pauseNodes, stormSeed } from './queue-storm.ts';

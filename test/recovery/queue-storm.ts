@@ -26,8 +26,8 @@ export function stormSeed(): number {
 }
 
 /**
- * Kills nodes at random points, 10 to 130 ms after what is counted from: their start, or every second time the
- * moment when a run of theirs is heard of outside, so that requests and runs are hit alike.
+ * Kills nodes at random points, 10 to 130 ms after what is counted from: their start, or every second time
+ * the moment when a run of theirs is heard of outside, so that requests and runs are hit alike.
  */
 export async function killNodes(nodes: readonly QueueNode[], witness: Witness, storm: Storm): Promise<void> {
   const random = randomOf(storm.seed);

@@ -1,5 +1,5 @@
-// The world of the proofs of the queue: nodes with workers, their databases, scripts that set effects, clients
-// and a witness outside.
+// The world of the proofs of the queue: nodes with workers, their databases, scripts that leave effects,
+// clients, and a witness outside.
 // Invariant: a proof judges by what lies in the databases when all is quiet, not by what the product tells.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';

@@ -96,6 +96,7 @@ const entryPoints = [
   /^tools\/[^/]+\.(ts|mjs)$/,
   /^bench\/(compare\.ts|servers\/|clients\/)/,
   /^test\/soak\/(run|no-op-runs)\.ts$/,
+  /^test\/recovery\/queue-node\.ts$/,
   /\.(config|d|test)\.ts$/,
   /^examples\//,
 ];
