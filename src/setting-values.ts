@@ -1,5 +1,5 @@
-// How settings are read from texts. Invariant: a bad value is refused by the name of its variable, with what is
-// accepted.
+// How settings are read from texts. Invariant: a bad value is refused by the name of its variable, with what
+// is accepted.
 import { availableParallelism } from 'node:os';
 import { delimiter, isAbsolute } from 'node:path';
 import { PlatformError } from './core/errors.ts';

@@ -135,6 +135,23 @@ describe('a write that its database keeps an entry of', () => {
     expect(await waiting(data)).toHaveLength(1);
   });
 
+  it('is left to its entry when nobody knows whether that was committed', async () => {
+    const { departure, leave } = bound(handover().begin(operation, setOff('r1')));
+    departure.entry(own);
+    await leave({ status: 503, headers: {}, body: undefined });
+    expect(await queued()).toEqual([]);
+  });
+
+  it('tells of a refusal, which nothing was committed with', async () => {
+    const { departure, leave } = bound(handover().begin(operation, setOff('r1')));
+    departure.entry(own);
+    await leave({ status: 409, headers: {}, body: undefined });
+    expect(await queued()).toEqual([['r1', 'database', 'default', [409, false]]]);
+    const failed = bound(handover().begin(operation, setOff('r2')));
+    await failed.leave({ status: 503, headers: {}, body: undefined });
+    expect(await queued()).toHaveLength(2);
+  });
+
   it('is one run, also when the relay was quicker', async () => {
     const { departure, leave } = bound(handover().begin(operation, setOff('r1')));
     const entry = departure.entry(own);

@@ -55,6 +55,8 @@ class Leaving implements Handoff {
   readonly #id: string;
   #keeping: Keeping | undefined;
   #isIntended = false;
+  /** Whether the service was about to commit an entry. */
+  #isOffered = false;
   /** The last answer that runs were asked for, which mostly is the final one, too. */
   #made: { readonly of: Result; readonly runs: readonly NewQueuedRun[] } | undefined;
 
@@ -62,7 +64,10 @@ class Leaving implements Handoff {
     this.#parts = parts;
     this.#id = parts.newId();
     this.departure = {
-      entry: (result) => this.#entry(this.#runs(result), limits.outboxPendingMs),
+      entry: (result) => {
+        this.#isOffered = true;
+        return this.#entry(this.#runs(result), limits.outboxPendingMs);
+      },
       kept: (keeping) => {
         this.#keeping = keeping;
       },
@@ -72,6 +77,9 @@ class Leaving implements Handoff {
 
   async leave(result: Result): Promise<void> {
     const { queue, operation } = this.#parts;
+    const isUnknown = this.#isOffered && this.#keeping === undefined && result.status >= 500;
+    // A commit whose answer was lost: the entry is there or not, and tells of the write as it was.
+    if (isUnknown && !this.#isIntended) return;
     const runs = this.#runs(result);
     const keeping = this.#keeping;
     if (keeping?.update !== undefined) {

@@ -13,6 +13,8 @@ export interface EndedRun {
   readonly operation: Operation;
   readonly script: { readonly name: string; readonly language: string; readonly version: string };
   readonly stage: string;
+  /** The queued run that it was an attempt of. */
+  readonly queuedRunId?: string | undefined;
   readonly ms: number;
   /** Status of the answer as it is after the run. */
   readonly status: number | undefined;
@@ -21,7 +23,8 @@ export interface EndedRun {
 }
 
 /** The record of a run that ended just now. */
-export function runRecord({ id, operation, script, stage, ms, status, log, failure }: EndedRun): RunRecord {
+export function runRecord(ended: EndedRun): RunRecord {
+  const { id, operation, script, stage, ms, status, log, failure } = ended;
   const { principal, service, path, action, origin, depth, run } = operation;
   const { output, isOutputCut } = keptOutput(log);
   const { line, column, stack } = failure?.trace ?? {};
@@ -40,6 +43,7 @@ export function runRecord({ id, operation, script, stage, ms, status, log, failu
     appId: principal.app?.id ?? null,
     depth,
     parentId: run?.id ?? null,
+    queuedRunId: ended.queuedRunId ?? null,
     startedDate: new Date(Date.now() - ms).toISOString(),
     durationMs: Math.round(ms * 1_000) / 1_000,
     outcome: failure?.outcome ?? 'finished',

@@ -49,6 +49,7 @@ const kinds: Kinds<RunRecord> = {
   appId: optionalInteger,
   depth: integer,
   parentId: optionalText,
+  queuedRunId: optionalText,
   startedDate: text,
   durationMs: real,
   outcome: oneOf<RunOutcome>(),
