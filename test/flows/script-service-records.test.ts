@@ -63,10 +63,11 @@ describe('storing one', () => {
   });
 
   test('what this release can not do is refused when it is switched on', async () => {
-    const queued = await service('return 1;', { config: { queued: true } });
+    const nowhere = { queued: true, config: { connection: 'nowhere' } };
+    const queued = await service('return 1;', { config: nowhere });
     expect([queued.status, queued.body.error.message]).toEqual([
       400,
-      expect.stringMatching(/need the queue/),
+      expect.stringMatching(/no active queue connection 'nowhere'/),
     ]);
     const record = { name: 'linked', type: 'nodejs', is_active: false, config: { storage_service_id: 1 } };
     const body = { resource: [record] };
