@@ -41,6 +41,7 @@ import { Services } from './services/directory.ts';
 import {
   emailServiceTypes,
   identityServiceTypes,
+  type OutboxDesk,
   Overlays,
   scriptServiceTypes,
   serviceTypes,
@@ -164,8 +165,13 @@ async function furnish(ground: Ground) {
   const { scripts } = house;
   const overlays = new Overlays({ store });
   const mark = await readHouseMark(store);
+  const outboxes: OutboxDesk = {
+    ...{ house: mark, observe },
+    departed: (service) => queues.relay.wake(service),
+    used: (service) => queues.register.note(service),
+  };
   const services = new Services({
-    types: typesOf({ ground, house, overlays, mark, departed: (service) => queues.relay.wake(service) }),
+    types: typesOf({ ground, house, overlays, outboxes }),
     ...{ secrets: guard.secrets, observe, lookups: authority.forServices },
   });
   const fallback = { connection: config.queueConnection, queue: config.queueName };
@@ -241,18 +247,16 @@ interface TypesParts {
   readonly overlays: Overlays;
 }
 
-/** What types of services need beside; `departed`: told when an outbox got entries that nobody hands on. */
+/** What types of services need beside. */
 interface TypesOptions extends TypesParts {
-  departed(service: string): void;
-  /** Which installation this is. */
-  readonly mark: string;
+  readonly outboxes: OutboxDesk;
 }
 
-function typesOf({ ground, house, overlays, departed, mark }: TypesOptions): ServiceType[] {
+function typesOf({ ground, house, overlays, outboxes }: TypesOptions): ServiceType[] {
   const { options, store, observe } = ground;
   const { scripts, outgoing } = house;
   return [
-    ...serviceTypes({ overlays, outboxes: { departed, observe, house: mark } }),
+    ...serviceTypes({ overlays, outboxes }),
     ...emailServiceTypes({ templates: store.emailTemplates, outgoing }),
     ...scriptServiceTypes(scriptTypes, scripts.handlers),
     ...identityServiceTypes({ egressAllow: options.config.egressAllow, observe }),

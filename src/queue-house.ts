@@ -12,6 +12,7 @@ import type { Service, ServiceDirectory } from './core/service.ts';
 import type { Store } from './core/store.ts';
 import { type QueueConnection, QueueConnections } from './queues/connections.ts';
 import { Handover } from './queues/handoff.ts';
+import { OutboxRegister } from './queues/outbox-register.ts';
 import { Relay } from './queues/relay.ts';
 import type { EventScripts } from './scripts/directory.ts';
 import { QueuedRuns } from './scripts/queued-runs.ts';
@@ -60,6 +61,7 @@ export class QueueHouse {
   readonly connections: QueueConnections;
   readonly handoffs: Handoffs;
   readonly relay: Relay;
+  readonly register: OutboxRegister;
   readonly #parts: QueueHouseParts;
   #performer: RunPerformer | undefined;
   #worker: Worker | undefined;
@@ -77,7 +79,9 @@ export class QueueHouse {
       services.list().some((service) => service.dropsUncertain === true && isNamed(service, name));
     const { outbox } = store;
     this.handoffs = new Handover({ queue: connections, outbox, newId: newRunId, dropsUncertain });
-    this.relay = new Relay({ outbox: store.outbox, services, queue: connections, observe });
+    this.register = new OutboxRegister({ store });
+    const { register } = this;
+    this.relay = new Relay({ outbox: store.outbox, services, queue: connections, register, observe });
   }
 
   /** Who performs runs; there once the house is furnished. */

@@ -7,6 +7,7 @@ import type { Outbox } from '../core/outbox.ts';
 import type { Service } from '../core/service.ts';
 import type { QueueConnections } from './connections.ts';
 import { Line } from './line.ts';
+import type { OutboxRegister } from './outbox-register.ts';
 
 /** What handing on takes. */
 export interface RelayParts {
@@ -15,6 +16,8 @@ export interface RelayParts {
   /** Those that keep an outbox are looked at. */
   readonly services: { list(): readonly Pick<Service, 'name' | 'outbox'>[] };
   readonly queue: Pick<QueueConnections, 'pushPromised'>;
+  /** Which services' outboxes are in use; the others are left in peace. Absent: all are. */
+  readonly register?: Pick<OutboxRegister, 'has' | 'load'>;
   readonly observe: Observe;
 }
 
@@ -36,9 +39,9 @@ export class Relay {
 
   /** Looks now and from now on. */
   start(): void {
-    this.#timer = setInterval(() => this.#look(), limits.outboxPollMs);
+    this.#timer = setInterval(() => void this.#look(), limits.outboxPollMs);
     this.#timer.unref();
-    this.#look();
+    void this.#look();
   }
 
   /** Looks where something was kept: in the outbox of a service, of the system (`system`), or in all. */
@@ -57,16 +60,21 @@ export class Relay {
     await Promise.all(this.#ending);
   }
 
-  #look(): void {
+  async #look(): Promise<void> {
+    // A system database that is away has nowhere to hand entries on to; what was known before stays so.
+    await this.#parts.register?.load().catch(() => undefined);
+    if (this.#isStopped) return;
     for (const line of this.#current().values()) line.look();
   }
 
   // Services come and go; one that was made anew has another outbox, and what its line knew counts no more.
   #current(): ReadonlyMap<string, Line> {
-    const { outbox, services } = this.#parts;
+    const { outbox, services, register } = this.#parts;
     const lines = new Map([[own, this.#line(own, outbox)]]);
     for (const service of services.list()) {
-      if (service.outbox !== undefined) lines.set(service.name, this.#line(service.name, service.outbox));
+      const isUsed = register?.has(service.name) ?? true;
+      if (isUsed && service.outbox !== undefined)
+        lines.set(service.name, this.#line(service.name, service.outbox));
     }
     const current = new Set(lines.values());
     for (const line of this.#lines.values()) if (!current.has(line)) this.#end(line);

@@ -70,8 +70,9 @@ export class QueuedRuns implements RunPerformer {
   // A worker that was taken for lost may have got as far as its commit.
   async #wasApplied({ id, fence, effectsService }: ClaimedRun): Promise<boolean> {
     if (fence === 1 || effectsService === null) return false;
-    const { outbox } = this.#parts.services.find(effectsService);
-    return (await outbox?.wasApplied?.(id)) === true;
+    const service = this.#parts.services.list().find(({ name }) => name === effectsService);
+    // One that is gone, or has another name, may still refuse a second commit.
+    return (await service?.outbox?.wasApplied?.(id)) === true;
   }
 
   async #perform(performing: Performing): Promise<Performed> {

@@ -180,7 +180,9 @@ test('all pages are tried', () => {
     'authority.md',
     'configuration-as-code.md',
     'databases.md',
+    'exactly-once.md',
     'formats.md',
+    'idempotency.md',
     'limits.md',
     'lookups.md',
     'mail.md',
@@ -188,6 +190,7 @@ test('all pages are tried', () => {
     'outgoing-calls.md',
     'packages.md',
     'queue-connections.md',
+    'queue.md',
     'relations.md',
     'roles.md',
     'schema.md',
@@ -196,6 +199,7 @@ test('all pages are tried', () => {
     'secrets.md',
     'transactions.md',
     'users.md',
+    'workers.md',
   ]);
 });
 

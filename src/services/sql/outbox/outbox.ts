@@ -23,6 +23,11 @@ import { OutboxStatements, type OutboxWords, outboxTables } from './tables.ts';
 export interface OutboxDesk {
   /** Entries were committed that nobody hands on: they are to be looked for at once. */
   departed(service: string): void;
+  /**
+   * Told before the first entry is put into a database; resolves when every server will look there. Absent:
+   * they look anyhow.
+   */
+  used?(service: string): Promise<void>;
   /** Which of the installations that may share a database this is. */
   readonly house?: string;
   /** Told when a database keeps nothing, although it was asked to. */
@@ -55,6 +60,7 @@ export class SqlOutbox implements Outbox {
   #refusedAt = Number.NEGATIVE_INFINITY;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #making: Promise<boolean> | undefined;
+  #isNoted = false;
   #notice: string | undefined;
 
   constructor({ source, words, isClosed = false }: SqlOutboxParts) {
@@ -85,7 +91,7 @@ export class SqlOutbox implements Outbox {
    */
   ready(): MaybePromise<boolean> {
     if (!this.mayKeep) return false;
-    if (this.#isThere) return true;
+    if (this.#isThere && this.#isNoted) return true;
     this.#making ??= this.#makeOutside().finally(() => (this.#making = undefined));
     return this.#making;
   }
@@ -246,12 +252,18 @@ export class SqlOutbox implements Outbox {
       const database = this.#source.database();
       if (!(await this.#isPresent(database))) await this.#makeFirst(database);
       this.#isThere = true;
+      await this.#note();
     } catch (error) {
       // One that is away refuses nothing: what is promised of its writes must not change for that.
       if (!isRefusal(error)) throw error;
       this.#refused(error);
     }
     return this.#isThere;
+  }
+
+  async #note(): Promise<void> {
+    await this.#desk?.used?.(this.#source.settings.service);
+    this.#isNoted = true;
   }
 
   async #makeFirst(database: Database): Promise<void> {
@@ -267,6 +279,8 @@ export class SqlOutbox implements Outbox {
 
   // Tables that are made in a transaction are there for others, and later, only when it is committed.
   async #makeInside(session: Transaction): Promise<boolean> {
+    // Nobody waits for the house in the middle of a transaction, which may be in the way of that.
+    if (!this.#isNoted) void this.#note().catch(() => undefined);
     if (await this.#isPresent(session)) return true;
     if (!this.#words.makesInside) return this.#madeSoon();
     await this.#safely(session, () => this.#make(session));
