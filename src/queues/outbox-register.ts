@@ -1,6 +1,6 @@
-// Which services have an outbox in use, as all servers know it. Invariant: a service is noted before the first
-// entry is put into its database, so that databases that nothing was ever put into are never asked for any,
-// and those that something was are asked by whichever server is there.
+// Which services have an outbox in use, as all servers know it. Invariant: a service is noted before the
+// first entry is put into its database, so that databases that nothing was ever put into are never asked for
+// any, and those that something was are asked by whichever server is there.
 import type { Store } from '../core/store.ts';
 
 const owner = 'outbox';
