@@ -55,18 +55,18 @@ export class GuardedDriver implements Driver {
     await this.#parts.driver.commitTransaction(connection);
   }
 
-  // A connection that is gone has undone its transaction; that is no second failure.
+  // A connection that is gone has undone its transaction; that is no second failure. Its driver gives it up,
+  // which only works on its own.
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     try {
-      await this.#parts.driver.rollbackTransaction(connection);
+      await this.#guard(() => this.#parts.driver.rollbackTransaction(innerOf(connection)));
     } catch (error) {
       if (!(error instanceof PlatformError)) throw error;
     }
   }
 
   async releaseConnection(connection: DatabaseConnection): Promise<void> {
-    const inner = connection instanceof GuardedConnection ? connection.inner : connection;
-    await this.#parts.driver.releaseConnection(inner);
+    await this.#parts.driver.releaseConnection(innerOf(connection));
   }
 
   async destroy(): Promise<void> {
@@ -82,6 +82,10 @@ export class GuardedDriver implements Driver {
       throw new PlatformError('service.unavailable', message, { cause });
     }
   }
+}
+
+function innerOf(connection: DatabaseConnection): DatabaseConnection {
+  return connection instanceof GuardedConnection ? connection.inner : connection;
 }
 
 class GuardedConnection implements DatabaseConnection {

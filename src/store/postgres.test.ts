@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canTest, type TestDatabase, testDatabase } from '../../test/databases.ts';
 import { openSystemStore } from './open.ts';
+import { newRun } from './queue/fixture.ts';
 import { storeSuite } from './suite.ts';
 
 describe.runIf(canTest('postgres'))('on PostgreSQL', () => {
@@ -22,6 +23,23 @@ describe.runIf(canTest('postgres'))('on PostgreSQL', () => {
   it('tells a server that is not there from a statement that is not taken', async () => {
     const away = openSystemStore('postgres://nobody@127.0.0.1:1/nothing');
     await expect(away).rejects.toMatchObject({ kind: 'service.unavailable' });
+  });
+
+  it('that ends a connection in the middle of a transaction is away for it, and there for the next', async () => {
+    await database.execute('drop schema public cascade; create schema public');
+    const store = await openSystemStore(url());
+    const others =
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tenon' " +
+      'and datname = current_database()';
+    const broken = store.transaction(async (inside) => {
+      await inside.queue.push([newRun('a')]);
+      await database.execute(others);
+      await inside.queue.push([newRun('b')]);
+    });
+    await expect(broken).rejects.toMatchObject({ kind: 'service.unavailable', status: 503 });
+    await store.queue.push([newRun('c')]);
+    expect((await store.queue.list({ limit: 9 })).map(({ id }) => id)).toEqual(['c']);
+    await store.close();
   });
 
   it('is migrated once, however many servers start', async () => {
