@@ -13,7 +13,7 @@ for (const engine of engines) {
     test(`${kills} kills: every write is there with its effect, once`, { timeout: 300_000 }, async () => {
       const world = await QueueWorld.open({ engine });
       try {
-        const clients = world.clients(['plain', 'batch', 'keyed', 'job'], { pauseMs: 40 });
+        const clients = world.clients(['plain', 'batch', 'keyed', 'job'], { pauseMs: 100 });
         await killNodes(world.nodes, world.witness, { blows: kills, seed: stormSeed() });
         const verdict = await world.verdict(clients);
         console.log(engine, JSON.stringify(verdict));

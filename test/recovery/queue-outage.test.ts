@@ -22,7 +22,7 @@ for (const engine of ['postgres', 'mysql'] as const) {
       try {
         world = await QueueWorld.open({ engine, place: { login } });
         const pid = world.nodes[0]?.pid;
-        const clients = world.clients(['plain', 'batch', 'keyed', 'job'], { mustAnswer: true });
+        const clients = world.clients(['plain', 'batch', 'keyed', 'job'], { mustAnswer: true, pauseMs: 20 });
         await pause(underLoadMs);
         await login.stop();
         await pause(awayMs);

@@ -26,7 +26,8 @@ export interface WorldOptions {
 /** Bounds of the nodes: seconds in life, parts of one here. */
 const shortLimits = {
   ...{ queueLeaseMs: 1_500, queueBeatMs: 300, queueSweepMs: 250, queuePollMs: 200 },
-  ...{ outboxPendingMs: 2_000, outboxPollMs: 250, idempotencyLeaseMs: 500, queueBackoffBaseMs: 50 },
+  ...{ outboxPendingMs: 2_000, outboxPollMs: 250, outboxAwayMs: 500, outboxLookMs: 500 },
+  ...{ idempotencyLeaseMs: 500, queueBackoffBaseMs: 50 },
   // No life kills so often: innocent runs would be taken for those that kill.
   queueCrashes: 1_000,
 };
