@@ -40,12 +40,24 @@ describe('the register of outboxes in use', () => {
     expect(later.has('shop')).toBe(true);
   });
 
+  it('is written once, whoever notes at the same moment', async () => {
+    const many = [store, other, store, other].map((of) => new OutboxRegister({ store: of }));
+    await Promise.all(many.map((register) => register.note('shop')));
+    expect(await store.settings.list({ owner: 'outbox' })).toHaveLength(1);
+    expect(many.every((register) => register.has('shop'))).toBe(true);
+  });
+
   it('tells whoever notes when it could not be written, and is written the next time', async () => {
     let isAway = true;
+    const { settings } = store;
     const broken = new OutboxRegister({
       store: {
-        settings: store.settings,
-        transaction: (work) => (isAway ? Promise.reject(new Error('away')) : store.transaction(work)),
+        settings: {
+          list: (having) => settings.list(having),
+          add: (entry, by) => (isAway ? Promise.reject(new Error('away')) : settings.add(entry, by)),
+          update: (id, changes, by) => settings.update(id, changes, by),
+          delete: (id) => settings.delete(id),
+        },
       },
     });
     await expect(broken.note('shop')).rejects.toThrow('away');

@@ -1,18 +1,19 @@
 // Which services have an outbox in use, as all servers know it. Invariant: a service is noted before the
 // first entry is put into its database, so that databases that nothing was ever put into are never asked for
 // any, and those that something was are asked by whichever server is there.
+import { PlatformError } from '../core/errors.ts';
 import type { Store } from '../core/store.ts';
 
 const owner = 'outbox';
 
 /** The services whose databases are to be looked at. */
 export class OutboxRegister {
-  readonly #store: Pick<Store, 'settings' | 'transaction'>;
+  readonly #store: Pick<Store, 'settings'>;
   /** As it was read last, and what was noted here since. */
   #names: ReadonlySet<string> = new Set();
   readonly #noted = new Map<string, Promise<void>>();
 
-  constructor({ store }: { readonly store: Pick<Store, 'settings' | 'transaction'> }) {
+  constructor({ store }: { readonly store: Pick<Store, 'settings'> }) {
     this.#store = store;
   }
 
@@ -39,9 +40,13 @@ export class OutboxRegister {
   }
 
   async #write(service: string): Promise<void> {
-    await this.#store.transaction(async ({ settings }) => {
-      const [mark] = await settings.list({ owner, name: service });
-      if (mark === undefined) await settings.add({ owner, userId: null, name: service, value: true }, null);
-    });
+    const { settings } = this.#store;
+    if ((await settings.list({ owner, name: service })).length > 0) return;
+    try {
+      await settings.add({ owner, userId: null, name: service, value: true }, null);
+    } catch (error) {
+      // Another server noted it at the same moment.
+      if (!(error instanceof PlatformError) || error.kind !== 'config.conflict') throw error;
+    }
   }
 }
