@@ -46,7 +46,7 @@ export interface Config {
   readonly queueConnection: string;
   /** Queue of runs whose script names none. */
   readonly queueName: string;
-  /** Queues that the server works itself, in order; empty: none. */
+  /** Queues that the server works itself, in order, '' being that of runs that name none; empty: none. */
   readonly workerQueues: readonly string[];
   readonly workerConcurrency: number;
   readonly queueTries: number;
@@ -156,10 +156,10 @@ export const settings: Settings = {
   },
   workerQueues: {
     variable: 'TENON_WORKER_QUEUES',
-    fallback: 'default',
+    fallback: '',
     meaning:
-      'queues that `tenon serve` works itself, separated by commas, those before others first; `*`: all of ' +
-      'the default connection, `none`: leave them to `tenon work`',
+      'queues that `tenon serve` works itself, separated by commas, those before others first; empty: the ' +
+      'one of runs that name none, `*`: all of the default connection, `none`: leave them to `tenon work`',
     read: workerQueues,
   },
   workerConcurrency: {

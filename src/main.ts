@@ -88,6 +88,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       corsOrigins: config.corsOrigins,
     });
     closers.push(() => server.close());
+    house.queues.start();
     house.queues.work(workPlan(config));
     // Requests may go on setting runs off while those that run here are ended or given back.
     closers.push(() => house.queues.stopWorking());
@@ -113,7 +114,10 @@ export async function openPlatform(options: ServerOptions): Promise<OpenPlatform
   const { dispatcher } = house.door;
   return {
     dispatch: (operation) => dispatcher.dispatch(operation),
-    worker: (plan) => house.queues.worker(plan),
+    worker: (plan) => {
+      house.queues.start();
+      return house.queues.worker(plan);
+    },
     close: () => closeAll(closers),
   };
 }
@@ -195,7 +199,7 @@ async function furnish(ground: Ground) {
     queues: queues.connections,
   });
   await watch.start();
-  await queues.start();
+  await queues.connections.load();
   const upkeep = new AccountUpkeep({ store, audit, observe });
   upkeep.start();
   idempotency.start();

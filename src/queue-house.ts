@@ -66,6 +66,7 @@ export class QueueHouse {
   #performer: RunPerformer | undefined;
   #worker: Worker | undefined;
   #isClosing = false;
+  #isStarted = false;
 
   constructor(parts: QueueHouseParts) {
     this.#parts = parts;
@@ -97,9 +98,10 @@ export class QueueHouse {
     this.#performer = new QueuedRuns({ scripts, services, access: byRole, actors, dispatcher });
   }
 
-  /** Hands on what earlier servers left, from now on. */
-  async start(): Promise<void> {
-    await this.connections.load();
+  /** Hands on what earlier servers left, from now on; for whoever stays, not for a command that looks. */
+  start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
     this.connections.start();
     this.relay.start();
   }
@@ -118,7 +120,7 @@ export class QueueHouse {
       ...plan,
       ...{ store, performer, observe, signal: store.queueSignal },
       connection: name,
-      queues: plan.queues.length === 0 ? [defaultQueue] : plan.queues,
+      queues: plan.queues.length === 0 ? [defaultQueue] : plan.queues.map((queue) => queue || defaultQueue),
       consign: (runs) => connections.consign(runs),
       currentVersions: async () => scripts.queuedVersions(),
     });

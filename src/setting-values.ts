@@ -31,8 +31,9 @@ export function number(least: number, most: number): (value: string, variable: s
   };
 }
 
-/** Names of queues in order; none for `none`. */
+/** Names of queues in order, '' being that of runs that name none; no name for `none`. */
 export function workerQueues(value: string, variable: string): readonly string[] {
+  if (value.trim() === '') return [''];
   const names = list(value);
   if (names.includes('none')) {
     if (names.length > 1) throw refused(variable, '`none` alone, or names of queues');

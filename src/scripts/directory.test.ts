@@ -111,6 +111,17 @@ describe('plans', () => {
     expect(plan.setOff?.(exchange).runs(undefined)[0]?.id).not.toBe(ids?.[0]);
   });
 
+  test('texts that runs may be queued with are those of queued scripts and services, earlier ones too', () => {
+    const { scripts } = bound([record(`${specific}.queued`), record(`${specific}.pre_process`)]);
+    expect(scripts.queuedVersions()).toHaveLength(1);
+    const service = { name: 'service.later', language: 'nodejs', config: {} };
+    scripts.handlers.handler({ ...service, content: 'return 2;', isQueued: true });
+    scripts.handlers.handler({ ...service, content: 'return 3;' });
+    expect(scripts.queuedVersions()).toHaveLength(2);
+    scripts.load([record(`${specific}.queued`, { content: 'return 4;' })]);
+    expect(new Set(scripts.queuedVersions()).size).toBe(3);
+  });
+
   test('options that were stored before they were checked count as the usual ones', () => {
     const { plan } = bound([record(`${specific}.queued`, { config: { delay: 'soon' } })]);
     expect(plan.setOff?.(exchangeOf()).runs(undefined)).toMatchObject([{ delayMs: 0, tries: null }]);

@@ -137,10 +137,9 @@ export class EventScripts implements ScriptDirectory {
     return this.#queued.kept();
   }
 
-  /** Versions of the texts of queued scripts that are in force. */
+  /** Versions of the texts of queued scripts and services that runs are queued with here. */
   queuedVersions(): readonly string[] {
-    const loaded = [...this.#scripts.values()].flat();
-    return loaded.filter(({ script }) => script.queue !== undefined).map(({ version }) => version);
+    return this.#queued.versions();
   }
 
   /**

@@ -38,6 +38,8 @@ export class QueuedScripts {
   /** Earlier texts of a script as it is set now. */
   readonly #old = new WeakMap<LoadedScript, LRUCache<string, LoadedScript>>();
   readonly #keeping = new Set<Promise<void>>();
+  /** Of scripts and services, as they are and were while this process runs. */
+  readonly #versions = new Set<string>();
 
   constructor(parts: QueuedScriptsParts) {
     this.#parts = parts;
@@ -61,11 +63,17 @@ export class QueuedScripts {
   /** Keeps the text of a script, so that its runs find it when there is another one. */
   keep({ version, script }: LoadedScript): void {
     const { texts } = this.#parts;
+    this.#versions.add(version);
     if (texts === undefined) return;
     // What can not be kept now is kept when the scripts are next read; until then it is the text there is.
     const kept = texts.keep(version, script.content).catch(() => undefined);
     this.#keeping.add(kept);
     void kept.finally(() => this.#keeping.delete(kept));
+  }
+
+  /** Versions whose texts must stay, although no run may need them now. */
+  versions(): readonly string[] {
+    return [...this.#versions];
   }
 
   /** Resolves when the texts that were given so far are kept. */

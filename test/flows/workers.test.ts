@@ -36,6 +36,12 @@ it('works the default queue, and leaves others', async () => {
   expect(told('queue.started')).toHaveLength(1);
 }, 40_000);
 
+it('works the queue of runs that name none, whatever it is called', async () => {
+  await start({ QUEUE_NAME: 'mail' });
+  await add('a');
+  await done('mail', 1);
+}, 40_000);
+
 it('works all queues where it is told to', async () => {
   await start({ TENON_WORKER_QUEUES: '*', TENON_WORKER_CONCURRENCY: '1' });
   await add('b');
