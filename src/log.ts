@@ -87,6 +87,24 @@ function writeOther(logger: Logger, seen: Exclude<Observation, QueueObservation>
     case 'session.refused':
       logger.info({ email: seen.email, reason: seen.reason }, seen.kind);
       return;
+    case 'schedule.fired':
+      logger.debug(
+        { schedule: seen.schedule, slot: seen.slot, lateMs: seen.lateMs, run: seen.run },
+        'scheduled call queued',
+      );
+      return;
+    case 'schedule.skipped':
+      logger.warn(
+        { schedule: seen.schedule, slot: seen.slot, reason: seen.reason, slots: seen.slots },
+        'slots of a schedule were not run',
+      );
+      return;
+    case 'schedule.failed':
+      logger.error({ reason: seen.reason }, 'the clock of schedules cannot go on');
+      return;
+    case 'schedule.recovered':
+      logger.info('the clock of schedules goes on');
+      return;
     default:
       seen satisfies never;
   }

@@ -72,6 +72,10 @@ export const systemTools = [
     probe: ['sh', '-c', 'command -v mariadb-install-db && /usr/sbin/mariadbd --no-defaults --version'],
   },
   { tool: 'Redis', package: 'redis-server', probe: ['redis-server', '--version'] },
+  { tool: 'beanstalkd', package: 'beanstalkd', probe: ['beanstalkd', '-v'] },
+  // Lets a server see another time than the others.
+  { tool: 'libfaketime', package: 'faketime', probe: ['faketime', '--version'] },
+  { tool: 'HAProxy', package: 'haproxy', probe: ['sh', '-c', 'PATH=$PATH:/usr/sbin haproxy -v'] },
   { tool: 'OpenSSL', package: 'openssl', probe: ['openssl', 'version'] },
   { tool: 'Chromium', package: 'chromium', probe: ['sh', '-c', 'command -v chromium'] },
 ];

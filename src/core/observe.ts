@@ -90,6 +90,12 @@ export type Observation =
   | { kind: 'worker.recovered'; worker: string }
   /** Runs that nobody handed on were found in an outbox. */
   | { kind: 'outbox.released'; service: string; count: number }
+  /** A slot of a schedule was run, or was not; `lateMs` after it had come. */
+  | { kind: 'schedule.fired'; schedule: string; slot: number; lateMs: number; run: string }
+  | { kind: 'schedule.skipped'; schedule: string; slot: number; reason: 'overlap' | 'missed'; slots: number }
+  /** What the clock could not do, and that it can again. */
+  | { kind: 'schedule.failed'; reason: string }
+  | { kind: 'schedule.recovered' }
   /** Limits are counted together with other servers again, or by this one alone, and why. */
   | { kind: 'limits.counting'; isShared: boolean; reason: string | null }
   | { kind: 'config.changed'; record: string; by: number | null }

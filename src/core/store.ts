@@ -8,6 +8,7 @@ import type { Outbox, OutboxEntry } from './outbox.ts';
 import type { Order, Where } from './query.ts';
 import type { QueueSignal, RunStore } from './queue.ts';
 import type { RunRepository } from './run.ts';
+import type { ScheduleRecord, ScheduleSlots } from './schedule.ts';
 import type { ServiceDocument } from './service.ts';
 
 /** Who wrote a record and when. */
@@ -461,6 +462,8 @@ export interface Store {
   readonly queueSignal: QueueSignal;
   readonly queueConnections: Repository<QueueConnectionRecord, number>;
   readonly scriptTexts: ScriptTextRepository;
+  readonly schedules: Repository<ScheduleRecord, number>;
+  readonly scheduleSlots: ScheduleSlots;
   readonly idempotency: IdempotencyRepository;
   readonly outbox: SystemOutbox;
   /** Grows with every change of configuration, by whichever process. */

@@ -1,6 +1,7 @@
 // The system database on any engine that Kysely speaks to: migrated when opened, one repository per kind of
 // record.
 import { Kysely } from 'kysely';
+import type { ScheduleRecord } from '../core/schedule.ts';
 import type {
   AppRecord,
   CorsRecord,
@@ -37,6 +38,8 @@ import { Statements } from './queue/statements.ts';
 import { queueConnectionKind } from './queue-connections.ts';
 import { Records } from './records.ts';
 import { Runs } from './runs.ts';
+import { ScheduleSlots } from './schedule-slots.ts';
+import { scheduleKind } from './schedules.ts';
 import { schemaOverlayKind } from './schema-overlay.ts';
 import { ScriptTexts } from './script-texts.ts';
 import { serviceKind } from './services.ts';
@@ -114,6 +117,8 @@ function storeOn({ handle, dialect, ...telling }: StoreParts): Store {
       kind: queueConnectionKind,
     }),
     scriptTexts: new ScriptTexts({ handle, dialect }),
+    schedules: new Records<ScheduleRecord, number>({ handle, dialect, kind: scheduleKind }),
+    scheduleSlots: new ScheduleSlots({ handle, dialect, statements }),
     idempotency: new IdempotencyKeys({ handle, dialect }),
     outbox: new SystemOutbox({ handle, dialect, statements }),
     generation: () => readGeneration(handle),
