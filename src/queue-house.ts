@@ -8,6 +8,7 @@ import { PlatformError } from './core/errors.ts';
 import type { Observe } from './core/observe.ts';
 import type { Handoffs } from './core/outbox.ts';
 import type { QueuePlace, RunPerformer } from './core/queue.ts';
+import type { ScheduleSlots } from './core/schedule.ts';
 import type { Service, ServiceDirectory } from './core/service.ts';
 import type { Store } from './core/store.ts';
 import { type QueueConnection, QueueConnections } from './queues/connections.ts';
@@ -95,7 +96,8 @@ export class QueueHouse {
   furnish(dispatcher: Dispatcher): void {
     const { store, services, scripts, authority, runTokens } = this.#parts;
     const actors = new RunActors({ store, authority, runTokens });
-    this.#performer = new QueuedRuns({ scripts, services, access: byRole, actors, dispatcher });
+    const answered: ScheduleSlots['answered'] = (id, answer) => store.scheduleSlots.answered(id, answer);
+    this.#performer = new QueuedRuns({ scripts, services, access: byRole, actors, dispatcher, answered });
   }
 
   /** Hands on what earlier servers left, from now on; for whoever stays, not for a command that looks. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { byRole, isAllowed } from './access.ts';
+import { byRole, isAllowed, restrictionAt } from './access.ts';
 import { PlatformError } from './errors.ts';
 import { actions, anonymous, type Operation, type Principal, type UserView } from './operation.ts';
 import { roleOf } from './role-fixture.ts';
@@ -26,7 +26,7 @@ const failure = new PlatformError('access.expired_token', 'Session expired.');
 
 function check(principal: Principal, over: Partial<Operation & Location> = {}): string {
   const { component = '_table/todo', isPublic, isForUsers, isForRoles } = over;
-  const { action = 'GET', requestor = 'api' } = over;
+  const { action = 'GET', requestor = 'api', isPrivileged } = over;
   const location = {
     component,
     events: [],
@@ -34,7 +34,10 @@ function check(principal: Principal, over: Partial<Operation & Location> = {}): 
     ...(isForUsers === undefined ? {} : { isForUsers }),
     ...(isForRoles === undefined ? {} : { isForRoles }),
   };
-  const asked = { service: 'hr', action, requestor, principal } as Operation;
+  const asked = {
+    ...{ service: 'hr', action, requestor, principal },
+    ...(isPrivileged === undefined ? {} : { isPrivileged }),
+  } as Operation;
   try {
     byRole.check(asked, location);
     expect(isAllowed(asked, location)).toBe(true);
@@ -123,4 +126,26 @@ test('what is granted under filters is refused with the reason', () => {
   ]);
   expect(check({ ...app, role: filtered })).toMatch(/^403 Access Forbidden\. .* under filters/);
   expect(check({ ...app, role: filtered }, { action: 'POST' })).toBe('allowed');
+});
+
+describe('what the clock asks for as the system', () => {
+  test.each([
+    ['a person', person],
+    ['an app', app],
+    ['nobody', anonymous],
+  ])('is done whatever %s may do', (_who, principal) => {
+    expect(check(principal, { action: 'DELETE' })).not.toBe('allowed');
+    expect(check(principal, { action: 'DELETE', isPrivileged: false })).not.toBe('allowed');
+    expect(check(principal, { action: 'DELETE', isPrivileged: true })).toBe('allowed');
+  });
+
+  test('is done whole, where the role would only do a part', () => {
+    const some = roleOf([
+      { component: '_table/*', verbMask: 31, filters: [{ name: 'id', operator: '>', value: '5' }] },
+    ]);
+    const asking = { principal: { ...person, role: some }, service: 'hr', action: 'GET' as const };
+    const location = { component: '_table/todo', events: [], isRestrictable: true };
+    expect(restrictionAt({ ...asking, requestor: 'api' }, location)).toBeDefined();
+    expect(restrictionAt({ ...asking, requestor: 'api', isPrivileged: true }, location)).toBeUndefined();
+  });
 });

@@ -183,6 +183,8 @@ export interface Operation {
   readonly transaction?: TransactionScope | undefined;
   /** Set when its principal has more authority than whoever caused it. */
   readonly elevation?: Elevation | undefined;
+  /** Set where the clock asks for it as the system, whatever its principal may do; not for what it causes. */
+  readonly isPrivileged?: boolean;
   /** What its service keeps with what it writes, so that it is written once; not for what that causes. */
   readonly idempotency?: IdempotencyNote;
 }

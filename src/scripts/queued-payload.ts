@@ -12,6 +12,7 @@ import type {
   Principal,
   Result,
 } from '../core/operation.ts';
+import type { ScheduleRecord } from '../core/schedule.ts';
 
 /** Content of a message as text; with what was read from it where that is no JSON. */
 interface KeptBody {
@@ -54,6 +55,8 @@ export interface QueuedPayload {
   readonly isUncertain?: true;
   /** Path to be called when it has failed for good. */
   readonly onFailure?: string;
+  /** The clock asked for it; `isPrivileged`: whatever its caller may do. */
+  readonly schedule?: { readonly id: number; readonly isPrivileged: boolean };
 }
 
 /** What a payload is made of. */
@@ -66,6 +69,7 @@ export interface PayloadSource {
   readonly result?: Result | undefined;
   readonly isUncertain?: boolean;
   readonly onFailure?: string | null;
+  readonly schedule?: Pick<ScheduleRecord, 'id' | 'isPrivileged'>;
 }
 
 const credentials: ReadonlySet<string> = new Set([
@@ -110,11 +114,16 @@ export function writePayload(source: PayloadSource): string {
     ...(result === undefined ? {} : { response: responseOf(result) }),
     ...(source.isUncertain === true ? { isUncertain: true } : {}),
     ...(source.onFailure ? { onFailure: source.onFailure } : {}),
+    ...(source.schedule === undefined ? {} : { schedule: markOf(source.schedule) }),
   };
   const text = JSON.stringify(payload);
   if (text.length <= limits.queuePayloadChars || result === undefined) return text;
   const { body: _long, ...response } = responseOf(result);
   return JSON.stringify({ ...payload, response: { ...response, isCut: true } });
+}
+
+function markOf({ id, isPrivileged }: NonNullable<PayloadSource['schedule']>) {
+  return { id, isPrivileged };
 }
 
 /** Reads a payload. Throws `queue.unavailable` for one of a newer server, which may take the run itself. */
@@ -133,7 +142,8 @@ export function queuedOperation(payload: QueuedPayload, principal: Principal): O
   const { parameters, headers, body } = request;
   return {
     ...{ service, path, action, uri, apiVersion, depth, principal },
-    origin: 'queue',
+    origin: payload.schedule === undefined ? 'queue' : 'schedule',
+    ...(payload.schedule?.isPrivileged === true ? { isPrivileged: true } : {}),
     requestor: 'api',
     request: { parameters, headers, body: body && readBody(body) },
     ...(remoteAddress === undefined ? {} : { remoteAddress }),

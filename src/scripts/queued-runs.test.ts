@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { byRole } from '../core/access.ts';
 import { Body } from '../core/body.ts';
 import { PlatformError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { anonymous, type Operation, type Principal, type Result } from '../core/operation.ts';
 import type { ClaimedRun, RunControl } from '../core/queue.ts';
 import { readQueueOptions } from '../core/queue-options.ts';
+import type { ScheduleAnswer } from '../core/schedule.ts';
 import type { QueuedEnd, QueuedWork } from '../core/script.ts';
 import type { Location, Service } from '../core/service.ts';
 import type { HeldTransaction, TransactionMember, TransactionScope } from '../core/transaction.ts';
@@ -66,6 +68,7 @@ interface House {
 
 function house({ end = { outcome: 'finished' }, actor, service = {}, dispatch }: House = {}) {
   const works: QueuedWork[] = [];
+  const answers: [string, ScheduleAnswer][] = [];
   const location: Location = { component: 'add', events: [] };
   const math: Service = {
     name: 'math',
@@ -88,12 +91,16 @@ function house({ end = { outcome: 'finished' }, actor, service = {}, dispatch }:
     services: { find, list: () => [math] },
     access: byRole,
     actors: { of: actor ?? (async () => admin) },
+    answered: async (id, answer) => {
+      answers.push([id, answer]);
+      if (answer.content === 'no room') throw new PlatformError('service.unavailable', 'It is away.');
+    },
     dispatcher: {
       dispatch: dispatch ?? (async () => ({ status: 200, headers: {}, body: undefined })),
       callsOf: () => async () => ({ status: 200, headers: {}, body: undefined }),
     },
   });
-  return { works, performer, perform: (run: ClaimedRun) => performer.perform(run, control) };
+  return { works, answers, performer, perform: (run: ClaimedRun) => performer.perform(run, control) };
 }
 
 const control: RunControl = {
@@ -404,5 +411,61 @@ describe('a call from the queue', () => {
       reason: 'POST /api/v2/math/add?n=1 was answered with 404: No such thing.',
     });
     expect(await call(500).end).toMatchObject({ reason: expect.stringContaining('500: no message') });
+  });
+});
+
+describe('a scheduled call', () => {
+  const scheduled = (isPrivileged = true) => {
+    const run = claimed();
+    const payload = { ...JSON.parse(run.payload), kind: 'call', schedule: { id: 4, isPrivileged } };
+    return { ...run, payload: JSON.stringify(payload) };
+  };
+  const answer = (status: number, value: unknown) => async () => {
+    return { status, headers: {}, body: Body.ofValue(value) };
+  };
+
+  it('is made by the door of the clock, and its answer is noted', async () => {
+    const asked: Operation[] = [];
+    const { perform, answers } = house({
+      dispatch: async (operation) => {
+        asked.push(operation);
+        return answer(200, { sum: 3 })();
+      },
+    });
+    const run = scheduled();
+    expect(await perform(run)).toEqual({ outcome: 'done', further: [] });
+    expect(asked).toEqual([expect.objectContaining({ origin: 'schedule', isPrivileged: true })]);
+    expect(answers).toEqual([[run.id, { status: 200, content: '{"sum":3}' }]]);
+  });
+
+  it('that is refused has failed, and is noted as well', async () => {
+    const { perform, answers } = house({ dispatch: answer(404, { error: { message: 'not there' } }) });
+    expect(await perform(scheduled(false))).toMatchObject({
+      outcome: 'failed',
+      reason: expect.stringContaining('was answered with 404: not there'),
+    });
+    expect(answers.map(([, { status }]) => status)).toEqual([404]);
+  });
+
+  it('is over although nobody could note its answer', async () => {
+    const { perform, answers } = house({
+      dispatch: async () => ({ status: 200, headers: {}, body: Body.ofText('no room') }),
+    });
+    expect(await perform(scheduled())).toMatchObject({ outcome: 'done' });
+    expect(answers.length).toBe(1);
+  });
+
+  it('with a long answer is noted with the beginning of it', async () => {
+    const { perform, answers } = house({ dispatch: answer(200, 'x'.repeat(100_000)) });
+    await perform(scheduled());
+    expect(answers[0]?.[1].content?.length).toBe(limits.scheduleAnswerChars);
+  });
+
+  it('is noted by no other call', async () => {
+    const run = claimed();
+    const call = { ...run, payload: JSON.stringify({ ...JSON.parse(run.payload), kind: 'call' }) };
+    const { perform, answers } = house();
+    await perform(call);
+    expect(answers).toEqual([]);
   });
 });

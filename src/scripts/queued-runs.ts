@@ -15,6 +15,7 @@ import type {
   RunPerformer,
 } from '../core/queue.ts';
 import { readQueueOptions } from '../core/queue-options.ts';
+import type { ScheduleAnswer, ScheduleSlots } from '../core/schedule.ts';
 import type { Exchange, QueuedEnd, QueuedWork } from '../core/script.ts';
 import type { ServiceDirectory } from '../core/service.ts';
 import { TransactionScope } from '../core/transaction.ts';
@@ -31,6 +32,8 @@ export interface QueuedRunsParts {
   readonly services: ServiceDirectory;
   readonly access: AccessPolicy;
   readonly actors: Pick<RunActors, 'of'>;
+  /** Told how the call of a schedule was answered. */
+  readonly answered: ScheduleSlots['answered'];
   readonly dispatcher: {
     dispatch(operation: Operation): Promise<Result>;
     callsOf(operation: Operation): Exchange['call'];
@@ -110,7 +113,7 @@ export class QueuedRuns implements RunPerformer {
       run: { id: run.id, signal: control.signal },
       ...(scope === undefined ? {} : { transaction: scope }),
     };
-    if (payload.kind === 'call') return this.#call(operation);
+    if (payload.kind === 'call') return this.#call(operation, payload.schedule && run.id);
     const work: QueuedWork = {
       operation,
       result: queuedResult(payload),
@@ -142,12 +145,24 @@ export class QueuedRuns implements RunPerformer {
     return perform(work);
   }
 
-  async #call(operation: Operation): Promise<QueuedEnd> {
+  async #call(operation: Operation, scheduled: string | undefined): Promise<QueuedEnd> {
     const { status, body } = await this.#parts.dispatcher.dispatch(operation);
+    if (scheduled !== undefined) await this.#tell(scheduled, answerOf(status, body));
     if (status < 400) return { outcome: 'finished' };
     const reason = `${operation.action} ${operation.uri} was answered with ${status}: ${messageOf(body)}`;
     return { outcome: 'refused', reason, logId: null, retry: undefined };
   }
+
+  // The call was made: it is not made again because nobody could note how it was answered.
+  async #tell(scheduled: string, answer: ScheduleAnswer): Promise<void> {
+    await this.#parts.answered(scheduled, answer).catch(() => undefined);
+  }
+}
+
+// What cannot be written as text is not told; its status is.
+function answerOf(status: number, body: Body | undefined): ScheduleAnswer {
+  if (body === undefined || body.isBinary) return { status, content: null };
+  return { status, content: body.text.slice(0, limits.scheduleAnswerChars) };
 }
 
 interface Performing {

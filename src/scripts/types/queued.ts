@@ -7,7 +7,7 @@ import type { QueueOptions } from '../../core/queue-options.ts';
 import type { Exchange } from '../../core/script.ts';
 import { runIdOf } from '../keyed-run-id.ts';
 import { keyOf } from '../queued-key.ts';
-import { type QueuedPayload, writePayload } from '../queued-payload.ts';
+import { type PayloadSource, type QueuedPayload, writePayload } from '../queued-payload.ts';
 import { newRunId } from '../run-record.ts';
 import type { Bound } from './event.ts';
 
@@ -47,6 +47,7 @@ export interface QueuedExchange {
   readonly request: Operation['request'];
   readonly result?: Result | undefined;
   readonly isUncertain?: boolean;
+  readonly schedule?: NonNullable<PayloadSource['schedule']>;
 }
 
 /** A run to be queued. */
