@@ -67,7 +67,7 @@ export function runTable(runs: readonly QueuedRunView[]): string {
 // A reason may be long, and of many lines.
 function excerpt(reason: string): string {
   const line = reason.split('\n', 1)[0] ?? '';
-  return line.length <= limits.queueLineChars ? line : `${line.slice(0, limits.queueReasonChars - 1)}…`;
+  return line.length <= limits.queueLineChars ? line : `${line.slice(0, limits.queueLineChars - 1)}…`;
 }
 
 function timeText(date: string): string {
@@ -88,9 +88,13 @@ export function queueTable(queues: readonly QueueView[]): string {
   return tableText([heading, ...rows], [1, 2, 3, 4, 5, 6]);
 }
 
-function settingsText({ is_paused: isPaused, concurrency, rate }: QueueView): string {
+function settingsText(queue: QueueView): string {
+  return [...(queue.is_paused ? ['paused'] : []), limitsText(queue)].filter((text) => text !== '').join(', ');
+}
+
+/** What a queue allows; '' where it allows everything. */
+export function limitsText({ concurrency, rate }: Pick<QueueView, 'concurrency' | 'rate'>): string {
   return [
-    ...(isPaused ? ['paused'] : []),
     ...(concurrency === null ? [] : [`${concurrency} at once`]),
     ...(rate === null
       ? []

@@ -90,6 +90,17 @@ function addQueueSettings(queue: Command, form: DoorForm): void {
       .addHelpText('after', doorHelp)
       .action(async (name, ...given) => (await load()).pauseQueue(name, isPaused, optionsOf(form, given)));
   }
+  doorOptions(queue.command('limit'))
+    .description('show what a queue allows of all workers together, or set it')
+    .argument('<queue>', 'name of the queue, or connection:name')
+    .option(...connection)
+    .option('--concurrency <number>', "how many runs at once, or 'none'")
+    .option('--rate <rate>', "how many may start in a time: 10/minute, 100/hour, 5/30 (seconds), or 'none'")
+    .option('--json', 'print it as JSON')
+    .addHelpText('after', doorHelp)
+    .action(async (name, ...given) =>
+      (await import('./queue-limit.ts')).limitQueue(name, optionsOf(form, given)),
+    );
   doorOptions(queue.command('restart'))
     .description('let all workers end the runs that they have and begin anew')
     .addHelpText('after', doorHelp)

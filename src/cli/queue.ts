@@ -164,14 +164,18 @@ const verbs: Readonly<Record<Verb, string>> = {
 
 /** Keeps runs of a queue from being started, or lets them again. */
 export function pauseQueue(queue: string, isPaused: boolean, options: QueueCommandOptions): Promise<void> {
-  const { connection } = options;
-  if (queue.trim() === '') throw new CommandError('A queue has a name.');
-  const name = connection === undefined ? queue : `${connection}:${queue}`;
+  const name = placeOf(queue, options);
   return throughDoor(options, async (door) => {
     const path = ['queue', name, isPaused ? 'pause' : 'resume'];
     const { id } = (await door.ask({ action: 'POST', path })) as QueueView;
     console.log(isPaused ? `${id} is paused; runs that run go on.` : `${id} goes on.`);
   });
+}
+
+/** The queue that is meant, with its connection where one was said. */
+export function placeOf(queue: string, { connection }: QueueCommandOptions): string {
+  if (queue.trim() === '') throw new CommandError('A queue has a name.');
+  return connection === undefined ? queue : `${connection}:${queue}`;
 }
 
 /** Asks all workers to begin anew. */

@@ -1,13 +1,11 @@
 // `tenon export` and `tenon import` against a running server and on a data folder.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { terminal } from '../commands.ts';
 import { startTestServer, type TestServer } from '../server.ts';
 
-const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tenon-configuration-'));
 const secret = 'hush-configuration';
 
@@ -29,30 +27,10 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function run(args: readonly string[], over: Record<string, string | undefined> = {}): Promise<Ended> {
-  const own = { TENON_SERVER: server.url, TENON_TOKEN: server.token, ...over };
-  const given = Object.entries(own).filter(([, value]) => value !== undefined);
-  const env = { PATH: process.env.PATH ?? '', ...Object.fromEntries(given) };
-  const child = spawn(process.execPath, [cli, ...args], {
-    env,
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const said = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk) => {
-    said.stdout += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    said.stderr += chunk;
-  });
-  return new Promise((done) => child.once('close', (code) => done({ code, ...said })));
-}
+const run = terminal({
+  folder,
+  variables: () => ({ TENON_SERVER: server.url, TENON_TOKEN: server.token }),
+});
 
 // A folder of its own, and no server at all.
 const alone = (name: string) => ({
@@ -130,9 +108,9 @@ describe('a running server', () => {
       [['export', '--only', 'nothing'], /^error: The server refused .*'nothing'/],
       [['export', '--with-secrets', '--passphrase-file', file('short', 'short\n')], /at least 12 characters/],
     ];
-    for (const [args, message] of cases) {
-      const { code, stdout, stderr } = await run(args);
-      expect(stderr).toMatch(message);
+    const ended = await Promise.all(cases.map(([args]) => run(args)));
+    for (const [index, { code, stdout, stderr }] of ended.entries()) {
+      expect(stderr).toMatch(cases[index]?.[1] ?? /^$/);
       expect(stderr).not.toContain('    at ');
       expect([code, stdout]).toEqual([1, '']);
     }
@@ -154,17 +132,19 @@ describe('a data folder without a server', () => {
     expect([done.code, done.stderr]).toEqual([0, '']);
     const again = await run(['import', 'all.json', '--dry-run', '--passphrase-file', 'pass'], alone('home'));
     expect(again).toMatchObject({ code: 0, stdout: 'Nothing to change.\n' });
-    const [there, here] = [await run(['export'], alone('home')), await run(['export'])];
+    const [there, here] = await Promise.all([run(['export'], alone('home')), run(['export'])]);
     expect(there.stdout).toBe(here.stdout);
     expect(there.stderr).toBe(`Exported the configuration of ${join(folder, 'home')}.\n`);
   });
 
   test('stands in only for a server that nobody named', async () => {
-    const named = await run(['export'], { ...alone('home'), TENON_SERVER: 'http://127.0.0.1:1' });
+    const [named, nowhere, empty] = await Promise.all([
+      run(['export'], { ...alone('home'), TENON_SERVER: 'http://127.0.0.1:1' }),
+      run(['export'], alone('nowhere')),
+      run(['export', '--home', 'empty-home']),
+    ]);
     expect([named.code, named.stderr]).toEqual([1, expect.stringMatching(/^error: /)]);
-    const nowhere = await run(['export'], alone('nowhere'));
     expect(nowhere.stderr).toMatch(/^error: No server answers at .*, and there is no data folder/);
-    const empty = await run(['export', '--home', 'empty-home']);
     expect(empty.stderr).toMatch(/^error: There is no configuration in/);
   });
 

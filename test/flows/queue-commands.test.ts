@@ -1,18 +1,19 @@
 // `tenon queue …` as a person types it: against a running server, and on a data folder that nobody serves.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { NewQueuedRun } from '../../src/core/queue.ts';
 import { newRunId } from '../../src/scripts/run-record.ts';
 import { createSqliteStore } from '../../src/store/sqlite.ts';
+import { terminal } from '../commands.ts';
 import { startTestServer, type TestServer } from '../server.ts';
 
-const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tenon-queue-commands-'));
 const script = 'shop._table.todo.post.queued';
+
+/** No server that commands are told of. */
+const alone = { TENON_SERVER: undefined, TENON_TOKEN: undefined };
 
 let server: TestServer;
 
@@ -26,30 +27,10 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function run(args: readonly string[], over: Record<string, string | undefined> = {}): Promise<Ended> {
-  const own = { TENON_SERVER: server.url, TENON_TOKEN: server.token, ...over };
-  const given = Object.entries(own).filter(([, value]) => value !== undefined);
-  const env = { PATH: process.env.PATH ?? '', ...Object.fromEntries(given) };
-  const child = spawn(process.execPath, [cli, ...args], {
-    env,
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const said = { stdout: '', stderr: '' };
-  child.stdout.on('data', (chunk) => {
-    said.stdout += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    said.stderr += chunk;
-  });
-  return new Promise((done) => child.once('close', (code) => done({ code, ...said })));
-}
+const run = terminal({
+  folder,
+  variables: () => ({ TENON_SERVER: server.url, TENON_TOKEN: server.token }),
+});
 
 /** Works on the store of the server as another process would. */
 async function withStore<T>(home: string, work: (store: Store) => Promise<T>): Promise<T> {
@@ -129,12 +110,18 @@ describe('looking', () => {
     const { stdout, stderr } = await run(['queue', 'list', '--queue', 'low', '--limit', '2']);
     expect(stdout.trimEnd().split('\n')).toHaveLength(3);
     expect(stderr).toBe('The newest 2 of 3; more with --limit.\n');
-    expect((await run(['queue', 'list', '--state', 'failed'])).stdout).toBe('No runs.\n');
-    expect((await run(['queue', 'list', '--connection', 'other'])).stdout).toBe('No runs.\n');
-    const json = await run(['queue', 'list', '--json', '--state', 'ready,running']);
-    expect(JSON.parse(json.stdout)).toHaveLength(5);
-    const odd = await run(['queue', 'list', '--queue', "x' or '1'='1"]);
-    expect(odd).toMatchObject({ code: 0, stdout: 'No runs.\n' });
+    const none = [
+      ['--state', 'failed'],
+      ['--connection', 'other'],
+      ['--queue', "x' or '1'='1"],
+    ];
+    const [json, ...empty] = await Promise.all(
+      [['--json', '--state', 'ready,running'], ...none].map((narrowed) =>
+        run(['queue', 'list', ...narrowed]),
+      ),
+    );
+    expect(JSON.parse(json?.stdout ?? '')).toHaveLength(5);
+    expect(empty).toEqual(none.map(() => ({ code: 0, stdout: 'No runs.\n', stderr: '' })));
   });
 
   test('stats shows each queue with its settings', async () => {
@@ -159,8 +146,8 @@ describe('looking', () => {
     expect(stdout).toMatch(new RegExp(`^position +${number}$`, 'm'));
     expect(stdout).toMatch(/^state +failed$/m);
     expect(stdout).toContain('"service": "shop"');
-    const { id } = JSON.parse((await run(['queue', 'show', number, '--json'])).stdout);
-    expect((await run(['queue', 'show', id])).stdout).toBe(stdout);
+    const [, id = ''] = /^id +(\S+)$/m.exec(stdout) ?? [];
+    expect(JSON.parse((await run(['queue', 'show', id, '--json'])).stdout).position).toBe(Number(number));
   });
 });
 
@@ -190,10 +177,11 @@ describe('doing', () => {
   test('cancel stops what waits, forget drops what has ended, flush all that failed', async () => {
     const [waiting = ''] = await queued(1);
     expect((await run(['queue', 'cancel', waiting])).stdout).toBe(`${waiting}  ${script}  cancelled\n`);
-    expect((await run(['queue', 'forget', waiting])).stdout).toBe(`${waiting}  ${script}  forgotten\n`);
-    expect((await run(['queue', 'forget', waiting])).stderr).toBe(
-      `error: There is no queued run ${waiting}.\n`,
-    );
+    expect(await run(['queue', 'forget', waiting, waiting])).toEqual({
+      code: 1,
+      stdout: `${waiting}  ${script}  forgotten\n`,
+      stderr: `error: There is no queued run ${waiting}.\n`,
+    });
     await queued(3, { hasFailed: true });
     await queued(2, { hasFailed: true, queue: 'low' });
     expect((await run(['queue', 'flush', '--queue', 'low'])).stdout).toBe('2 runs were forgotten.\n');
@@ -236,6 +224,18 @@ describe('doing', () => {
     expect([odd.code, odd.stderr]).toEqual([1, expect.stringContaining("queue connection 'nowhere'")]);
   });
 
+  test('limit sets what is said, leaves the rest, and shows what holds', async () => {
+    const limit = async (...args: string[]) => (await run(['queue', 'limit', ...args])).stdout;
+    expect(await limit('slow', '--concurrency', '3', '--rate', '10/minute')).toBe(
+      'database:slow: 3 at once, 10 per minute\n',
+    );
+    expect(await limit('database:slow', '--rate', '5/90')).toBe('database:slow: 3 at once, 5 per 90 s\n');
+    const { concurrency, rate } = (await server.ask('/api/v2/system/queue/slow')).body;
+    expect([concurrency, rate]).toEqual([3, { count: 5, per: 90 }]);
+    expect(JSON.parse(await limit('slow', '--json'))).toEqual({ id: 'database:slow', concurrency, rate });
+    expect(await limit('slow', '--concurrency', 'none', '--rate', 'none')).toBe('database:slow: no limits\n');
+  });
+
   test('restart asks workers to begin anew', async () => {
     expect((await run(['queue', 'restart'])).stdout).toBe(
       'Workers end the runs that they have, and begin anew.\n',
@@ -255,14 +255,16 @@ describe('spellings that people know', () => {
     expect((await run(['queue:restart'])).code).toBe(0);
   });
 
-  test.each(['queue:table', 'queue:failed-table'])('%s says that there is nothing to do', async (verb) => {
-    const { code, stdout } = await run([verb], { TENON_SERVER: undefined, TENON_TOKEN: undefined });
-    expect([code, stdout]).toEqual([0, expect.stringContaining('are there')]);
+  test('those that make tables say that there is nothing to do', async () => {
+    const ended = await Promise.all(['queue:table', 'queue:failed-table'].map((verb) => run([verb], alone)));
+    for (const { code, stdout } of ended) {
+      expect([code, stdout]).toEqual([0, expect.stringContaining('are there')]);
+    }
   });
 });
 
 describe('mistakes', () => {
-  test.each([
+  const mistakes: [string[], string][] = [
     [['queue', 'retry'], 'missing required argument'],
     [['queue', 'list', '--state', 'broken'], "'broken' is no state of a run."],
     [['queue', 'list', '--limit', 'many'], '--limit many'],
@@ -270,17 +272,26 @@ describe('mistakes', () => {
     [['queue', 'show', 'nothing'], "'nothing' not found"],
     [['queue', 'vanish'], 'unknown command'],
     [['queue', 'pause', ''], 'A queue has a name.'],
-  ])('%j', async (args, message) => {
-    const { code, stderr, stdout } = await run(args);
-    expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toContain(message);
-    expect(stderr).not.toMatch(/\n {4}at /);
+    [['queue', 'limit', 'low', '--rate', '10 a day'], '--rate 10 a day is no rate.'],
+    [['queue', 'limit', 'low', '--concurrency', '0'], "'concurrency' must be a number of runs from 1"],
+  ];
+
+  test('are told in a sentence, with exit code 1', async () => {
+    const ended = await Promise.all(mistakes.map(([args]) => run(args)));
+    for (const [index, [args, message]] of mistakes.entries()) {
+      const { code, stderr, stdout } = ended[index] ?? {};
+      expect([code, stdout], args.join(' ')).toEqual([1, '']);
+      expect(stderr).toContain(message);
+      expect(stderr).not.toMatch(/\n {4}at /);
+    }
   });
 
   test('a server that is not there, and one that lets nobody in', async () => {
-    const away = await run(['queue', 'failed', '--server', 'http://127.0.0.1:1']);
+    const [away, closed] = await Promise.all([
+      run(['queue', 'failed', '--server', 'http://127.0.0.1:1']),
+      run(['queue', 'retry', '1'], { TENON_TOKEN: 'x' }),
+    ]);
     expect([away.code, away.stderr]).toEqual([1, expect.stringContaining('No server answers')]);
-    const closed = await run(['queue', 'retry', '1'], { TENON_TOKEN: 'x' });
     expect([closed.code, closed.stderr]).toEqual([1, expect.stringContaining('Log in with')]);
   });
 
@@ -294,21 +305,19 @@ describe('mistakes', () => {
 });
 
 describe('a data folder that nobody serves', () => {
-  const alone = { TENON_SERVER: undefined, TENON_TOKEN: undefined };
-
   test('is opened by the same commands, and nothing in it is run', async () => {
     const home = join(folder, 'home');
     const other = await startTestServer({ TENON_HOME: home });
     await other.close();
     const [number = ''] = await queued(1, { hasFailed: true, home });
     const at = (...args: string[]) => run([...args, '--home', home], alone);
-    expect((await at('queue', 'failed')).stdout).toContain(` failed `);
-    expect((await at('queue', 'retry', number)).stdout).toContain('started anew');
-    expect((await at('queue', 'retry', number)).stderr).toContain('is ready: only runs');
-    expect((await at('queue', 'retry', '99')).stderr).toBe('error: There is no queued run 99.\n');
-    expect((await at('queue', 'list')).stdout).toMatch(new RegExp(` *${number} +ready `));
-    expect((await at('queue', 'pause', 'default')).stdout).toContain('database:default is paused');
-    expect((await at('queue', 'show', number)).stdout).toMatch(/^state +ready$/m);
+    const changed = await at('queue', 'retry', number, '99', number);
+    expect(changed.stdout).toContain('started anew');
+    expect(changed.stderr).toContain('error: There is no queued run 99.\n');
+    expect(changed.stderr).toContain('is ready: only runs');
+    const [list, paused] = await Promise.all([at('queue', 'list'), at('queue', 'pause', 'default')]);
+    expect(list.stdout).toMatch(new RegExp(` *${number} +ready `));
+    expect(paused.stdout).toContain('database:default is paused');
   }, 60_000);
 
   test('is refused when there is none', async () => {
