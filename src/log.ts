@@ -88,25 +88,44 @@ function writeOther(logger: Logger, seen: Exclude<Observation, QueueObservation>
       logger.info({ email: seen.email, reason: seen.reason }, seen.kind);
       return;
     case 'schedule.fired':
-      logger.debug(
-        { schedule: seen.schedule, slot: seen.slot, lateMs: seen.lateMs, run: seen.run },
-        'scheduled call queued',
-      );
-      return;
     case 'schedule.skipped':
-      logger.warn(
-        { schedule: seen.schedule, slot: seen.slot, reason: seen.reason, slots: seen.slots },
-        'slots of a schedule were not run',
-      );
-      return;
     case 'schedule.failed':
-      logger.error({ reason: seen.reason }, 'the clock of schedules cannot go on');
-      return;
     case 'schedule.recovered':
-      logger.info('the clock of schedules goes on');
+      writeSchedule(logger, seen);
+      return;
+    case 'node.started':
+    case 'node.lost':
+    case 'node.failed':
+    case 'node.recovered':
+      writeNode(logger, seen);
       return;
     default:
       seen satisfies never;
+  }
+}
+
+function writeSchedule(logger: Logger, seen: Extract<Observation, { kind: `schedule.${string}` }>): void {
+  if (seen.kind === 'schedule.failed') {
+    logger.error({ reason: seen.reason }, 'the clock of schedules cannot go on');
+  } else if (seen.kind === 'schedule.recovered') logger.info('the clock of schedules goes on');
+  else if (seen.kind === 'schedule.fired') {
+    const { schedule, slot, lateMs, run } = seen;
+    logger.debug({ schedule, slot, lateMs, run }, 'scheduled call queued');
+  } else {
+    const { schedule, slot, reason, slots } = seen;
+    logger.warn({ schedule, slot, reason, slots }, 'slots of a schedule were not run');
+  }
+}
+
+function writeNode(logger: Logger, seen: Extract<Observation, { kind: `node.${string}` }>): void {
+  if (seen.kind === 'node.failed') {
+    logger.error({ reason: seen.reason }, 'this process cannot say that it is there');
+  } else if (seen.kind === 'node.recovered') logger.info('this process is known to the others again');
+  else {
+    const { node, host, pid, version } = seen;
+    const about = { node, host, pid, version };
+    if (seen.kind === 'node.started') logger.info(about, 'joined the processes on this system database');
+    else logger.warn(about, 'a process was lost');
   }
 }
 

@@ -1,13 +1,7 @@
 // Every limit of the platform, with unit and reason. Nothing else in the code holds a bound of its own.
-
-/** A bound: its value, its unit, and why it is what it is. */
-interface Limit {
-  readonly value: number;
-  readonly unit: string;
-  readonly reason: string;
-}
-
-const limit = (value: number, unit: string, reason: string): Limit => ({ value, unit, reason });
+// Those of queues, schedules and nodes stand beside it, for length alone.
+import { backgroundLimits } from './background-limits.ts';
+import { type Limit, limit } from './limit.ts';
 
 /** The table that docs/reference/limits.md is made from. */
 export const limitTable = {
@@ -247,107 +241,7 @@ export const limitTable = {
   runRetentionCount: limit(10_000, 'runs', 'some 10 MB of the system database'),
   runTrimMs: limit(600_000, 'ms', 'how often runs that are too old are looked for'),
   runTrimRows: limit(200, 'runs', 'dropped at once, within some milliseconds'),
-  queueGroupRows: limit(1_000, 'runs', 'queued or finished together in one transaction'),
-  queueInsertRows: limit(64, 'runs', 'queued by one statement; with more it is no quicker'),
-  queuePartRows: limit(500, 'runs', 'changed at once where many are selected, within some milliseconds'),
-  queueClaimRounds: limit(8, 'looks', 'a claim may find runs that others of their ordering key hold up'),
-  queueCrashes: limit(3, 'lost workers', 'a run that costs more of them is put aside'),
-  queueSlots: limit(1_024, 'locks', 'shared by all ordering keys; held for the time of one claim'),
-  queueNameChars: limit(64, 'characters', 'names of queues and connections; the width of their columns'),
-  queuePriority: limit(1_000_000, 'up or down', 'people use some ten of them'),
-  queueLineChars: limit(80, 'characters', 'of why a run failed, in a line of a terminal'),
-  queueCommandRuns: limit(5_000, 'runs', 'of one request of a command that changes many; some seconds'),
-  queueConcurrency: limit(10_000, 'runs at once', 'the most that a queue may be limited to'),
-  queueDelaySeconds: limit(31_536_000, 'seconds', 'a year; what is to happen later belongs into a schedule'),
-  queueTriesMax: limit(1_000, 'failures', 'with back-off that is weeks'),
-  queueTries: limit(
-    3,
-    'failures',
-    'what fails three times needs a person; scripts and workers may say another',
-  ),
-  queueTimeoutMaxMs: limit(3_600_000, 'ms', 'the most that a queued run may take'),
-  queueBackoffBaseMs: limit(2_000, 'ms', 'before the second try; twice as long before each further one'),
-  queueBackoffMostMs: limit(3_600_000, 'ms', 'the longest wait before another try'),
-  queueBackoffJitter: limit(
-    0.5,
-    'share',
-    'taken off at random, so that failed runs do not come back together',
-  ),
-  queueLeaseMs: limit(15_000, 'ms', 'the runs of a worker that is gone are taken over 20 s later at most'),
-  queueBeatMs: limit(4_000, 'ms', 'three beats may be late before a lease is over'),
-  queuePollMs: limit(1_000, 'ms', 'how late a worker on another machine hears of a run when no signal comes'),
-  queueSignalPauseMs: limit(500, 'ms', 'before the connection that signals come by is made again'),
-  queueSweepMs: limit(2_000, 'ms', 'how often workers look for runs whose worker is gone'),
-  queueSweepRows: limit(200, 'runs', 'taken over in one transaction'),
-  queueTimeoutMs: limit(60_000, 'ms', 'what a queued run may take unless it or its worker says otherwise'),
-  queueAbortMs: limit(3_000, 'ms', 'for a run that was told to stop to do so'),
-  queueReasonChars: limit(2_000, 'characters', 'of the reason of a failure; the rest is in the log of runs'),
-  queueLeastWaitMs: limit(50, 'ms', 'between looks at a queue whose runs others are about to take'),
-  queueLookMs: limit(500, 'ms', 'how often a worker looks at its leases, and at the names of all queues'),
-  queueAwayMs: limit(250, 'ms', 'before a worker asks a store again that was away; twice as long each time'),
-  queueAwayMostMs: limit(2_000, 'ms', 'the longest of these pauses'),
-  queueAheadMs: limit(200, 'ms', 'for which a worker takes runs ahead of those that it performs'),
-  queueAhead: limit(128, 'runs', 'taken ahead at most'),
-  queueTrimMs: limit(60_000, 'ms', 'how often workers drop runs that are kept no longer'),
-  queueDrainMs: limit(25_000, 'ms', 'what a worker that stops gives its runs to end; the rest is given back'),
-  queueDoneDays: limit(7, 'days', 'for which runs that are done are kept'),
-  queueDoneCount: limit(
-    100_000,
-    'runs',
-    'that are done are kept, a few hundred bytes and their payload each',
-  ),
-  queueDoneLeastMs: limit(
-    1_200_000,
-    'ms',
-    'for which a run that is done is known, however many others are: what an outbox hands on once more ' +
-      'until then is not run again',
-  ),
-  queueFailedDays: limit(90, 'days', 'for which failed runs are kept, unless somebody drops them'),
-  queuePayloadChars: limit(
-    4_194_304,
-    'characters',
-    'request and answer of a queued run; the rest is left out',
-  ),
-  queueMemoChars: limit(65_536, 'characters', 'what platform.once remembers of one key'),
-  queueMemos: limit(1_000, 'keys per run', 'remembered by platform.once'),
-  queueSyncRuns: limit(32, 'runs', 'performed by those who queue them, each perhaps inside another one'),
-  outboxPendingMs: limit(120_000, 'ms', 'longer than any answer takes; then others hand its runs on'),
-  outboxPollMs: limit(2_000, 'ms', 'how often outboxes are looked at for what nobody handed on'),
-  outboxAwayMs: limit(60_000, 'ms', 'the longest pause between looks at an outbox that is away'),
-  outboxMakeMs: limit(1_000, 'ms', 'how long a transaction waits for tables that another connection makes'),
-  outboxLookMs: limit(15_000, 'ms', 'how often a database that has no outbox is asked whether it has one'),
-  outboxRetryMs: limit(300_000, 'ms', 'a database that took no outbox is asked again after it'),
-  outboxRows: limit(200, 'entries', 'handed on together'),
-  outboxAppliedDays: limit(7, 'days', 'for which it is known that the effects of a run were committed'),
-  idempotencyHours: limit(24, 'hours', 'for which the answer to an idempotency key is kept'),
-  idempotencyKeyChars: limit(255, 'characters', 'people send UUIDs'),
-  idempotencyLeaseMs: limit(30_000, 'ms', 'how long a key is in progress when its server is gone'),
-  idempotencyAnswerChars: limit(1_048_576, 'characters', 'a longer answer is kept without its content'),
-  workerConcurrency: limit(16, 'runs', 'at the same time; most of them wait for databases and other servers'),
-  queuePostponeMs: limit(2_000, 'ms', 'before a run is looked at again that could not be begun'),
-  queuedVersions: limit(8, 'texts per script', 'earlier ones, of which queued runs are still to be run'),
-  scheduleName: limit(64, 'characters', 'as DreamFactory has it; the width of its column'),
-  schedulePathChars: limit(2_000, 'characters', 'path and query of a scheduled call'),
-  schedulePayloadChars: limit(1_048_576, 'characters', 'what a scheduled call sends; as other bodies'),
-  scheduleCronChars: limit(255, 'characters', 'a cron expression that people read; the width of its column'),
-  scheduleFrequency: limit(527_040, 'minutes', 'a year; what comes more rarely has a cron expression'),
-  scheduleGraceMs: limit(
-    30_000,
-    'ms',
-    'a slot that is no later was not missed: the servers were busy or began anew',
-  ),
-  scheduleMissed: limit(1_000, 'slots', 'run late after a long absence, at most'),
-  scheduleJitterSeconds: limit(86_400, 'seconds', 'what is spread over more than a day has no time'),
-  scheduleLookMs: limit(1_000, 'ms', 'how late a server hears of a schedule that another one changed'),
-  scheduleLeastMs: limit(5, 'ms', 'between looks at the clock of the database, before a slot comes'),
-  scheduleRows: limit(100, 'schedules', 'moved on before it is looked whether there are others'),
-  schedulePreview: limit(100, 'slots', 'told ahead of a schedule'),
-  scheduleRunDays: limit(30, 'days', 'for which it is remembered what became of a slot'),
-  scheduleRunCount: limit(1_000, 'slots of a schedule', 'that are remembered'),
-  scheduleTrimMs: limit(60_000, 'ms', 'how often slots that are remembered no longer are dropped'),
-  scheduleAnswerChars: limit(16_384, 'characters', 'remembered of the answer to a scheduled call'),
   usersShown: limit(10, 'names', 'of what needs a record that somebody wants to take away'),
-  queueKeyChars: limit(255, 'characters', 'unique and ordering keys; the width of their columns'),
   compileMs: limit(10_000, 'ms', 'a script that TypeScript reads longer was made to be slow'),
   compilerIdleMs: limit(10_000, 'ms', 'the compiler holds 60 MB that most servers need once'),
   changedParameters: limit(1_000, 'texts', 'parameters as scripts set them; the least used goes first'),
@@ -498,6 +392,7 @@ export const limitTable = {
   ),
   passwordMin: limit(8, 'characters', 'shorter ones are guessed; NIST SP 800-63B'),
   passwordMax: limit(1_024, 'characters', 'hashing time must not be chosen by the caller'),
+  ...backgroundLimits,
 } as const satisfies Record<string, Limit>;
 
 /** The name of a limit. */

@@ -96,6 +96,11 @@ export type Observation =
   /** What the clock could not do, and that it can again. */
   | { kind: 'schedule.failed'; reason: string }
   | { kind: 'schedule.recovered' }
+  /** A process joined those that share the system database, or was not seen for its lease. */
+  | { kind: 'node.started' | 'node.lost'; node: string; host: string; pid: number; version: string }
+  /** A process cannot say that it is there, and why; it can again. */
+  | { kind: 'node.failed'; reason: string }
+  | { kind: 'node.recovered' }
   /** Limits are counted together with other servers again, or by this one alone, and why. */
   | { kind: 'limits.counting'; isShared: boolean; reason: string | null }
   | { kind: 'config.changed'; record: string; by: number | null }

@@ -3,6 +3,7 @@
 // Invariant: dates are ISO 8601 in UTC; secrets arrive here encrypted.
 
 import type { IdempotencyRepository } from './idempotency.ts';
+import type { NodeRegistry } from './node.ts';
 import type { Elevation, Origin } from './operation.ts';
 import type { Outbox, OutboxEntry } from './outbox.ts';
 import type { Order, Where } from './query.ts';
@@ -464,6 +465,7 @@ export interface Store {
   readonly scriptTexts: ScriptTextRepository;
   readonly schedules: Repository<ScheduleRecord, number>;
   readonly scheduleSlots: ScheduleSlots;
+  readonly nodes: NodeRegistry;
   readonly idempotency: IdempotencyRepository;
   readonly outbox: SystemOutbox;
   /** Grows with every change of configuration, by whichever process. */

@@ -11,6 +11,7 @@ import { schemaOverlay } from './migrations/2026-11-22-schema-overlay.ts';
 import { authority } from './migrations/2026-11-23-authority.ts';
 import { queue } from './migrations/2026-11-24-queue.ts';
 import { queueHouse } from './migrations/2026-11-25-queue-house.ts';
+import { nodes } from './migrations/2026-11-26-nodes.ts';
 import { schedule } from './migrations/2026-11-26-schedule.ts';
 import type { Handle } from './table.ts';
 
@@ -25,6 +26,7 @@ function migrations(dialect: StoreDialect): Record<string, Migration> {
     '2026-11-23-authority': authority(dialect),
     '2026-11-24-queue': queue(dialect),
     '2026-11-25-queue-house': queueHouse(dialect),
+    '2026-11-26-nodes': nodes,
     '2026-11-26-schedule': schedule(dialect),
   };
 }

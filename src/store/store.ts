@@ -31,6 +31,7 @@ import { readGeneration } from './generation.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { corsKind, emailTemplateKind, limitKind } from './mail-and-limits.ts';
 import { migrate } from './migrations.ts';
+import { Nodes } from './nodes.ts';
 import { SystemOutbox } from './outbox.ts';
 import { Queue } from './queue/queue.ts';
 import { Signal, type Told, Untold } from './queue/signal.ts';
@@ -119,6 +120,7 @@ function storeOn({ handle, dialect, ...telling }: StoreParts): Store {
     scriptTexts: new ScriptTexts({ handle, dialect }),
     schedules: new Records<ScheduleRecord, number>({ handle, dialect, kind: scheduleKind }),
     scheduleSlots: new ScheduleSlots({ handle, dialect, statements }),
+    nodes: new Nodes({ handle, dialect }),
     idempotency: new IdempotencyKeys({ handle, dialect }),
     outbox: new SystemOutbox({ handle, dialect, statements }),
     generation: () => readGeneration(handle),

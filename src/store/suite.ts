@@ -4,6 +4,7 @@ import { PlatformError } from '../core/errors.ts';
 import type { EventScriptRecord, New, ServiceRecord, Store, UserRecord } from '../core/store.ts';
 import { authoritySuite } from './authority-suite.ts';
 import { idempotencyKeys } from './idempotency-suite.ts';
+import { nodes } from './node-suite.ts';
 import { outbox } from './outbox-suite.ts';
 import { runs } from './run-suite.ts';
 import { schemaOverlays } from './schema-overlay-suite.ts';
@@ -26,6 +27,7 @@ export function storeSuite(name: string, open: () => Promise<Store>): void {
     describe('idempotency keys', () => idempotencyKeys(() => store));
     authoritySuite(() => store, ada);
     describe('overlay of schemas', () => schemaOverlays(() => store));
+    describe('nodes', () => nodes(() => store));
     describe('outbox', () => outbox(() => store));
     describe('generation', () => generation(() => store));
     describe('transaction', () => transaction(() => store));

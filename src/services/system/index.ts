@@ -20,6 +20,7 @@ import { limitCollection } from './limit.ts';
 import { limitCacheResource } from './limit-cache.ts';
 import { lookupCollection } from './lookup.ts';
 import { PackageResource } from './package/index.ts';
+import { nodeCollection } from './node.ts';
 import type { SystemParts } from './parts.ts';
 import { adminPassword } from './password.ts';
 import { adminProfile } from './profile.ts';
@@ -69,6 +70,7 @@ export function createSystemService(parts: SystemParts): Service {
     new CollectionResource({ collection: limitCollection(parts), ...kept }),
     limitCacheResource(parts),
     new CollectionResource({ collection: lookupCollection(parts), ...kept }),
+    new CollectionResource({ collection: nodeCollection(), ...kept }),
     new PackageResource(parts),
     new QueueResource(parts),
     new CollectionResource({ collection: queueConnectionCollection(parts), ...kept }),
