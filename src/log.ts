@@ -31,25 +31,8 @@ function writeOther(logger: Logger, seen: Exclude<Observation, QueueObservation>
       writeRequest(logger, seen);
       return;
     case 'script.finished':
-      writeOutput(logger, seen.script, seen.log);
-      logger.debug(
-        { script: seen.script, runner: seen.runner, ms: seen.ms, ...named(seen.run) },
-        'script finished',
-      );
-      return;
     case 'script.failed':
-      writeOutput(logger, seen.script, seen.log);
-      logger.warn(
-        {
-          script: seen.script,
-          runner: seen.runner,
-          ms: seen.ms,
-          outcome: seen.outcome,
-          reason: seen.reason,
-          ...named(seen.run),
-        },
-        'script failed',
-      );
+      writeScript(logger, seen);
       return;
     case 'runs.dropped':
       logger.warn({ count: seen.count, reason: seen.reason }, 'runs are missing in the log of runs');
@@ -101,6 +84,19 @@ function writeOther(logger: Logger, seen: Exclude<Observation, QueueObservation>
       return;
     default:
       seen satisfies never;
+  }
+}
+
+type ScriptObservation = Extract<Observation, { kind: 'script.finished' | 'script.failed' }>;
+
+function writeScript(logger: Logger, seen: ScriptObservation): void {
+  const { script, runner, ms, run } = seen;
+  writeOutput(logger, script, seen.log);
+  if (seen.kind === 'script.finished') {
+    logger.debug({ script, runner, ms, ...named(run) }, 'script finished');
+  } else {
+    const { outcome, reason } = seen;
+    logger.warn({ script, runner, ms, outcome, reason, ...named(run) }, 'script failed');
   }
 }
 

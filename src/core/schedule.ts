@@ -1,6 +1,7 @@
 // Schedules: operations that the clock asks for. Invariants: a slot is a moment that a schedule is for, told
 // by the clock of the database alone; whoever moves a schedule on from a slot, which only one can, settles
-// what becomes of it in the same transaction. All times are milliseconds since 1970 unless they say otherwise.
+// what becomes of it in the same transaction. All times are milliseconds since 1970 unless they say
+// otherwise.
 import type { Delivery, QueuedRun } from './queue.ts';
 import type { Stamps } from './store.ts';
 
@@ -112,7 +113,9 @@ export interface ScheduleRunBounds {
   readonly atOnce: number;
 }
 
-/** The slots of schedules: the truth about what the clock did. In a transaction of the store, part of that. */
+/**
+ * The slots of schedules: the truth about what the clock did. In a transaction of the store, part of that.
+ */
 export interface ScheduleSlots {
   /** The time by the clock of the database. */
   now(): Promise<number>;

@@ -1,5 +1,5 @@
-// Calls that the clock asks for, as queued runs. Invariant: who acts is kept by ids and looked up when the run
-// starts, so that a schedule of somebody who is gone does nothing.
+// Calls that the clock asks for, as queued runs. Invariant: who acts is kept by ids and looked up when the
+// run starts, so that a schedule of somebody who is gone does nothing.
 import { Body } from '../core/body.ts';
 import { PlatformError } from '../core/errors.ts';
 import type { Action, Operation, Principal } from '../core/operation.ts';
