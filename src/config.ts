@@ -56,6 +56,8 @@ export interface Config {
   /** Most runs that are done and kept. */
   readonly queueDoneCount: number;
   readonly queueFailedDays: number;
+  /** Whether the server starts what schedules say, when they say so. */
+  readonly runsSchedules: boolean;
   readonly adminEmail: string | undefined;
   readonly adminPassword: string | undefined;
   readonly masterKey: string | undefined;
@@ -197,6 +199,12 @@ export const settings: Settings = {
     fallback: String(limits.queueFailedDays),
     meaning: 'days for which failed queued runs are kept',
     read: number(1, 36_500),
+  },
+  runsSchedules: {
+    variable: 'TENON_SCHEDULE',
+    fallback: 'on',
+    meaning: 'whether `tenon serve` starts what schedules say: `on`, or `off` to leave it to other servers',
+    read: flag,
   },
   adminEmail: {
     variable: 'TENON_ADMIN_EMAIL',
