@@ -91,6 +91,13 @@ export interface ScheduleRun extends NewScheduleRun {
   > | null;
 }
 
+/** The latest runs of a schedule; what was skipped is no run. */
+export interface LatestScheduleRuns {
+  readonly run: ScheduleRun | undefined;
+  /** Of those of which it is known how they ended. */
+  readonly ended: ScheduleRun | undefined;
+}
+
 /** A schedule whose slot has come. */
 export interface DueSchedule {
   readonly id: number;
@@ -134,6 +141,8 @@ export interface ScheduleSlots {
   /** Remembers how the call of a run was answered; one that is not remembered is left out. */
   answered(runId: string, answer: ScheduleAnswer): Promise<void>;
   runs(query: ScheduleRunQuery): Promise<ScheduleRun[]>;
+  /** The latest runs of all schedules. */
+  latest(): Promise<ReadonlyMap<number, LatestScheduleRuns>>;
   countRuns(scheduleId?: number): Promise<number>;
   /** Drops what is remembered, the oldest first, a part at a time; 0 when there is nothing left to drop. */
   trim(bounds: ScheduleRunBounds): Promise<number>;

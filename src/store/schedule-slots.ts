@@ -1,18 +1,21 @@
-// When schedules come next, and what became of their slots. Invariant: a schedule is moved on from a slot by
-// one server alone, because whoever finds it moved changes no row.
-import { sql } from 'kysely';
-import type { QueuedState } from '../core/queue.ts';
+// When schedules come next, and what became of their slots. Invariants: a schedule is moved on from a slot by
+// one server alone, because whoever finds it moved changes no row; and a slot is remembered once, because its
+// row is unique.
+import { type RawBuilder, sql } from 'kysely';
+import { PlatformError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import type {
   DueSchedule,
+  LatestScheduleRuns,
   NewScheduleRun,
   ScheduleAnswer,
   ScheduleRun,
   ScheduleRunBounds,
   ScheduleRunQuery,
   ScheduleSlots as ScheduleSlotsPort,
-  SlotCause,
 } from '../core/schedule.ts';
 import { type QueueParts, readClock } from './queue/rows.ts';
+import { readScheduleRun, toldColumns } from './schedule-runs.ts';
 import type { TableRow } from './table.ts';
 
 const slots = 'schedule_slot';
@@ -30,20 +33,18 @@ export class ScheduleSlots implements ScheduleSlotsPort {
     return readClock(this.#parts);
   }
 
+  // One statement, so that what is due is so by the very time that is told with it.
   async due(limit: number) {
     const { handle, dialect } = this.#parts;
-    const now = await this.now();
-    const rows = await handle
-      .selectFrom(slots)
-      .select(['schedule_id', 'next_slot'])
-      .where('next_slot', '<=', dialect.now)
-      .orderBy('next_slot')
-      .orderBy('schedule_id')
-      .limit(limit)
-      .execute();
-    // One whose slot came between the two statements is told the next time.
-    const due = rows.map(({ schedule_id: id, next_slot: slot }) => ({ id: Number(id), slot: Number(slot) }));
-    return { now, schedules: due.filter(({ slot }) => slot <= now) };
+    const { rows } = await sql<TableRow>`
+      select clock.now as now, slot.schedule_id as id, slot.next_slot as slot
+      from (select ${dialect.now} as now) clock
+      left join schedule_slot slot on slot.next_slot <= clock.now
+      order by slot.next_slot, slot.schedule_id limit ${limit}`.execute(handle);
+    const schedules = rows.flatMap(({ id, slot }) => {
+      return slot === null ? [] : [{ id: Number(id), slot: Number(slot) }];
+    });
+    return { now: Number(rows[0]?.now), schedules };
   }
 
   async nextDue(): Promise<number | undefined> {
@@ -68,6 +69,7 @@ export class ScheduleSlots implements ScheduleSlotsPort {
     await handle.insertInto(slots).values({ schedule_id: scheduleId, next_slot: slot }).execute();
   }
 
+  // Every driver here counts rows that were found, whether or not they are others then.
   async advance({ id, slot }: DueSchedule, to: number | null): Promise<boolean> {
     const { handle } = this.#parts;
     if (to === null) {
@@ -83,31 +85,58 @@ export class ScheduleSlots implements ScheduleSlotsPort {
   }
 
   async note(noted: readonly NewScheduleRun[]): Promise<void> {
+    if (noted.length === 0) return;
     const { handle, dialect } = this.#parts;
-    for (const { scheduleId, slots: count, ...run } of noted) {
-      const createdDate = dialect.now as unknown as number;
-      const row = { ...run, schedule_id: scheduleId, slots: count, created_date: createdDate };
-      await handle.insertInto(runs).values(row).execute();
+    const createdDate = dialect.now as unknown as number;
+    const rows = noted.map(({ scheduleId, ...run }) => {
+      return { ...run, schedule_id: scheduleId, created_date: createdDate };
+    });
+    try {
+      for (let at = 0; at < rows.length; at += limits.queueInsertRows) {
+        const part = rows.slice(at, at + limits.queueInsertRows);
+        await handle.insertInto(runs).values(part).execute();
+      }
+    } catch (error) {
+      if (dialect.conflict(error) === undefined) throw error;
+      const message = 'What became of this slot of the schedule is remembered already.';
+      throw new PlatformError('config.conflict', message, { cause: error });
     }
   }
 
   async answered(runId: string, { status, content }: ScheduleAnswer): Promise<void> {
     const { handle, dialect } = this.#parts;
-    const answered = { status, content, answered_date: dialect.now as unknown as number };
+    // PostgreSQL takes no text with this sign in it.
+    const text = content?.replaceAll('\0', '\ufffd') ?? null;
+    const answered = { status, content: text, answered_date: dialect.now as unknown as number };
     await handle.updateTable(runs).set(answered).where('id', '=', runId).execute();
   }
 
   async runs({ scheduleId, limit, skip = 0 }: ScheduleRunQuery): Promise<ScheduleRun[]> {
-    let query = this.#parts.handle
-      .selectFrom(`${runs} as told`)
-      .leftJoin('queued_run as queued', 'queued.id', 'told.id')
-      .select(toldColumns)
+    let query = this.#told()
       .orderBy('told.created_date', 'desc')
       .orderBy('told.id', 'desc')
       .limit(limit)
       .offset(skip);
     if (scheduleId !== undefined) query = query.where('told.schedule_id', '=', scheduleId);
     return (await query.execute()).map(readScheduleRun);
+  }
+
+  // One look into the index for each schedule, however much is remembered.
+  async latest(): Promise<ReadonlyMap<number, LatestScheduleRuns>> {
+    const { handle } = this.#parts;
+    const { rows } = await sql<TableRow>`
+      select id, ${latestRun(sql`told.skipped is null`)} as run_id, ${latestRun(sql`told.skipped is null
+        and (told.status is not null or queued.state in ('failed', 'cancelled', 'quarantined'))`)} as ended_id
+      from schedule`.execute(handle);
+    const ids = rows.flatMap(({ run_id, ended_id }) => [run_id, ended_id]).filter((id) => id !== null);
+    const found = new Map<unknown, ScheduleRun>();
+    for (let at = 0; at < ids.length; at += limits.records) {
+      const part = ids.slice(at, at + limits.records);
+      const told = await this.#told().where('told.id', 'in', part).execute();
+      for (const run of told.map(readScheduleRun)) found.set(run.id, run);
+    }
+    const of = ({ run_id, ended_id }: TableRow) => ({ run: found.get(run_id), ended: found.get(ended_id) });
+    return new Map(rows.map((row) => [Number(row.id), of(row)]));
   }
 
   async countRuns(scheduleId?: number): Promise<number> {
@@ -117,23 +146,11 @@ export class ScheduleSlots implements ScheduleSlotsPort {
   }
 
   async trim({ olderThanMs, keep, atOnce }: ScheduleRunBounds): Promise<number> {
-    const { handle, dialect } = this.#parts;
-    const newer = sql<number>`(select count(*) from schedule_run as newer
-      where newer.schedule_id = told.schedule_id and newer.created_date > told.created_date)`;
-    const old = await handle
-      .selectFrom(`${runs} as told`)
-      .select('told.id as id')
-      .where((where) =>
-        where.or([
-          where('told.created_date', '<', sql<number>`${dialect.now} - ${olderThanMs}`),
-          where(newer, '>=', keep),
-        ]),
-      )
-      .limit(atOnce)
-      .execute();
-    const ids = old.map(({ id }) => String(id));
-    if (ids.length > 0) await handle.deleteFrom(runs).where('id', 'in', ids).execute();
-    return ids.length;
+    const old = await this.#tooOld(olderThanMs, atOnce);
+    const ids = old.length < atOnce ? [...old, ...(await this.#tooMany(keep, atOnce - old.length))] : old;
+    const all = [...new Set(ids)];
+    if (all.length > 0) await this.#parts.handle.deleteFrom(runs).where('id', 'in', all).execute();
+    return all.length;
   }
 
   async forget(scheduleId: number): Promise<void> {
@@ -141,55 +158,48 @@ export class ScheduleSlots implements ScheduleSlotsPort {
       await this.#parts.handle.deleteFrom(table).where('schedule_id', '=', scheduleId).execute();
     }
   }
+
+  #told() {
+    return this.#parts.handle
+      .selectFrom(`${runs} as told`)
+      .leftJoin('queued_run as queued', 'queued.id', 'told.id')
+      .select(toldColumns);
+  }
+
+  async #tooOld(olderThanMs: number, atOnce: number): Promise<string[]> {
+    const { handle, dialect } = this.#parts;
+    const bound = sql<number>`${dialect.now} - ${sql.lit(olderThanMs)}`;
+    const old = handle.selectFrom(runs).select('id').where('created_date', '<', bound);
+    return (await old.orderBy('created_date').limit(atOnce).execute()).map(({ id }) => String(id));
+  }
+
+  // Counting goes through an index once; then only rows that are dropped are looked at.
+  async #tooMany(keep: number, atOnce: number): Promise<string[]> {
+    const { handle } = this.#parts;
+    const count = sql<number>`count(*)`;
+    const full = await handle
+      .selectFrom(runs)
+      .select(['schedule_id', count.as('count')])
+      .groupBy('schedule_id')
+      .having(count, '>', keep)
+      .limit(atOnce)
+      .execute();
+    const ids: string[] = [];
+    for (const { schedule_id: id, count: there } of full) {
+      const most = Math.min(Number(there) - keep, atOnce - ids.length);
+      if (most === 0) break;
+      const oldest = handle.selectFrom(runs).select('id').where('schedule_id', '=', id);
+      const rows = await oldest.orderBy('created_date').orderBy('id').limit(most).execute();
+      ids.push(...rows.map((row) => String(row.id)));
+    }
+    return ids;
+  }
 }
 
-const toldColumns = [
-  ...['id', 'schedule_id', 'slot', 'cause', 'skipped', 'slots', 'created_date'].map((name) => `told.${name}`),
-  ...['status', 'content', 'answered_date'].map((name) => `told.${name}`),
-  ...['position', 'state', 'attempt', 'available_date', 'started_date', 'finished_date'].map(
-    (name) => `queued.${name}`,
-  ),
-  ...['reason', 'log_id'].map((name) => `queued.${name}`),
-];
-
-function readScheduleRun(row: TableRow): ScheduleRun {
-  return {
-    id: String(row.id),
-    scheduleId: Number(row.schedule_id),
-    slot: numberOrNull(row.slot),
-    cause: String(row.cause) as SlotCause,
-    skipped: textOrNull(row.skipped) as ScheduleRun['skipped'],
-    slots: Number(row.slots),
-    createdDate: Number(row.created_date),
-    answer:
-      row.status === null
-        ? null
-        : {
-            status: Number(row.status),
-            content: textOrNull(row.content),
-            date: Number(row.answered_date),
-          },
-    queued: row.position === null ? null : queuedOf(row),
-  };
-}
-
-function queuedOf(row: TableRow): ScheduleRun['queued'] {
-  return {
-    position: Number(row.position),
-    state: String(row.state) as QueuedState,
-    attempt: Number(row.attempt),
-    availableDate: Number(row.available_date),
-    startedDate: numberOrNull(row.started_date),
-    finishedDate: numberOrNull(row.finished_date),
-    reason: textOrNull(row.reason),
-    logId: textOrNull(row.log_id),
-  };
-}
-
-function numberOrNull(value: unknown): number | null {
-  return value === null ? null : Number(value);
-}
-
-function textOrNull(value: unknown): string | null {
-  return value === null ? null : String(value);
+// Of the schedule of the row that it is asked for, the id.
+function latestRun(condition: RawBuilder<unknown>): RawBuilder<string | null> {
+  return sql<string | null>`(select told.id from schedule_run told
+    left join queued_run queued on queued.id = told.id
+    where told.schedule_id = schedule.id and ${condition}
+    order by told.created_date desc, told.id desc limit 1)`;
 }

@@ -71,6 +71,11 @@ async function createRuns(db: Schema): Promise<void> {
   await db.schema
     .createIndex('schedule_run_created')
     .on('schedule_run')
-    .columns(['schedule_id', 'created_date'])
+    .columns(['schedule_id', 'created_date', 'id'])
+    .execute();
+  await db.schema
+    .createIndex('schedule_run_date')
+    .on('schedule_run')
+    .columns(['created_date', 'id'])
     .execute();
 }
