@@ -40,6 +40,8 @@ export interface Config {
   readonly home: string;
   /** System database, or undefined for SQLite in `home`. */
   readonly databaseUrl: string | undefined;
+  /** Let the file of the system database be on a network's file system. */
+  readonly networkFolder: boolean;
   /** Where limits are counted; undefined: in the system database. */
   readonly redisUrl: string | undefined;
   /** Queue connection of runs whose script names none. */
@@ -135,6 +137,13 @@ export const settings: Settings = {
       'system database: `sqlite:file`, `postgres://user:password@host/database` or `mysql://…`; ' +
       'empty: SQLite in the data folder',
     read: databaseUrl,
+  },
+  networkFolder: {
+    variable: 'TENON_NETWORK_FOLDER',
+    fallback: 'false',
+    meaning:
+      'accept a SQLite system database on a file system of a network, because no other machine ever opens it',
+    read: flag,
   },
   redisUrl: {
     variable: 'TENON_REDIS_URL',

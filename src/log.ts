@@ -82,6 +82,9 @@ function writeOther(logger: Logger, seen: Exclude<Observation, QueueObservation>
     case 'node.recovered':
       writeNode(logger, seen);
       return;
+    case 'store.doubtful':
+      logger.warn(seen.reason);
+      return;
     default:
       seen satisfies never;
   }
@@ -158,10 +161,10 @@ function writeOutgoing(
   } else logger.debug({ method, origin, by, ms, status: seen.status }, 'outgoing call finished');
 }
 
-type QueueObservation = Extract<Observation, { kind: `${'queue' | 'worker' | 'outbox'}.${string}` }>;
+type QueueObservation = Extract<Observation, { kind: `${'queue' | 'worker' | 'outbox' | 'broker'}.${string}` }>;
 
 function isOfQueues(seen: Observation): seen is QueueObservation {
-  return /^(queue|worker|outbox)\./.test(seen.kind);
+  return /^(queue|worker|outbox|broker)\./.test(seen.kind);
 }
 
 function writeQueues(logger: Logger, seen: QueueObservation): void {
@@ -188,11 +191,26 @@ function writeQueues(logger: Logger, seen: QueueObservation): void {
     case 'worker.recovered':
       logger.info({ worker: seen.worker }, 'worker recovered');
       return;
+    case 'broker.failed':
+    case 'broker.recovered':
+    case 'broker.refused':
+      writeBroker(logger, seen);
+      return;
     case 'outbox.released':
       logger.warn({ service: seen.service, count: seen.count }, 'runs that nobody handed on were queued');
       return;
     default:
       seen satisfies never;
+  }
+}
+
+function writeBroker(logger: Logger, seen: Extract<Observation, { kind: `broker.${string}` }>): void {
+  const { connection } = seen;
+  if (seen.kind === 'broker.failed') logger.error({ connection, reason: seen.reason }, 'broker is away');
+  else if (seen.kind === 'broker.recovered') logger.info({ connection }, 'broker is back');
+  else {
+    const { place, count } = seen;
+    logger.warn({ connection, place, count }, 'messages of others were dropped from a queue of a broker');
   }
 }
 

@@ -6,13 +6,16 @@ import { type Config, systemDatabase } from './config.ts';
 import type { Observe } from './core/observe.ts';
 import type { Operation, Result } from './core/operation.ts';
 import type { Announce, InitialService } from './first-records.ts';
+import { readHostMark } from './host-mark.ts';
 import { furnish } from './house.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLog } from './log.ts';
-import { type WorkPlan, workPlan } from './queue-house.ts';
+import { NodeWatch } from './node-watch.ts';
+import { placesOf, type WorkPlan, workPlan } from './queue-house.ts';
 import { type OpenSandbox, openSandbox } from './runners/sandbox/index.ts';
 import { openKeyRing } from './security/key-ring.ts';
 import { openSystemStore } from './store/open.ts';
+import { isOnServer } from './store/place.ts';
 import { version } from './version.ts';
 import type { Worker } from './worker/worker.ts';
 
@@ -26,6 +29,8 @@ export interface ServerOptions {
   readonly observe?: Observe;
   /** Told the password that was made up for the first administrator; without, it is printed once. */
   readonly announce?: Announce;
+  /** In place of the mark of this machine, for tests. */
+  readonly hostMark?: string;
 }
 
 /** A running server. */
@@ -38,11 +43,15 @@ export interface RunningServer {
 /** Starts a server; resolves once it listens. Throws `config.*` or the reason why it cannot. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config } = options;
-  const { house, observe, sandbox, closers } = await open(options);
+  const { house, nodes, observe, sandbox, closers } = await open(options);
   try {
     const server = await createHttpServer({
       ...house.door,
-      status: () => ({ isHealthy: house.isHealthy(), version, sandbox: { level: sandbox.level } }),
+      status: () => ({
+        isHealthy: house.isHealthy() && nodes.isHealthy,
+        version,
+        sandbox: { level: sandbox.level },
+      }),
       observe,
       host: config.host,
       port: config.port,
@@ -54,6 +63,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     house.queues.work(workPlan(config));
     // Requests may go on setting runs off while those that run here are ended or given back.
     closers.push(() => house.queues.stopWorking());
+    await nodes.start({ kind: 'serve', url: server.url, queues: house.queues.worked });
+    closers.push(async () => nodes.drain());
     return { url: server.url, close: () => closeAll(closers) };
   } catch (error) {
     await closeAll(closers);
@@ -67,18 +78,24 @@ export interface OpenPlatform {
   dispatch(operation: Operation): Promise<Result>;
   /** Makes a worker, which its owner starts and stops before he closes. */
   worker(plan: WorkPlan): Worker;
+  /** Lets the other processes know of a worker that goes on; tells how to say that it is about to end. */
+  join(worker: Pick<Worker, 'connection' | 'queues'>): Promise<() => void>;
   close(): Promise<void>;
 }
 
 /** Opens a data folder for a command; another process may serve it meanwhile. */
 export async function openPlatform(options: ServerOptions): Promise<OpenPlatform> {
-  const { house, closers } = await open(options);
+  const { house, nodes, closers } = await open(options);
   const { dispatcher } = house.door;
   return {
     dispatch: (operation) => dispatcher.dispatch(operation),
     worker: (plan) => {
       house.queues.start();
       return house.queues.worker(plan);
+    },
+    join: async (worker) => {
+      await nodes.start({ kind: 'work', url: null, queues: placesOf(worker) });
+      return () => nodes.drain();
     },
     close: () => closeAll(closers),
   };
@@ -91,16 +108,25 @@ async function open(options: ServerOptions) {
   const { home, masterKey: given, masterKeyPrevious: previous } = config;
   const keys = openKeyRing({ given, previous, home });
   const sandbox = await contain(config, observe);
-  const store = await openSystemStore(systemDatabase(config));
-  const closers: (() => Promise<void>)[] = [() => sandbox.close(), () => store.close()];
+  const closers: (() => Promise<void>)[] = [() => sandbox.close()];
   try {
+    const { store, nodes } = await openStore(options, observe);
+    closers.push(() => store.close());
     const house = await furnish({ options, store, keys, sandbox, observe });
     closers.push(() => house.close());
-    return { house, observe, sandbox, closers };
+    closers.push(() => nodes.stop());
+    return { house, nodes, observe, sandbox, closers };
   } catch (error) {
     await closeAll(closers);
     throw error;
   }
+}
+
+async function openStore({ config, hostMark = readHostMark() }: ServerOptions, observe: Observe) {
+  const database = systemDatabase(config);
+  const owner = { hostMark, isInsisting: config.networkFolder, observe };
+  const store = await openSystemStore(database, owner);
+  return { store, nodes: new NodeWatch({ store, hostMark, isOneHost: !isOnServer(database), observe }) };
 }
 
 async function contain(config: Config, observe: Observe): Promise<OpenSandbox> {

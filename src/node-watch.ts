@@ -3,11 +3,11 @@
 // one that was thought lost stays silent, and is not healthy.
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { PlatformError } from './core/errors.ts';
 import { limits } from './core/limits.ts';
 import type { NodePresence, NodeRecord } from './core/node.ts';
 import type { Observe } from './core/observe.ts';
 import type { Store } from './core/store.ts';
+import { secondHost } from './store/file-place.ts';
 import { version } from './version.ts';
 
 /** What a process is, as far as it does not find out itself. */
@@ -47,11 +47,10 @@ export class NodeWatch {
     this.#timer.unref();
   }
 
-  /** Says at once that this process takes nothing new. */
-  async drain(): Promise<void> {
+  /** Says that this process takes nothing new; nobody waits for it. */
+  drain(): void {
     this.#isDraining = true;
     this.#next();
-    await this.#beating;
   }
 
   /** Says that this process is gone. */
@@ -91,7 +90,7 @@ export class NodeWatch {
     // Of two machines that begin at the same moment, one is the second.
     await store.transaction(async ({ nodes }) => {
       const [other] = await nodes.elsewhere(hostMark);
-      if (other !== undefined) throw secondHost(other);
+      if (other !== undefined) throw secondHost(other.host);
       await nodes.beat(presence);
     });
   }
@@ -101,17 +100,6 @@ export class NodeWatch {
     const own = { id: this.id, host: hostname(), hostMark, pid: process.pid, version };
     return { ...own, ...facts, isDraining: this.#isDraining };
   }
-}
-
-/** The refusal of a machine that is not the one that has the file of the system database. */
-export function secondHost({ host }: Pick<NodeRecord, 'host'>): PlatformError {
-  const seconds = limits.nodeLeaseMs / 1_000;
-  return new PlatformError(
-    'config.invalid',
-    `Another machine ('${host}') uses the SQLite file of this system database, or did so less than ` +
-      `${seconds} s ago. A file serves one machine: for several, set TENON_DATABASE_URL to a PostgreSQL or ` +
-      `MySQL database. If that machine is gone for good, start again in ${seconds} s.`,
-  );
 }
 
 function lost({ id, host, pid, version: its }: NodeRecord) {

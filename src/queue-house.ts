@@ -57,6 +57,11 @@ export function retentionOf(config: Config): Retention {
   return { doneDays, doneCount, failedDays };
 }
 
+/** The queues that a worker works, as people write them. */
+export function placesOf({ connection, queues }: Pick<Worker, 'connection' | 'queues'>): string[] {
+  return queues.map((queue) => `${connection}:${queue}`);
+}
+
 /** Where queued runs are at home. */
 export class QueueHouse {
   readonly connections: QueueConnections;
@@ -111,6 +116,11 @@ export class QueueHouse {
   /** Performs runs in this process, too, unless no queue is named. */
   work(plan: WorkPlan): void {
     if (plan.queues.length > 0 && isWorked(this.connections.find(plan.connection))) this.#begin(plan);
+  }
+
+  /** The queues that this process works as a server. */
+  get worked(): string[] {
+    return this.#worker === undefined ? [] : placesOf(this.#worker);
   }
 
   /** Makes a worker, which its owner starts and stops; without queues, of the default one. */

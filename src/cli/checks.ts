@@ -17,6 +17,7 @@ import { lookAtSystemStore } from '../store/open.ts';
 import { isOnServer } from '../store/place.ts';
 import { createSqliteStore } from '../store/sqlite.ts';
 import { nearest } from './nearest.ts';
+import { findingOf } from './node-check.ts';
 import { installedPackages } from './packages/index.ts';
 import { checkSandbox } from './sandbox-check.ts';
 import { checkScripts } from './script-check.ts';
@@ -40,6 +41,7 @@ export const checks: Readonly<Record<string, Check>> = {
   'master key': checkMasterKey,
   'audit log': checkAudit,
   queues: checkQueues,
+  processes: checkNodes,
   port: checkPort,
   sandbox: checkSandbox,
   scripts: checkScripts,
@@ -227,6 +229,14 @@ async function checkQueues(config: Config): Promise<Finding> {
   const said = `${waiting} runs wait, ${sum('running')} run, ${lost} failed for good`;
   if (lost === 0) return ok(said);
   return { status: 'warn', message: said, remedy: 'Look at them with `tenon queue failed`.' };
+}
+
+async function checkNodes(config: Config): Promise<Finding> {
+  const file = systemDatabase(config);
+  const isServer = isOnServer(file);
+  if (!(isServer || existsSync(file))) return ok('nothing to look at yet');
+  const read = (store: Store) => store.nodes.list();
+  return findingOf(await (isServer ? withLook(file, read) : withCopy(file, read)));
 }
 
 type QueueCount = keyof QueueStats['counts'];

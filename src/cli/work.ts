@@ -125,6 +125,7 @@ interface GoingOn {
 async function goOn({ platform, plan, isForPeople }: GoingOn): Promise<void> {
   const ended = Promise.withResolvers<void>();
   const stop = async () => {
+    sayGoodbye();
     await worker.stop();
     ended.resolve();
   };
@@ -135,6 +136,7 @@ async function goOn({ platform, plan, isForPeople }: GoingOn): Promise<void> {
       void stop();
     },
   });
+  const sayGoodbye = await platform.join(worker);
   const { unhook } = onSignal(stop);
   worker.start();
   const { concurrency } = plan;

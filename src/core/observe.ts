@@ -101,6 +101,13 @@ export type Observation =
   /** A process cannot say that it is there, and why; it can again. */
   | { kind: 'node.failed'; reason: string }
   | { kind: 'node.recovered' }
+  /** The file of the system database is where other machines may open it, too. */
+  | { kind: 'store.doubtful'; reason: string }
+  /** The broker of a queue connection is away, so that workers hear of runs by looking; and it is back. */
+  | { kind: 'broker.failed'; connection: string; reason: string }
+  | { kind: 'broker.recovered'; connection: string }
+  /** Messages that are not ours were found in a queue of a broker, and dropped. */
+  | { kind: 'broker.refused'; connection: string; place: string; count: number }
   /** Limits are counted together with other servers again, or by this one alone, and why. */
   | { kind: 'limits.counting'; isShared: boolean; reason: string | null }
   | { kind: 'config.changed'; record: string; by: number | null }

@@ -17,6 +17,7 @@ import { PlatformError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Store } from '../core/store.ts';
 import type { StoreDialect } from './dialect.ts';
+import { checkFileSystem, checkOtherHosts, type FileOwner } from './file-place.ts';
 import { openStore } from './store.ts';
 import type { Handle } from './table.ts';
 
@@ -26,15 +27,21 @@ export interface SqliteStoreParts {
   readonly file: string;
   /** In place of the clock of the database, for tests: milliseconds since 1970. */
   readonly clock?: () => number;
+  /** For whom one machine alone may have the file; absent: for whoever only looks at it. */
+  readonly owner?: FileOwner | undefined;
 }
 
 /**
  * Opens or makes the system database in `file` (absolute path, or `:memory:`) and brings its schema up to
  * date.
  */
-export function createSqliteStore({ file, clock }: SqliteStoreParts): Promise<Store> {
-  if (file !== ':memory:') makePrivate(file);
+export async function createSqliteStore({ file, clock, owner }: SqliteStoreParts): Promise<Store> {
+  const isFile = file !== ':memory:';
+  if (isFile && owner !== undefined) checkFileSystem(file, owner);
+  if (isFile) makePrivate(file);
   const database = new Sqlite(file);
+  // Before its schema is changed, which the other one may not know.
+  if (owner !== undefined) refuseOthers(database, owner);
   database.pragma(`busy_timeout = ${limits.storeBusyMs}`);
   database.pragma('journal_mode = WAL');
   // A configuration change that was answered must survive a power cut; writes are rare enough to afford it.
@@ -42,6 +49,15 @@ export function createSqliteStore({ file, clock }: SqliteStoreParts): Promise<St
   database.pragma('foreign_keys = ON');
   if (clock !== undefined) database.function('queue_clock', { deterministic: false }, clock);
   return openStore(sqliteStoreDialect(database, clock !== undefined));
+}
+
+function refuseOthers(database: Sqlite.Database, owner: FileOwner): void {
+  try {
+    checkOtherHosts(database, owner);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
 const ownClock = sql<number>`cast(round(unixepoch('subsec') * 1000) as integer)`;
