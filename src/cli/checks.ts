@@ -1,26 +1,24 @@
 // The checks of `tenon doctor`, in the order in which they are told.
 // Invariant: a check leaves everything as it found it and never throws for a reason it can name.
-import { accessSync, constants, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { type Config, settings, systemDatabase } from '../config.ts';
 import { limits } from '../core/limits.ts';
 import type { QueueStats } from '../core/queue.ts';
-import type { Store } from '../core/store.ts';
 import { AuditLog } from '../security/audit.ts';
 import { openKeyRing } from '../security/key-ring.ts';
 import { keyFiles, loadMasterKey } from '../security/master-key.ts';
 import { Secrets } from '../security/secrets.ts';
-import { lookAtSystemStore } from '../store/open.ts';
 import { isOnServer } from '../store/place.ts';
-import { createSqliteStore } from '../store/sqlite.ts';
 import { nearest } from './nearest.ts';
 import { findingOf } from './node-check.ts';
 import { installedPackages } from './packages/index.ts';
 import { checkSandbox } from './sandbox-check.ts';
+import { checkSchedules } from './schedule-check.ts';
 import { checkScripts } from './script-check.ts';
+import { lookAtStore } from './store-look.ts';
 
 /** What a check found; `remedy` says what to do where it is not ok. */
 export interface Finding {
@@ -41,6 +39,7 @@ export const checks: Readonly<Record<string, Check>> = {
   'master key': checkMasterKey,
   'audit log': checkAudit,
   queues: checkQueues,
+  schedules: checkSchedules,
   processes: checkNodes,
   port: checkPort,
   sandbox: checkSandbox,
@@ -108,11 +107,11 @@ function isWritable(path: string): boolean {
 
 async function checkDatabase(config: Config): Promise<Finding> {
   const file = systemDatabase(config);
-  if (isOnServer(file)) return checkServer(file);
-  const exists = existsSync(file);
+  if (isOnServer(file)) return checkServer(config, file);
   try {
-    const services = await withCopy(file, (store) => store.services.list());
-    return ok(exists ? `${file}, ${services.length} services` : `${file} will be made at the first start`);
+    const services = await lookAtStore(config, (store) => store.services.list());
+    if (services === undefined) return ok(`${file} will be made at the first start`);
+    return ok(`${file}, ${services.length} services`);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return {
@@ -123,11 +122,11 @@ async function checkDatabase(config: Config): Promise<Finding> {
   }
 }
 
-async function checkServer(url: string): Promise<Finding> {
+async function checkServer(config: Config, url: string): Promise<Finding> {
   const { protocol, host, pathname } = new URL(url);
   const place = `${protocol}//${host}${pathname}`;
   try {
-    const services = await withLook(url, (store) => store.services.list());
+    const services = await lookAtStore(config, (store) => store.services.list());
     return ok(services === undefined ? `${place}, empty` : `${place}, ${services.length} services`);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -136,43 +135,6 @@ async function checkServer(url: string): Promise<Finding> {
       message: `${place}: ${reason}`,
       remedy: 'Look whether the server runs and lets us in.',
     };
-  }
-}
-
-// Undefined where there is nothing yet.
-async function withLook<T>(url: string, work: (store: Store) => Promise<T>): Promise<T | undefined> {
-  const store = await lookAtSystemStore(url);
-  if (store === undefined) return undefined;
-  try {
-    return await work(store);
-  } finally {
-    await store.close();
-  }
-}
-
-// Opening brings the schema up to date, which is for the server to do: so a copy is opened.
-async function withCopy<T>(file: string, work: (store: Store) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'tenon-doctor-'));
-  try {
-    const copy = join(folder, 'system.sqlite');
-    if (existsSync(file)) await copyDatabase(file, copy);
-    const store = await createSqliteStore({ file: copy });
-    try {
-      return await work(store);
-    } finally {
-      await store.close();
-    }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-async function copyDatabase(from: string, to: string): Promise<void> {
-  const source = new Sqlite(from, { readonly: true, timeout: limits.databaseWaitMs });
-  try {
-    await source.backup(to);
-  } finally {
-    source.close();
   }
 }
 
@@ -198,15 +160,13 @@ function checkMasterKey(config: Config): Finding {
   return ok(`${id}, from ${masterKey === undefined ? join(home, 'master.key') : 'TENON_MASTER_KEY'}`);
 }
 
-async function checkAudit({ masterKey: given, masterKeyPrevious: previous, ...config }: Config) {
-  const file = systemDatabase(config);
-  const { home } = config;
-  const hasKey = given !== undefined || existsSync(join(home, keyFiles.current));
-  const isServer = isOnServer(file);
-  if (!(isServer || existsSync(file)) || !hasKey) return ok('nothing to look at yet');
-  const secrets = new Secrets({ keys: openKeyRing({ given, previous, home }) });
-  const verify = (store: Store) => new AuditLog({ store, secrets }).verify();
-  const checked = await (isServer ? withLook(file, verify) : withCopy(file, verify));
+async function checkAudit(config: Config) {
+  const { masterKey: given, masterKeyPrevious: previous, home } = config;
+  if (given === undefined && !existsSync(join(home, keyFiles.current))) return ok('nothing to look at yet');
+  const checked = await lookAtStore(config, (store) => {
+    const secrets = new Secrets({ keys: openKeyRing({ given, previous, home }) });
+    return new AuditLog({ store, secrets }).verify();
+  });
   if (checked === undefined) return ok('nothing to look at yet');
   const { entries, brokenAt } = checked;
   if (brokenAt === null) return ok(`${entries} entries, each following from the one before`);
@@ -218,12 +178,9 @@ async function checkAudit({ masterKey: given, masterKeyPrevious: previous, ...co
 }
 
 async function checkQueues(config: Config): Promise<Finding> {
-  const file = systemDatabase(config);
-  const isServer = isOnServer(file);
-  if (!(isServer || existsSync(file))) return ok('nothing to look at yet');
-  const read = (store: Store) => store.queue.stats();
-  const queues = await (isServer ? withLook(file, read) : withCopy(file, read));
-  const sum = (state: QueueCount) => (queues ?? []).reduce((all, { counts }) => all + counts[state], 0);
+  const queues = await lookAtStore(config, (store) => store.queue.stats());
+  if (queues === undefined) return ok('nothing to look at yet');
+  const sum = (state: QueueCount) => queues.reduce((all, { counts }) => all + counts[state], 0);
   const waiting = sum('ready') + sum('delayed');
   const lost = sum('failed') + sum('quarantined');
   const said = `${waiting} runs wait, ${sum('running')} run, ${lost} failed for good`;
@@ -232,11 +189,8 @@ async function checkQueues(config: Config): Promise<Finding> {
 }
 
 async function checkNodes(config: Config): Promise<Finding> {
-  const file = systemDatabase(config);
-  const isServer = isOnServer(file);
-  if (!(isServer || existsSync(file))) return ok('nothing to look at yet');
-  const read = (store: Store) => store.nodes.list();
-  return findingOf(await (isServer ? withLook(file, read) : withCopy(file, read)));
+  const nodes = await lookAtStore(config, (store) => store.nodes.list());
+  return nodes === undefined ? ok('nothing to look at yet') : findingOf(nodes);
 }
 
 type QueueCount = keyof QueueStats['counts'];

@@ -5,6 +5,7 @@ import { settings } from '../config.ts';
 import { version } from '../version.ts';
 import { describeFailure } from './failure.ts';
 import { addQueue } from './queue-verbs.ts';
+import { addSchedule } from './schedule-verbs.ts';
 
 /** Does what the command line says; sets the exit code. `argv` as Node gives it. */
 export async function runCommand(argv: readonly string[]): Promise<void> {
@@ -39,7 +40,9 @@ function program(): Command {
   addSecrets(tenon);
   addExport(tenon);
   addImport(tenon);
-  addQueue(tenon, { doorOptions, doorHelp, namedServer });
+  const form = { doorOptions, doorHelp, namedServer };
+  addQueue(tenon, form);
+  addSchedule(tenon, form);
   return tenon;
 }
 

@@ -1,0 +1,121 @@
+// What people read of schedules in a terminal.
+import { limits } from '../core/limits.ts';
+import { clockOf, distanceText, spanText, type TimingView, timingText, utcText } from './schedule-time.ts';
+import { tableText } from './table.ts';
+
+/** A schedule as the API answers it. */
+export interface ScheduleView extends TimingView {
+  readonly id: number;
+  readonly name: string;
+  readonly is_active: boolean;
+  readonly verb: string;
+  readonly component: string;
+  readonly service_id: number;
+  readonly next_run_date: string | null;
+  readonly service_by_service_id?: { readonly name: string } | null;
+}
+
+/** What became of a slot, as the API answers it. */
+export interface ScheduleRunView {
+  readonly id: string;
+  readonly schedule_id: number;
+  /** Null: a person asked for it. */
+  readonly slot: string | null;
+  readonly cause: string;
+  readonly state: string;
+  readonly skipped: string | null;
+  /** For how many slots it stands. */
+  readonly slots: number;
+  readonly status_code: number | null;
+  readonly content: string | null;
+  readonly reason: string | null;
+  readonly duration_ms: number | null;
+  readonly created_date: string;
+}
+
+/** States in which a run does nothing more. */
+export const endedStates: readonly string[] = ['done', 'failed', 'cancelled', 'quarantined', 'skipped'];
+
+/** Schedules, one in a line; `lasts` are their latest runs by id. */
+export function scheduleTable(
+  schedules: readonly ScheduleView[],
+  { lasts, now }: { lasts: ReadonlyMap<number, ScheduleRunView>; now: Date },
+): string {
+  const rows = schedules.map((schedule) => {
+    const last = lasts.get(schedule.id);
+    return [
+      schedule.name,
+      timingText(schedule),
+      schedule.is_active ? 'active' : 'paused',
+      nextText(schedule, now),
+      last === undefined ? '' : `${resultText(last)}, ${distanceText(new Date(last.created_date), now)}`,
+    ];
+  });
+  return tableText([['NAME', 'WHEN', 'STATE', 'NEXT RUN', 'LAST RESULT'], ...rows]);
+}
+
+function nextText({ next_run_date: next, time_zone: zone, cron }: ScheduleView, now: Date): string {
+  if (next === null) return '';
+  const date = new Date(next);
+  const isLate = now.getTime() - date.getTime() > limits.scheduleLateMs;
+  const distance = isLate ? `${spanText(now.getTime() - date.getTime())} late` : distanceText(date, now);
+  return `${clockOf(cron === null ? 'UTC' : zone)(date)} (${distance})`;
+}
+
+/** How a run ended, or where it is, in a word or two. */
+export function resultText({ state, skipped, slots, status_code: status }: ScheduleRunView): string {
+  if (skipped !== null) return `skipped (${skipped}${slots > 1 ? `, ${slots} slots` : ''})`;
+  if (status === null) return state;
+  return state === 'done' ? String(status) : `${state} (${status})`;
+}
+
+/** Runs, one in a line; `names` are those of their schedules. */
+export function runsTable(runs: readonly ScheduleRunView[], names: ReadonlyMap<number, string>): string {
+  const rows = runs.map((run) => [
+    utcText(new Date(run.created_date)),
+    names.get(run.schedule_id) ?? String(run.schedule_id),
+    run.slot === null ? run.cause : `${run.cause} ${utcText(new Date(run.slot))}`,
+    resultText(run),
+    run.duration_ms === null ? '' : `${run.duration_ms.toFixed(1)} ms`,
+    lineOf(run.reason ?? run.content ?? ''),
+  ]);
+  const heading = ['AT (UTC)', 'SCHEDULE', 'FOR (UTC)', 'RESULT', 'TOOK', 'ANSWER'];
+  return tableText([heading, ...rows], [4]);
+}
+
+// An answer may be long, and of many lines.
+function lineOf(text: string): string {
+  const line = text.trim().split('\n', 1)[0] ?? '';
+  return line.length <= limits.queueLineChars ? line : `${line.slice(0, limits.queueLineChars - 1)}…`;
+}
+
+/** Moments to come, one in a line, in a zone and in UTC. */
+export function slotsTable(slots: readonly string[], { zone, now }: { zone: string; now: Date }): string {
+  const clock = clockOf(zone);
+  const rows = slots.map((slot) => {
+    const date = new Date(slot);
+    return [clock(date), utcText(date), distanceText(date, now)];
+  });
+  return tableText([[zone.toUpperCase(), 'UTC', ''], ...rows]);
+}
+
+/** Everything of a schedule: its fields, and the runs that are given. */
+export function scheduleText(schedule: ScheduleView, runs: readonly ScheduleRunView[]): string {
+  const { service_by_service_id: service, ...fields } = schedule;
+  const told = Object.entries({
+    ...{ name: schedule.name, calls: callText(schedule), when: timingText(schedule) },
+    ...fields,
+  }).filter(([, value]) => value !== null);
+  const rows = told.map(([name, value]) => [
+    name,
+    typeof value === 'object' ? JSON.stringify(value) : String(value),
+  ]);
+  const history = runs.length === 0 ? [] : ['', runsTable(runs, new Map([[schedule.id, schedule.name]]))];
+  return [tableText(rows), ...history].join('\n');
+}
+
+/** What a schedule calls. */
+export function callText({ verb, component, service_id: id, service_by_service_id: service }: ScheduleView) {
+  const path = component.replace(/^\/+/, '');
+  return `${verb} ${[service?.name ?? `service ${id}`, path].filter((part) => part !== '').join('/')}`;
+}
