@@ -1,5 +1,7 @@
 // Who is who, and what is sealed: made before anything that asks for it.
 import type { Config } from './config.ts';
+import type { LimitCounters } from './core/limiter.ts';
+import { limits } from './core/limits.ts';
 import type { Observe } from './core/observe.ts';
 import type { Store } from './core/store.ts';
 import { AuditLog } from './security/audit.ts';
@@ -17,13 +19,15 @@ interface GuardParts {
   readonly store: Store;
   readonly keys: Keys;
   readonly observe: Observe;
+  /** Where limits are counted, and failed logins with them. */
+  readonly counters: Pick<LimitCounters, 'tally'>;
 }
 
 /** Those who know who is who. */
 export type Guard = ReturnType<typeof guardOf>;
 
 /** Who is who, and what is sealed. */
-export function guardOf(config: Config, { store, keys, observe }: GuardParts) {
+export function guardOf(config: Config, { store, keys, observe, counters }: GuardParts) {
   const secrets = new Secrets({ keys });
   const facts = (records: Parameters<typeof serverFacts>[1]) => serverFacts(config, records);
   const authority = new Authority({ store, secrets, observe, facts });
@@ -35,7 +39,7 @@ export function guardOf(config: Config, { store, keys, observe }: GuardParts) {
     runTokens,
     audit: new AuditLog({ store, secrets }),
     passwords: new Passwords(),
-    throttle: new LoginThrottle(),
+    throttle: new LoginThrottle({ shared: counters.tally('login', limits.loginWindowMs / 1_000) }),
     sessions: new Sessions({ store, tokens, authority, runTokens, rules: config }),
   };
 }

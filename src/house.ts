@@ -3,7 +3,7 @@
 import { settingsInForce, systemDatabase } from './config.ts';
 import { ConfigurationWatch, reloadAuthority } from './configuration-watch.ts';
 import { byRole } from './core/access.ts';
-import { Dispatcher } from './core/dispatch.ts';
+import { Dispatcher, type OperationMeter } from './core/dispatch.ts';
 import type { Observe } from './core/observe.ts';
 import type { Operation } from './core/operation.ts';
 import type { ServiceType } from './core/service.ts';
@@ -48,13 +48,16 @@ export interface Ground {
   readonly keys: Keys;
   readonly sandbox: OpenSandbox;
   readonly observe: Observe;
+  readonly meter?: OperationMeter | undefined;
 }
 
 /** Everything between the store and the door. */
 export async function furnish(ground: Ground) {
-  const { options, store, observe } = ground;
+  const { options, store, observe, meter } = ground;
   const { config } = options;
-  const guard = guardOf(options.config, ground);
+  const { redisUrl } = config;
+  const counters = createLimitCounters({ database: systemDatabase(config), redisUrl, observe });
+  const guard = guardOf(config, { ...ground, counters });
   const { authority, audit, passwords, throttle, sessions } = guard;
   // Scripts queue runs, which are performed by scripts: whoever comes later is asked for when he is needed.
   const house = openScriptHouse({ ...ground, ...guard, config, handoffs: () => queues.handoffs });
@@ -71,15 +74,12 @@ export async function furnish(ground: Ground) {
     ...{ secrets: guard.secrets, observe, lookups: authority.forServices },
   });
   const fallback = { connection: config.queueConnection, queue: config.queueName };
-  const queues = new QueueHouse({ ...ground, ...guard, services, scripts, fallback });
-  const counters = createLimitCounters({
-    ...{ database: systemDatabase(config), redisUrl: config.redisUrl, observe },
-  });
+  const queues = new QueueHouse({ ...ground, ...guard, services, scripts, fallback, redisUrl });
   const limitCounts = new RateLimits({ store, counters });
   const callLimits = new CallLimits({ rates: limitCounts, concurrency: new RoleConcurrency() });
   const idempotency = new Idempotency({ store, observe, house: mark });
   const { handoffs } = queues;
-  const parts = { services, access: byRole, callLimits, scripts, idempotency, handoffs, observe };
+  const parts = { services, access: byRole, callLimits, scripts, idempotency, handoffs, observe, meter };
   const dispatcher = new Dispatcher(parts);
   queues.furnish(dispatcher);
   installOwn({ ground, guard, house, services, overlays, limitCounts, dispatcher, queues });
@@ -105,7 +105,7 @@ export async function furnish(ground: Ground) {
       corsRules: () => watch.corsRules,
     },
     queues,
-    isHealthy: () => watch.isHealthy,
+    configuration: watch.state,
     close: async () => {
       watch.stop();
       await upkeep.stop();

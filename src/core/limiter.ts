@@ -54,7 +54,22 @@ export interface LimitCounters {
   list(limitId?: number): Promise<readonly LimitCounter[]>;
   /** Lets the counters of a limit, or all, begin anew. */
   reset(limitId?: number): Promise<void>;
+  /** Counts something else than calls, where the counters of limits are; nothing is opened before it is used. */
+  tally(name: string, periodSeconds: number): Tally;
   close(): Promise<void>;
+}
+
+/**
+ * Counts by key within windows that begin with their first count, for all that share it. What it does fails
+ * where the place cannot be reached.
+ */
+export interface Tally {
+  read(key: string): Promise<number>;
+  /** Tells how many there are then. */
+  add(key: string): Promise<number>;
+  /** Makes one undone that was added. */
+  takeBack(key: string): Promise<void>;
+  clear(key: string): Promise<void>;
 }
 
 /** Does what a place was taken for, frees the place when it is over, and tells of limits in the answer. */

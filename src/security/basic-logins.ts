@@ -91,21 +91,23 @@ export class BasicLogins {
   async #login(email: string, password: string, remoteAddress: string | undefined): Promise<UserRecord> {
     const { store, passwords, throttle } = this.#parts;
     const [account, address] = loginKeys(email, remoteAddress);
-    throttle.check(address);
-    throttle.check(account);
-    const user = await store.users.findByEmail(email);
-    const isRight = await passwords.verify(user?.passwordHash, password);
+    await throttle.check(address);
+    await throttle.check(account);
+    const { user, isRight } = await throttle.during(account, async () => {
+      const found = await store.users.findByEmail(email);
+      return { user: found, isRight: await passwords.verify(found?.passwordHash, password) };
+    });
     if (user !== undefined && isRight && mayLogIn(user)) {
       if (await hasFactor(store, user.id)) {
         // Neither right nor wrong: a count of wrong codes must not end so.
-        throttle.release(account);
+        await throttle.release(account);
         throw needsSession();
       }
-      throttle.succeed(account);
+      await throttle.succeed(account);
       return user;
     }
-    throttle.fail(address);
-    throttle.fail(account);
+    await throttle.fail(address);
+    await throttle.fail(account);
     throw badCredentials();
   }
 }

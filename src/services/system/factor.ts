@@ -101,13 +101,13 @@ async function tried<T>(
   work: () => Promise<T | undefined>,
 ): Promise<T> {
   const [account] = loginKeys(email, undefined);
-  throttle.check(account);
-  const outcome = await work();
+  await throttle.check(account);
+  const outcome = await throttle.during(account, work);
   if (outcome === undefined) {
-    throttle.fail(account);
+    await throttle.fail(account);
     throw badCredentials();
   }
-  throttle.release(account);
+  await throttle.release(account);
   return outcome;
 }
 

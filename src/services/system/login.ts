@@ -30,25 +30,27 @@ export async function checkLogin(
   const user = await findAccount(parts, body);
   // Email and user name of one account share their count.
   const [account, address] = loginKeys(user?.email ?? name, operation.remoteAddress);
-  throttle.check(address);
-  throttle.check(account);
-  const refuse = (reason: string) => {
-    throttle.fail(address);
-    throttle.fail(account);
+  await throttle.check(address);
+  await throttle.check(account);
+  const refuse = async (reason: string) => {
+    await throttle.fail(address);
+    await throttle.fail(account);
     observe({ kind: 'session.refused', email: name, reason });
     return badCredentials();
   };
   // Verifies even when nobody was found, so that the time of the answer does not tell.
-  const isRight = await passwords.verify(user?.passwordHash, password);
-  if (user === undefined || !isRight || !mayLogIn(user) || !accepts(user)) throw refuse('bad credentials');
-  const factor = await checkFactor(parts, user, body);
+  const verify = () => passwords.verify(user?.passwordHash, password);
+  const isRight = await throttle.during(account, verify);
+  if (user === undefined || !isRight || !mayLogIn(user) || !accepts(user))
+    throw await refuse('bad credentials');
+  const factor = await throttle.during(account, () => checkFactor(parts, user, body));
   if (factor === 'missing') {
-    throttle.release(account);
+    await throttle.release(account);
     throw factorMissing();
   }
-  if (factor === 'wrong') throw refuse('bad second factor');
+  if (factor === 'wrong') throw await refuse('bad second factor');
   // Only the account: a guesser with one good account must not be able to clear the count of its address.
-  throttle.succeed(account);
+  await throttle.succeed(account);
   return user;
 }
 

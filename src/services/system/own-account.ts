@@ -24,13 +24,13 @@ export async function checkPassword(
   password: string,
 ): Promise<void> {
   const [key] = loginKeys(user.email, undefined);
-  throttle.check(key);
-  if (await passwords.verify(user.passwordHash, password)) {
+  await throttle.check(key);
+  if (await throttle.during(key, () => passwords.verify(user.passwordHash, password))) {
     // A right password must not end the count of wrong second factors.
-    throttle.release(key);
+    await throttle.release(key);
     return;
   }
-  throttle.fail(key);
+  await throttle.fail(key);
   throw badCredentials();
 }
 

@@ -4,6 +4,7 @@ import type { LimitCounter } from '../../core/limiter.ts';
 import type { Observe } from '../../core/observe.ts';
 import type { Principal } from '../../core/operation.ts';
 import type { Trial, TrialEnd } from '../../core/run.ts';
+import type { ScheduleDesk } from '../../core/schedule.ts';
 import type { Service, ServiceType } from '../../core/service.ts';
 import type { EventScriptRecord, New, ServiceRecord, Store, UserRecord } from '../../core/store.ts';
 import type { OutgoingAnswer, OutgoingCall } from '../../egress/outgoing.ts';
@@ -91,13 +92,18 @@ interface PasswordDesk {
 /** Counts failed logins per key (an account or an address). */
 interface Throttle {
   /** Throws `access.too_many_attempts`. */
-  check(key: string): void;
-  fail(key: string): void;
-  succeed(key: string): void;
+  check(key: string): Promise<void>;
+  /** Does what an attempt consists of; when that fails, it was neither right nor wrong. */
+  during<T>(key: string, work: () => Promise<T>): Promise<T>;
+  /** Ends an attempt that was wrong. */
+  fail(key: string): Promise<void>;
+  succeed(key: string): Promise<void>;
   /** Ends an attempt that was neither right nor wrong. */
-  release(key: string): void;
+  release(key: string): Promise<void>;
+  /** Counts a failure that nobody asked for. */
+  note(key: string): Promise<void>;
   /** Counts what is limited whether or not it succeeds. Throws `access.too_many_attempts`. */
-  count(key: string): void;
+  count(key: string): Promise<void>;
 }
 
 /** Roles, apps and lookups in force. */
@@ -166,6 +172,8 @@ interface QueueDesk {
   load(): Promise<void>;
   /** Lets scripts name a connection that is being stored. */
   expect(name: string): void;
+  /** Refuses one that is neither in force nor being stored. Throws `queue.unknown_connection`. */
+  check(name: string): void;
   /** Names of connections that are in force. */
   names(): readonly string[];
   /** The one of that name, '' being the default one. Throws `queue.unknown_connection`. */
@@ -201,6 +209,7 @@ export interface SystemParts {
   readonly audit: AuditDesk;
   readonly workers: WorkerDesk;
   readonly queues: QueueDesk;
+  readonly schedules: ScheduleDesk;
   readonly act: Act;
   readonly observe: Observe;
 }

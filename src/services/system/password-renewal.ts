@@ -44,7 +44,7 @@ export async function finishRenewal(parts: SystemParts, call: Call, { user, acti
   // `code` may be the one that was mailed, so only `totp` is the second factor here.
   const { code: _code, ...body } = readObject(operation);
   const factor = await checkFactor(parts, user, body);
-  if (factor === 'wrong') parts.throttle.fail(loginKeys(user.email, undefined)[0]);
+  if (factor === 'wrong') await parts.throttle.note(loginKeys(user.email, undefined)[0]);
   if (factor === 'wrong' || factor === 'missing') return success();
   const now = (await parts.store.users.get(user.id)) ?? user;
   return answer(await beginSession(parts, operation, { user: now, body }));

@@ -71,14 +71,14 @@ async function tried(
   const name = readLoginName(body, 'Password reset');
   const found = await findAccount(parts, body);
   const [account, address] = loginKeys(found?.email ?? name, operation.remoteAddress);
-  throttle.check(address);
-  throttle.check(account);
-  const isProved = await prove(found);
+  await throttle.check(address);
+  await throttle.check(account);
+  const isProved = await throttle.during(account, () => prove(found));
   if (isProved && found !== undefined) {
-    throttle.release(account);
+    await throttle.release(account);
     return found;
   }
-  throttle.fail(address);
-  throttle.fail(account);
+  await throttle.fail(address);
+  await throttle.fail(account);
   throw badCredentials();
 }

@@ -79,7 +79,7 @@ async function change(parts: SystemParts, call: Call): Promise<Result> {
 async function requestReset(parts: SystemParts, kind: PasswordKind, { operation }: Call): Promise<Result> {
   const body = readObject(operation);
   const name = readLoginName(body, 'Password reset');
-  countMail(parts, operation, name);
+  await countMail(parts, operation, name);
   const { reset: mail, resetCodeMinutes: minutes } = await readUserPolicy(parts);
   if (mail !== undefined) {
     behindTheAnswer(parts, async () => {
@@ -96,11 +96,11 @@ async function requestReset(parts: SystemParts, kind: PasswordKind, { operation 
 }
 
 /** Counts a mail that somebody asks for, by the address it would go to and by who asks. */
-export function countMail(
+export async function countMail(
   { throttle }: Pick<SystemParts, 'throttle'>,
   operation: Operation,
   to: string,
-): void {
-  throttle.count(`mail from:${operation.remoteAddress ?? 'inside'}`);
-  throttle.count(`mail to:${to.toLowerCase()}`);
+): Promise<void> {
+  await throttle.count(`mail from:${operation.remoteAddress ?? 'inside'}`);
+  await throttle.count(`mail to:${to.toLowerCase()}`);
 }

@@ -98,10 +98,11 @@ export class ProviderLogins implements ProviderDoor {
     if (identity.methods.some((method) => strong.has(method))) return;
     const [account] = loginKeys(user.email, undefined);
     const { throttle } = this.#parts;
-    throttle.check(account);
-    const factor = await checkFactor(this.#parts, user, totp === undefined ? {} : { totp });
-    if (factor === 'wrong') throttle.fail(account);
-    else throttle.release(account);
+    await throttle.check(account);
+    const check = () => checkFactor(this.#parts, user, totp === undefined ? {} : { totp });
+    const factor = await throttle.during(account, check);
+    if (factor === 'wrong') await throttle.fail(account);
+    else await throttle.release(account);
     if (factor === 'none' || factor === 'right') return;
     throw new PlatformError(
       'access.second_factor',
@@ -129,12 +130,12 @@ export class ProviderLogins implements ProviderDoor {
   async #counted<T>({ remoteAddress }: Operation, work: () => Promise<T>): Promise<T> {
     const { throttle } = this.#parts;
     const [, address] = loginKeys('', remoteAddress);
-    throttle.check(address);
+    await throttle.check(address);
     try {
       return await work();
     } catch (thrown) {
       const isRefusal = thrown instanceof PlatformError && thrown.kind === 'access.bad_credentials';
-      if (isRefusal) throttle.fail(address);
+      if (isRefusal) await throttle.fail(address);
       throw thrown;
     }
   }

@@ -52,7 +52,7 @@ async function registerAtOnce(parts: SystemParts, call: Call, policy: UserPolicy
   const person = readApplicant(body);
   const given = readNewPassword(body, 'new_password') ?? readNewPassword(body, 'password');
   const password = required(given, 'new_password');
-  countMail(parts, operation, person.email);
+  await countMail(parts, operation, person.email);
   const security = await readSecurity(parts, undefined, body);
   const passwordHash = await parts.passwords.hash(password);
   const claimed = { ...person, ...security, passwordHash, isAddressClaimed: true };
@@ -67,7 +67,7 @@ async function registerAtOnce(parts: SystemParts, call: Call, policy: UserPolicy
 // them once its owner confirms it.
 async function registerByMail(parts: SystemParts, { operation }: Call, policy: UserPolicy): Promise<Result> {
   const person = readApplicant(readObject(operation));
-  countMail(parts, operation, person.email);
+  await countMail(parts, operation, person.email);
   const { registration: mail, codeMinutes: minutes } = policy;
   behindTheAnswer(parts, async () => {
     const found = await parts.store.users.findByEmail(person.email);

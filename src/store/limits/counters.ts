@@ -1,9 +1,10 @@
 // Counters of limits, wherever they are kept. The package that counts is loaded with the first limit.
 // Invariant: when the place cannot be reached, calls are still limited: each process counts for itself.
 import type { RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
-import type { Count, CountedLimit, LimitCounter, LimitCounters } from '../../core/limiter.ts';
+import type { Count, CountedLimit, LimitCounter, LimitCounters, Tally } from '../../core/limiter.ts';
 import { limits } from '../../core/limits.ts';
 import { type CounterEngine, prefixOf } from './engine.ts';
+import { SharedTally } from './tally.ts';
 
 /** Counters of an engine. */
 export class InsuredCounters implements LimitCounters {
@@ -36,6 +37,10 @@ export class InsuredCounters implements LimitCounters {
 
   reset(limitId?: number): Promise<void> {
     return this.#engine.reset(limitId);
+  }
+
+  tally(name: string, periodSeconds: number): Tally {
+    return new SharedTally({ engine: this.#engine, name, periodSeconds });
   }
 
   close(): Promise<void> {

@@ -22,8 +22,11 @@ export function counterOf(key: string, used: number): LimitCounter {
   return { limitId: Number(key.slice(0, colon)), who: key.slice(colon + 1), used };
 }
 
-/** The keys of a limit, or of all: from the first up to, but not including, the second. */
+/**
+ * The keys of a limit, or of all: from the first up to, but not including, the second. By bytes: other things
+ * that are counted beside limits have keys that begin with a letter.
+ */
 export function keysOf(limitId: number | undefined): [string, string] {
-  // `;` follows `:`.
-  return limitId === undefined ? ['', '~'] : [`${prefixOf(limitId)}:`, `${prefixOf(limitId)};`];
+  // `;` follows `:`, which follows the digits.
+  return limitId === undefined ? ['0', ':'] : [`${prefixOf(limitId)}:`, `${prefixOf(limitId)};`];
 }

@@ -96,7 +96,7 @@ export class RedisCounters implements CounterEngine {
   }
 
   async *#keys(client: Redis, limitId: number | undefined): AsyncGenerator<string[]> {
-    const match = limitId === undefined ? `${home}*` : `${home}${prefixOf(limitId)}:*`;
+    const match = limitId === undefined ? `${home}[0-9]*` : `${home}${prefixOf(limitId)}:*`;
     let cursor = '0';
     do {
       const [next, keys] = await client.scan(cursor, 'MATCH', match, 'COUNT', limits.limitPruneRows);

@@ -8,6 +8,8 @@ import {
   type MysqlPool,
   PostgresDialect,
   type PostgresPool,
+  type RawBuilder,
+  sql,
 } from 'kysely';
 import type { PoolConnection } from 'mysql2';
 import type { IRateLimiterOptions, RateLimiterAbstract } from 'rate-limiter-flexible';
@@ -30,6 +32,8 @@ interface CounterTable {
 
 interface Place {
   readonly database: Kysely<CounterTable>;
+  /** Keys in the order of their bytes, whatever the order of texts is in the database. */
+  readonly bytes: RawBuilder<string>;
   limiter(options: IRateLimiterOptions): Promise<RateLimiterAbstract>;
 }
 
@@ -54,13 +58,13 @@ export class ServerCounters implements CounterEngine {
   }
 
   async list(limitId: number | undefined): Promise<readonly LimitCounter[]> {
-    const { database } = await this.#place();
+    const { database, bytes } = await this.#place();
     const [from, to] = keysOf(limitId);
     const rows = await database
       .selectFrom('limit_counter')
       .select(['key', 'points'])
-      .where('key', '>=', from)
-      .where('key', '<', to)
+      .where(bytes, '>=', from)
+      .where(bytes, '<', to)
       .where('expire', '>', Date.now())
       .orderBy('points', 'desc')
       .orderBy('key')
@@ -70,9 +74,9 @@ export class ServerCounters implements CounterEngine {
   }
 
   async reset(limitId: number | undefined): Promise<void> {
-    const { database } = await this.#place();
+    const { database, bytes } = await this.#place();
     const [from, to] = keysOf(limitId);
-    await database.deleteFrom('limit_counter').where('key', '>=', from).where('key', '<', to).execute();
+    await database.deleteFrom('limit_counter').where(bytes, '>=', from).where(bytes, '<', to).execute();
   }
 
   async close(): Promise<void> {
@@ -129,6 +133,7 @@ async function openPostgres(url: string, report: CountingReport): Promise<Place>
   };
   return {
     database: opened(new PostgresDialect({ pool: pool as PostgresPool })),
+    bytes: sql`key collate "C"`,
     limiter: async (options) =>
       new limiters.RateLimiterPostgres({ ...options, ...table, storeClient, storeType: 'pool' }),
   };
@@ -161,6 +166,8 @@ async function openMysql(url: string, report: CountingReport): Promise<Place> {
   const place = { storeClient, storeType: 'pool', dbName };
   return {
     database: opened(new MysqlDialect({ pool: pool as unknown as MysqlPool })),
+    // Its texts are made to be ordered so.
+    bytes: sql`\`key\``,
     limiter: async (options) => new limiters.RateLimiterMySQL({ ...options, ...table, ...place }),
   };
 }

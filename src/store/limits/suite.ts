@@ -55,6 +55,7 @@ export function describeCounters(name: string, place: () => Promise<CounterPlace
     const now = (): Opened => ({ counters, place: kept, open });
     describeCounting(now, isShared);
     describeLooking(now);
+    describeTallies(now, isShared);
   });
 }
 
@@ -153,5 +154,45 @@ function describeLooking(now: () => Opened): void {
     await counters.prepare([minute]);
     expect(await counters.take(12, 'all')).toBeUndefined();
     expect((await take(counters, 1, 'all')).used).toBe(1);
+  });
+}
+
+function describeTallies(now: () => Opened, isShared: boolean): void {
+  const long = `account:${'a'.repeat(300)}@example.com`;
+
+  it('count other things by key, whatever its length, apart from limits', async () => {
+    const { counters } = now();
+    const tally = counters.tally('login', 900);
+    expect(await tally.read(long)).toBe(0);
+    expect([await tally.add(long), await tally.add(long)]).toEqual([1, 2]);
+    expect(await tally.read(long)).toBe(2);
+    expect(await tally.read(`${long}.`)).toBe(0);
+    await tally.takeBack(long);
+    expect(await tally.read(long)).toBe(1);
+    await take(counters, 1, 'all');
+    expect(await counters.list()).toMatchObject([{ limitId: 1, who: 'all' }]);
+    await counters.reset();
+    expect(await counters.list()).toEqual([]);
+    expect(await tally.read(long)).toBe(1);
+    await tally.clear(long);
+    expect(await tally.read(long)).toBe(0);
+  });
+
+  it.runIf(isShared)('count other things of all servers together, however many at once', async () => {
+    const { counters, open } = now();
+    const tallies = [counters.tally('login', 900), (await open()).tally('login', 900)];
+    const counts = await Promise.all(Array.from({ length: 20 }, (_, i) => tallies[i % 2]?.add('account:a')));
+    expect(counts.sort((one = 0, other = 0) => one - other)).toEqual(
+      Array.from({ length: 20 }, (_, i) => i + 1),
+    );
+  });
+
+  it('forget other things with their window', async () => {
+    const { counters, place } = now();
+    const tally = counters.tally('login', 900);
+    await tally.add('account:a');
+    await place.expire();
+    expect(await tally.read('account:a')).toBe(0);
+    expect(await tally.add('account:a')).toBe(1);
   });
 }
