@@ -8,6 +8,7 @@ import {
   databaseUrl,
   flag,
   list,
+  metricsToken,
   nodePath,
   number,
   oneOf,
@@ -60,6 +61,12 @@ export interface Config {
   readonly queueFailedDays: number;
   /** Whether the server starts what schedules say, when they say so. */
   readonly runsSchedules: boolean;
+  /** Whether there is `/metrics`. */
+  readonly metrics: boolean;
+  /** What readers of metrics show; undefined: only those on this machine may read them. */
+  readonly metricsToken: string | undefined;
+  /** Seconds for which a server that was told to stop goes on serving; undefined: by its system database. */
+  readonly drainDelay: number | undefined;
   readonly adminEmail: string | undefined;
   readonly adminPassword: string | undefined;
   readonly masterKey: string | undefined;
@@ -214,6 +221,27 @@ export const settings: Settings = {
     fallback: 'on',
     meaning: 'whether `tenon serve` starts what schedules say: `on`, or `off` to leave it to other servers',
     read: flag,
+  },
+  metrics: {
+    variable: 'TENON_METRICS',
+    fallback: 'on',
+    meaning: 'whether `/metrics` tells Prometheus how the server does',
+    read: flag,
+  },
+  metricsToken: {
+    variable: 'TENON_METRICS_TOKEN',
+    fallback: '',
+    meaning: 'bearer token that `/metrics` is read with; empty: by programs on the same machine alone',
+    read: metricsToken,
+  },
+  drainDelay: {
+    variable: 'TENON_DRAIN_DELAY',
+    fallback: '',
+    meaning:
+      'seconds for which a server goes on serving after SIGTERM, so that balancers notice before it stops; ' +
+      'empty: 5 where the system database is on a server, else 0',
+    read: (value, variable) =>
+      value === '' ? undefined : number(0, limits.drainDelaySeconds)(value, variable),
   },
   adminEmail: {
     variable: 'TENON_ADMIN_EMAIL',
@@ -408,10 +436,18 @@ export function settingsInForce(config: Config): readonly SettingInForce[] {
 
 // By name, so that a setting that comes later is masked rather than forgotten; addresses hold passwords.
 function shown(variable: string, value: unknown): unknown {
-  const isSecret = /PASSWORD|SECRET|KEY|URL/.test(variable) && !variable.includes('PUBLIC');
+  const isSecret = /PASSWORD|SECRET|KEY|URL|_TOKEN$/.test(variable) && !variable.includes('PUBLIC');
   if (isSecret && value !== undefined && value !== null) return '********';
   if (Array.isArray(value)) return value.map((entry) => (typeof entry === 'object' ? entry.name : entry));
   return value ?? null;
+}
+
+/** For how long a server goes on serving after SIGTERM: where there are others, balancers must notice first. */
+export function drainDelayMs({
+  drainDelay,
+  databaseUrl,
+}: Pick<Config, 'drainDelay' | 'databaseUrl'>): number {
+  return 1_000 * (drainDelay ?? (isOnServer(databaseUrl ?? '') ? limits.drainDelayUsualSeconds : 0));
 }
 
 /** The system database: its file, or its address on a server. */

@@ -31,7 +31,20 @@ export interface WatchParts {
   readonly authority: Authority;
   readonly limitCounts: RateLimits;
   readonly queues: QueueConnections;
+  /** Told when something changed, once it is in force. */
+  readonly loaded: () => void;
   readonly observe: Observe;
+}
+
+/** How the configuration in force stands to the stored one. */
+export interface ConfigurationState {
+  readonly generation: number;
+  /** When it was last known to be the stored one, by performance.now(). */
+  readonly seenAt: number;
+  /** Whether the system database answered not long ago. */
+  readonly isReachable: boolean;
+  /** Whether what was stored then is in force. */
+  readonly isLoaded: boolean;
 }
 
 /**
@@ -42,12 +55,25 @@ export class ConfigurationWatch {
   readonly #parts: WatchParts;
   #timer: NodeJS.Timeout | undefined;
   #generation = -1;
-  isHealthy = false;
+  #seenGeneration = -1;
+  #isHealthy = false;
+  #isReachable = false;
+  /** When the store was last asked and answered, by performance.now(). */
+  #seenAt = Number.NEGATIVE_INFINITY;
+  #loadedAt = Number.NEGATIVE_INFINITY;
   corsRules: readonly CorsRecord[] = [];
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
   }
+
+  /** What is in force, and since when that is not known to be what is stored. */
+  readonly state = (): ConfigurationState => ({
+    generation: this.#generation,
+    seenAt: this.#loadedAt,
+    isReachable: this.#isReachable && performance.now() - this.#seenAt < limits.readyMs,
+    isLoaded: this.#generation === this.#seenGeneration,
+  });
 
   async start(): Promise<void> {
     await this.#look();
@@ -63,17 +89,29 @@ export class ConfigurationWatch {
     try {
       await this.#look();
     } catch (error) {
-      if (this.isHealthy) {
+      if (this.#isHealthy) {
         const reason = error instanceof Error ? error.message : String(error);
         this.#parts.observe({ kind: 'service.failed', service: 'system', reason: `store: ${reason}` });
       }
-      this.isHealthy = false;
+      this.#isHealthy = false;
+    }
+  }
+
+  async #ask(): Promise<number> {
+    try {
+      this.#seenGeneration = await this.#parts.store.generation();
+      this.#seenAt = performance.now();
+      this.#isReachable = true;
+      return this.#seenGeneration;
+    } catch (error) {
+      this.#isReachable = false;
+      throw error;
     }
   }
 
   async #look(): Promise<void> {
     const { store, services, overlays, scripts, authority, limitCounts, queues } = this.#parts;
-    const generation = await store.generation();
+    const generation = await this.#ask();
     if (generation !== this.#generation) {
       await overlays.load();
       // Before services: their configurations may name lookups.
@@ -85,7 +123,9 @@ export class ConfigurationWatch {
       scripts.load(await store.eventScripts.list(), authority.lookupNames());
       void scripts.warm();
       this.#generation = generation;
+      this.#parts.loaded();
     }
-    this.isHealthy = true;
+    this.#loadedAt = performance.now();
+    this.#isHealthy = true;
   }
 }

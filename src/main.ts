@@ -2,14 +2,19 @@
 // are started from the ground up and ended in the reverse order.
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Config, systemDatabase } from './config.ts';
+import type { ConfigurationState } from './configuration-watch.ts';
+import { limits } from './core/limits.ts';
 import type { Observe } from './core/observe.ts';
 import type { Operation, Result } from './core/operation.ts';
 import type { Announce, InitialService } from './first-records.ts';
 import { readHostMark } from './host-mark.ts';
 import { furnish } from './house.ts';
+import type { MetricsSource } from './http/metrics.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLog } from './log.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { NodeWatch } from './node-watch.ts';
 import { placesOf, type WorkPlan, workPlan } from './queue-house.ts';
 import { type OpenSandbox, openSandbox } from './runners/sandbox/index.ts';
@@ -36,36 +41,51 @@ export interface ServerOptions {
 /** A running server. */
 export interface RunningServer {
   readonly url: string;
-  /** Ends the requests in flight, the runners and the databases, in this order. */
-  close(): Promise<void>;
+  /**
+   * Tells that requests are not wanted any more, goes on serving for so long, and ends the requests in flight,
+   * the runners and the databases, in this order.
+   */
+  close(options?: { readonly delayMs?: number }): Promise<void>;
 }
 
 /** Starts a server; resolves once it listens. Throws `config.*` or the reason why it cannot. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config } = options;
-  const { house, nodes, observe, sandbox, closers } = await open(options);
+  const metrics = await openMetrics(config);
+  const { house, nodes, observe, sandbox, closers } = await open(options, metrics);
   try {
     const server = await createHttpServer({
       ...house.door,
       status: () => ({
-        isHealthy: house.isHealthy() && nodes.isHealthy,
         version,
         sandbox: { level: sandbox.level },
+        checks: checksOf(house.configuration(), nodes),
       }),
+      requests: metrics?.requests,
+      metrics: sourceOf(metrics, config.metricsToken),
       observe,
       host: config.host,
       port: config.port,
       bodyBytes: config.bodyBytes,
       corsOrigins: config.corsOrigins,
     });
+    metrics?.addReadiness(() => server.isReady);
     closers.push(() => server.close());
     house.queues.start();
     house.queues.work(workPlan(config));
+    if (config.hasClock) house.schedules.start();
     // Requests may go on setting runs off while those that run here are ended or given back.
     closers.push(() => house.queues.stopWorking());
     await nodes.start({ kind: 'serve', url: server.url, queues: house.queues.worked });
     closers.push(async () => nodes.drain());
-    return { url: server.url, close: () => closeAll(closers) };
+    const stop = async (delayMs: number) => {
+      server.drain();
+      nodes.drain();
+      const working = Promise.all([house.schedules.stop(), house.queues.stopWorking()]);
+      await Promise.all([working, pause(delayMs).then(() => server.close(quietMs(delayMs)))]);
+      await closeAll(closers);
+    };
+    return { url: server.url, close: ({ delayMs = 0 } = {}) => stop(delayMs) };
   } catch (error) {
     await closeAll(closers);
     throw error;
@@ -101,9 +121,9 @@ export async function openPlatform(options: ServerOptions): Promise<OpenPlatform
   };
 }
 
-async function open(options: ServerOptions) {
+async function open(options: ServerOptions, metrics?: Metrics) {
   const { config } = options;
-  const observe = observerOf(options);
+  const observe = observerOf(options, metrics);
   mkdirSync(config.home, { recursive: true, mode: 0o700 });
   const { home, masterKey: given, masterKeyPrevious: previous } = config;
   const keys = openKeyRing({ given, previous, home });
@@ -112,7 +132,9 @@ async function open(options: ServerOptions) {
   try {
     const { store, nodes } = await openStore(options, observe);
     closers.push(() => store.close());
-    const house = await furnish({ options, store, keys, sandbox, observe });
+    const house = await furnish({ options, store, keys, sandbox, observe, meter: metrics?.operations });
+    metrics?.addQueues(store.queue);
+    metrics?.addConfiguration(house.configuration);
     closers.push(() => house.close());
     closers.push(() => nodes.stop());
     return { house, nodes, observe, sandbox, closers };
@@ -138,13 +160,35 @@ async function contain(config: Config, observe: Observe): Promise<OpenSandbox> {
   return sandbox;
 }
 
-function observerOf({ config, observe }: ServerOptions): Observe {
+function observerOf({ config, observe }: ServerOptions, metrics: Metrics | undefined): Observe {
   const log = createLog(config.logLevel);
-  if (observe === undefined) return log.observe;
+  if (observe === undefined && metrics === undefined) return log.observe;
   return (observation) => {
     log.observe(observation);
-    observe(observation);
+    metrics?.observe(observation);
+    observe?.(observation);
   };
+}
+
+// Commands that end at once load nothing of it.
+async function openMetrics({ metrics }: Config): Promise<Metrics | undefined> {
+  if (!metrics) return undefined;
+  const { Metrics: Room } = await import('./metrics/metrics.ts');
+  return new Room({ version });
+}
+
+function sourceOf(metrics: Metrics | undefined, token: string | undefined): MetricsSource | undefined {
+  if (metrics === undefined) return undefined;
+  return { token, contentType: metrics.contentType, text: () => metrics.text() };
+}
+
+function checksOf({ isReachable, isLoaded }: ConfigurationState, { isHealthy }: NodeWatch) {
+  return { system_database: isReachable, configuration: isLoaded, registry: isHealthy };
+}
+
+// Whoever stops at once has nobody to take over from it.
+function quietMs(delayMs: number): number {
+  return Math.min(delayMs, limits.drainQuietMs);
 }
 
 async function closeAll(closers: (() => Promise<void>)[]): Promise<void> {

@@ -123,6 +123,13 @@ export function runnersMax(value: string, variable: string): number {
   return number(1, 256)(value, variable);
 }
 
+/** What readers of metrics show. */
+export function metricsToken(value: string, variable: string): string | undefined {
+  const least = limits.metricsTokenChars;
+  if (value === '' || (value.length >= least && /^[\x21-\x7e]+$/.test(value))) return optional(value);
+  throw refused(variable, `at least ${least} characters of ASCII without spaces`);
+}
+
 /** The address of a Redis. */
 export function redisUrl(value: string, variable: string): string | undefined {
   if (value === '' || /^rediss?:\/\/[^/\s]/.test(value)) return optional(value);

@@ -84,7 +84,7 @@ export async function startFixture(
       sessionTokenInQuery: given.sessionTokenInQuery ?? false,
     }),
     listServices: async ({ principal }) => json({ services: [], kind: principal.kind }),
-    status: () => ({ isHealthy: true, version: '1.2.3', sandbox: { level: 'L2' } }),
+    status: () => ({ version: '1.2.3', sandbox: { level: 'L2' }, checks: { system_database: true } }),
     observe: (observation) => observations.push(observation),
     host: '127.0.0.1',
     port: 0,

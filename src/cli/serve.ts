@@ -4,7 +4,7 @@
 import { mkdirSync } from 'node:fs';
 import module from 'node:module';
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
+import { type Config, drainDelayMs } from '../config.ts';
 import { announceOnce, startServer } from '../main.ts';
 import { createSample } from '../sample/sample.ts';
 import { version } from '../version.ts';
@@ -30,7 +30,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   const server = await startServer({ config, services, announce }).catch((error: unknown) => {
     throw explained(error, config);
   });
-  endOnSignal(() => server.close());
+  // Who presses Ctrl-C waits for nobody's balancer.
+  endOnSignal((signal) => server.close({ delayMs: signal === 'SIGINT' ? 0 : drainDelayMs(config) }));
   console.log(`Tenon ${version} is listening on ${server.url}`);
   const path = options.sample === true ? 'api/v2/hr/_table/employees?limit=3' : 'api/v2';
   console.log(`  data folder:  ${config.home}`);
@@ -57,14 +58,14 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-function endOnSignal(close: () => Promise<void>): void {
+function endOnSignal(close: (signal: NodeJS.Signals) => Promise<void>): void {
   let isEnding = false;
-  const end = () => {
+  const end = (signal: NodeJS.Signals) => {
     if (isEnding) process.exit(1);
     isEnding = true;
     const notice = () => console.log('Requests in flight may end first; a second signal ends at once.');
     setTimeout(notice, noticeAfterMs);
-    close().then(
+    close(signal).then(
       () => {
         console.log('Stopped.');
         process.exit(0);

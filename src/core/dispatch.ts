@@ -27,6 +27,13 @@ export interface DispatcherParts {
   /** Does writes with the same key once; absent: keys mean nothing. */
   readonly idempotency?: IdempotencyPolicy;
   readonly observe: Observe;
+  /** Counts operations; absent: nobody does. */
+  readonly meter?: OperationMeter | undefined;
+}
+
+/** Counts operations by the service that does them. */
+export interface OperationMeter {
+  begin(service: string, operation: Operation): void;
 }
 
 /** The result that an error is at request scope. */
@@ -54,6 +61,7 @@ export class Dispatcher {
     try {
       if (operation.depth > limits.callDepth) throw recursion(operation);
       const service = this.#parts.services.find(operation.service);
+      this.#parts.meter?.begin(service.name, operation);
       const waiting = service.ready?.(operation.path, operation.transaction !== undefined);
       if (waiting !== undefined) await waiting;
       const location = service.locate(operation.path, operation.action);

@@ -38,6 +38,7 @@ export const limitTable = {
     'a connection that nothing came by for so long is closed while the server stops: nobody is about to use it',
   ),
   drainLookMs: limit(50, 'ms', 'how often connections are looked at that have to end'),
+  drainDelayUsualSeconds: limit(5, 'seconds', 'balancers that look every other second have noticed by then'),
   drainDelaySeconds: limit(300, 'seconds', 'the most that a server goes on serving before it stops'),
   readyMs: limit(3_000, 'ms', 'a server that did not reach its system database for so long is not ready'),
   metricsSeries: limit(1_000, 'sets of labels', 'of one metric; further ones are counted as one'),

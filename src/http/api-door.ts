@@ -21,6 +21,14 @@ export interface ApiDoorParts {
   /** Answers `GET /api/v2`. */
   readonly listServices: (operation: Operation) => Promise<Result>;
   readonly observe: Observe;
+  /** Counts requests; absent: nobody does. */
+  readonly requests?: RequestMeter | undefined;
+}
+
+/** Counts requests and how long they took. */
+export interface RequestMeter {
+  begin(): void;
+  end(method: string, status: number, ms: number): void;
 }
 
 /** Answers requests below `/api`. */
@@ -39,6 +47,18 @@ export class ApiDoor {
 
   /** Answers a request. */
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { requests } = this.#parts;
+    if (requests === undefined) return this.#answer(request, response);
+    const began = performance.now();
+    requests.begin();
+    try {
+      await this.#answer(request, response);
+    } finally {
+      requests.end(request.method ?? '', response.statusCode, performance.now() - began);
+    }
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let rendered: Rendered;
     try {
       rendered = await this.#render(request, response);

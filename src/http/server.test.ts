@@ -283,7 +283,9 @@ describe('beside the API', () => {
   });
 
   test('the status of a server in trouble is 503', async () => {
-    const own = await startFixture({ status: () => ({ isHealthy: false, version: '1', sandbox }) });
+    const own = await startFixture({
+      status: () => ({ version: '1', sandbox, checks: { system_database: false } }),
+    });
     const response = await fetch(`${own.server.url}/status`);
     await own.close();
     expect([response.status, await response.json()]).toEqual([

@@ -71,12 +71,28 @@ const table: readonly Row[] = [
     packages: ['better-sqlite3', 'ioredis', 'kysely', 'lru-cache', 'mysql2', 'pg', 'rate-limiter-flexible'],
   },
   {
+    folder: 'src/queues/redis',
+    folders: ['src/core', 'src/queues/.'],
+    packages: ['bullmq', 'ioredis'],
+  },
+  {
+    folder: 'src/queues/beanstalkd',
+    folders: ['src/core', 'src/queues/.'],
+    packages: ['jackd'],
+  },
+  {
+    folder: 'src/queues/sqs',
+    folders: ['src/core', 'src/queues/.'],
+    packages: ['@aws-sdk/client-sqs', 'sqs-consumer'],
+  },
+  {
     folder: 'src/queues/*',
     // What performs runs at once does as workers do.
     folders: ['src/core', 'src/queues/.', 'src/security', 'src/worker'],
     packages: [],
   },
   { folder: 'src/worker', folders: ['src/core'], packages: [] },
+  { folder: 'src/scheduler', folders: ['src/core', 'src/security'], packages: ['croner', 'lru-cache'] },
   { folder: 'src/queues', folders: ['src/core', 'src/security'], packages: [] },
   { folder: 'src/scripts', folders: ['src/core', ...ground], packages: ['lru-cache', 'typescript'] },
   {
@@ -84,6 +100,7 @@ const table: readonly Row[] = [
     folders: ['src/core', ...ground],
     packages: ['@fastify/cors', 'ajv', 'fastify', 'lru-cache', 'typebox'],
   },
+  { folder: 'src/metrics', folders: ['src/core'], packages: ['prom-client'] },
   { folder: 'src/sample', folders: ['src/core'], packages: ['better-sqlite3'] },
   { folder: 'tools', folders: ['src/core', 'src/config.ts'], packages: ['esbuild', 'typescript'] },
 ];
