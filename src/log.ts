@@ -161,7 +161,10 @@ function writeOutgoing(
   } else logger.debug({ method, origin, by, ms, status: seen.status }, 'outgoing call finished');
 }
 
-type QueueObservation = Extract<Observation, { kind: `${'queue' | 'worker' | 'outbox' | 'broker'}.${string}` }>;
+type QueueObservation = Extract<
+  Observation,
+  { kind: `${'queue' | 'worker' | 'outbox' | 'broker'}.${string}` }
+>;
 
 function isOfQueues(seen: Observation): seen is QueueObservation {
   return /^(queue|worker|outbox|broker)\./.test(seen.kind);

@@ -36,6 +36,8 @@ export interface QueueHouseParts {
   readonly observe: Observe;
   /** The connection and queue of runs that name none. */
   readonly fallback: QueuePlace;
+  /** Redis of this server, which then is a connection as well. */
+  readonly redisUrl?: string | undefined;
 }
 
 /** What a worker takes, and how. */
@@ -76,9 +78,9 @@ export class QueueHouse {
 
   constructor(parts: QueueHouseParts) {
     this.#parts = parts;
-    const { store, services, secrets, observe, fallback } = parts;
+    const { store, services, secrets, observe, fallback, redisUrl } = parts;
     this.connections = new QueueConnections({
-      ...{ store, fallback, secrets, observe },
+      ...{ store, fallback, redisUrl, secrets, observe },
       performer: () => this.performer,
     });
     const { connections } = this;
@@ -115,7 +117,8 @@ export class QueueHouse {
 
   /** Performs runs in this process, too, unless no queue is named. */
   work(plan: WorkPlan): void {
-    if (plan.queues.length > 0 && isWorked(this.connections.find(plan.connection))) this.#begin(plan);
+    if (plan.queues.length > 0 && this.connections.find(plan.connection).transport.isWorked)
+      this.#begin(plan);
   }
 
   /** The queues that this process works as a server. */
@@ -128,11 +131,12 @@ export class QueueHouse {
     const { store, scripts, observe } = this.#parts;
     const { connections, performer } = this;
     const { name, defaultQueue } = this.#workable(plan.connection);
+    const queues =
+      plan.queues.length === 0 ? [defaultQueue] : plan.queues.map((queue) => queue || defaultQueue);
     return new Worker({
       ...plan,
-      ...{ store, performer, observe, signal: store.queueSignal },
-      connection: name,
-      queues: plan.queues.length === 0 ? [defaultQueue] : plan.queues.map((queue) => queue || defaultQueue),
+      ...{ store, performer, observe, connection: name, queues },
+      signal: { listen: (of, hear) => connections.consume(of, queues, hear) },
       consign: (runs) => connections.consign(runs),
       currentVersions: async () => scripts.queuedVersions(),
     });
@@ -154,7 +158,7 @@ export class QueueHouse {
   // What is performed by whoever queues it, or dropped, waits for no worker.
   #workable(name: string): QueueConnection {
     const connection = this.connections.find(name);
-    if (isWorked(connection)) return connection;
+    if (connection.transport.isWorked) return connection;
     throw new PlatformError(
       'config.invalid',
       `The queue connection '${connection.name}' is of the kind '${connection.type}', which needs no worker.`,
@@ -176,10 +180,4 @@ export class QueueHouse {
 
 function isNamed(service: Service, name: string): boolean {
   return service.name === name || service.name === name.toLowerCase();
-}
-
-function isWorked({ transport }: QueueConnection): boolean {
-  const stop = transport.consume(() => undefined);
-  stop?.();
-  return stop !== undefined;
 }

@@ -3,6 +3,7 @@
 import type { PlatformError } from './errors.ts';
 import type { Action, Origin } from './operation.ts';
 import type { RunOutcome } from './run.ts';
+import type { SlotSkip } from './schedule.ts';
 
 /** A line that a script wrote. */
 export interface LogLine {
@@ -92,7 +93,7 @@ export type Observation =
   | { kind: 'outbox.released'; service: string; count: number }
   /** A slot of a schedule was run, or was not; `lateMs` after it had come. */
   | { kind: 'schedule.fired'; schedule: string; slot: number; lateMs: number; run: string }
-  | { kind: 'schedule.skipped'; schedule: string; slot: number; reason: 'overlap' | 'missed'; slots: number }
+  | { kind: 'schedule.skipped'; schedule: string; slot: number; reason: SlotSkip; slots: number }
   /** What the clock could not do, and that it can again. */
   | { kind: 'schedule.failed'; reason: string }
   | { kind: 'schedule.recovered' }

@@ -7,7 +7,9 @@ import type { NewQueuedRun, QueuePlace, RunPerformer, RunQueue } from '../core/q
 import type { QueueConnectionRecord, Store } from '../core/store.ts';
 import { connectionPlace } from '../security/sealed-places.ts';
 import { transportKinds } from './kinds.ts';
-import type { Consignment, RunNote, Transport, TransportKind, TransportStore } from './transport.ts';
+import { reasonOf } from './outage.ts';
+import { Subscriptions } from './subscriptions.ts';
+import type { Consignment, Hear, RunNote, Transport, TransportKind, TransportStore } from './transport.ts';
 
 /** What connections are made with. */
 export interface QueueConnectionsParts {
@@ -19,6 +21,8 @@ export interface QueueConnectionsParts {
   /** Who performs runs where no worker does; asked for when there is the first one. */
   readonly performer: () => RunPerformer;
   readonly observe: Observe;
+  /** Where a connection `redis` is that nobody made; undefined: there is none. */
+  readonly redisUrl?: string | undefined;
   /** Those that there are unless others are given. */
   readonly kinds?: readonly TransportKind[];
 }
@@ -47,6 +51,9 @@ export class QueueConnections implements RunQueue {
   #default: string;
   /** Names that are being stored, perhaps together with scripts that name them. */
   readonly #expected = new Set<string>();
+  readonly #subscriptions = new Subscriptions();
+  /** Transports that were made anew, and are not closed yet. */
+  readonly #retired = new Set<Promise<void>>();
   #isStarted = false;
 
   constructor(parts: QueueConnectionsParts) {
@@ -66,6 +73,19 @@ export class QueueConnections implements RunQueue {
   async load(): Promise<void> {
     this.#expected.clear();
     this.#take(await this.#parts.store.queueConnections.list());
+  }
+
+  /**
+   * Lets a worker hear of the runs of a connection, also when it is made anew meanwhile; while it is not
+   * there, of nothing. Until it calls what it gets.
+   */
+  consume(name: string, queues: readonly string[], hear: Hear): () => void {
+    return this.#subscriptions.add({ connection: name, queues, hear }, this.#entries.get(name)?.transport);
+  }
+
+  /** Why the transport of a connection can do nothing at the moment; undefined: it can, or is not there. */
+  async flaw(name: string): Promise<string | undefined> {
+    return this.#entries.get(name)?.transport.flaw?.();
   }
 
   /** Active connections by name. */
@@ -127,7 +147,8 @@ export class QueueConnections implements RunQueue {
   async close(): Promise<void> {
     const entries = [...this.#entries.values()];
     this.#entries = new Map();
-    await Promise.all(entries.map(({ transport }) => transport.close()));
+    this.#subscriptions.end();
+    await Promise.all([...entries.map(({ transport }) => transport.close()), ...this.#retired]);
   }
 
   async #keep(runs: readonly NewQueuedRun[]): Promise<Consignment> {
@@ -147,8 +168,7 @@ export class QueueConnections implements RunQueue {
       try {
         await transport.push(of);
       } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        this.#parts.observe({ kind: 'service.failed', service: 'queue', reason });
+        this.#parts.observe({ kind: 'service.failed', service: 'queue', reason: reasonOf(error) });
       }
     }
   }
@@ -165,66 +185,89 @@ export class QueueConnections implements RunQueue {
     this.#entries = after;
     const chosen = records.find(({ isDefault, isActive }) => isDefault && isActive);
     this.#default = chosen?.name ?? this.#parts.fallback.connection;
-    for (const [name, entry] of before) if (after.get(name) !== entry) void entry.transport.close();
+    this.#subscriptions.move((name) => after.get(name)?.transport);
+    for (const [name, entry] of before) if (after.get(name) !== entry) this.#retire(entry);
+  }
+
+  // What it still does ends by itself, without anybody waiting for it but whoever closes all.
+  #retire({ transport }: Entry): void {
+    const retired: Promise<void> = transport
+      .close()
+      .catch((error: unknown) => {
+        this.#parts.observe({ kind: 'service.failed', service: 'queue', reason: reasonOf(error) });
+      })
+      .finally(() => this.#retired.delete(retired));
+    this.#retired.add(retired);
   }
 
   // They are there without anybody having made them, under the names of their kinds.
   #builtIn(): Plan[] {
-    const defaultQueue = this.#parts.fallback.queue;
-    return ['database', 'sync', 'null'].map((name) => {
-      return { name, type: name, defaultQueue, mark: '', record: undefined };
-    });
+    const { fallback, redisUrl } = this.#parts;
+    const plain = { defaultQueue: fallback.queue, mark: '' };
+    const always = ['database', 'sync', 'null'].map((name) => ({ name, type: name, ...plain, config: {} }));
+    if (redisUrl === undefined) return always;
+    return [...always, { name: 'redis', type: 'redis', ...plain, config: { url: redisUrl } }];
   }
 
-  #open({ name, type, defaultQueue, mark, record }: Plan): Entry | undefined {
+  #open(plan: Plan): Entry | undefined {
     const { store, secrets, performer, observe } = this.#parts;
+    const { name, type, defaultQueue, mark } = plan;
     const kind = this.kinds.find((each) => each.name === type);
     try {
       if (kind === undefined) throw new Error(`there is no kind of queue connections '${type}'`);
-      const config = configOf({ name, record, kind, secrets });
+      const config = configOf(kind, plan, secrets);
       const consign = (runs: readonly NewQueuedRun[]) => this.consign(runs);
       const transport = kind.create({ connection: name, config, store, performer, consign, observe });
       if (this.#isStarted) transport.start?.();
       return { name, type, defaultQueue, transport, mark };
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      observe({ kind: 'service.failed', service: 'queue', reason: `connection '${name}': ${reason}` });
+      observe({
+        kind: 'service.failed',
+        service: 'queue',
+        reason: `connection '${name}': ${reasonOf(error)}`,
+      });
       return undefined;
     }
   }
 }
 
-interface Plan {
-  readonly name: string;
-  readonly type: string;
-  readonly defaultQueue: string;
-  readonly mark: string;
-  readonly record: QueueConnectionRecord | undefined;
+interface Plan extends Pick<Entry, 'name' | 'type' | 'defaultQueue' | 'mark'> {
+  /** As it is stored: secrets are sealed. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Whether it is that of a record. */
+  readonly isStored?: boolean;
 }
 
-function planOf(record: QueueConnectionRecord): Plan {
-  const { name, type, defaultQueue, config } = record;
-  return { name, type, defaultQueue, mark: JSON.stringify([type, defaultQueue, config]), record };
+function planOf({ name, type, defaultQueue, config }: QueueConnectionRecord): Plan {
+  return {
+    name,
+    type,
+    defaultQueue,
+    mark: JSON.stringify([type, defaultQueue, config]),
+    config,
+    isStored: true,
+  };
 }
 
 function placed(run: NewQueuedRun, { name, defaultQueue, transport }: QueueConnection) {
   return transport.keep({ ...run, connection: name, queue: run.queue || defaultQueue });
 }
 
-function note(notes: Map<Transport, RunNote[]>, transport: Transport, { id, queue }: NewQueuedRun): void {
+function note(notes: Map<Transport, RunNote[]>, transport: Transport, run: NewQueuedRun): void {
+  const { id, queue, delayMs } = run;
   const same = notes.get(transport);
-  if (same === undefined) notes.set(transport, [{ id, queue }]);
-  else same.push({ id, queue });
+  if (same === undefined) notes.set(transport, [{ id, queue, delayMs }]);
+  else same.push({ id, queue, delayMs });
 }
 
-interface ConfigParts extends Pick<Plan, 'name' | 'record'>, Pick<QueueConnectionsParts, 'secrets'> {
-  readonly kind: TransportKind;
-}
-
-function configOf({ name, record, kind, secrets }: ConfigParts): Readonly<Record<string, unknown>> {
+function configOf(
+  kind: TransportKind,
+  { name, config, isStored }: Plan,
+  secrets: QueueConnectionsParts['secrets'],
+): Readonly<Record<string, unknown>> {
   const entries = kind.config.map(({ name: field, secret, default: fallback }) => {
-    const value = record?.config[field] ?? fallback ?? null;
-    const isSealed = secret === true && typeof value === 'string' && value !== '';
+    const value = config[field] ?? fallback ?? null;
+    const isSealed = isStored === true && secret === true && typeof value === 'string' && value !== '';
     return [field, isSealed ? JSON.parse(secrets.open(value, connectionPlace(name, field))) : value];
   });
   return Object.fromEntries(entries);

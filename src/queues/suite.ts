@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../core/store.ts';
 import { done, failure, type Node, newConnection, newRun, openNode, until } from './fixture.ts';
-import type { RunNote } from './transport.ts';
+import type { HeardNote } from './transport.ts';
 
 /** A kind of transport under test, and what it can. */
 export interface TransportCase {
@@ -133,7 +133,7 @@ function performing(node: () => Node, kind: TransportCase): void {
 }
 
 /** Claims as a worker does. */
-function take({ store }: Node, notes?: readonly RunNote[]) {
+function take({ store }: Node, notes?: readonly HeardNote[]) {
   const ids = notes === undefined ? {} : { ids: notes.map(({ id }) => id) };
   const queues = [...new Set(['usual', ...(notes ?? []).map(({ queue }) => queue)])];
   const held = { worker: 'w', leaseMs: 15_000, limit: 10 };
@@ -144,7 +144,7 @@ function take({ store }: Node, notes?: readonly RunNote[]) {
 function worker(node: Node) {
   const worked: string[] = [];
   let looking = Promise.resolve();
-  const look = async (notes?: readonly RunNote[]) => {
+  const look = async (notes?: readonly HeardNote[]) => {
     for (;;) {
       const runs = await take(node, notes);
       if (runs.length === 0) return;
@@ -155,10 +155,13 @@ function worker(node: Node) {
     }
   };
   const { transport } = node.connections.find('tested');
-  const stop = transport.consume((notes) => {
+  expect(transport.isWorked).toBe(true);
+  const hear = async (notes?: readonly HeardNote[]) => {
     looking = looking.then(() => look(notes));
-  });
-  if (stop === undefined) throw new Error('nothing is left to workers');
+    await looking;
+    return true;
+  };
+  const stop = transport.consume(hear, ['*']);
   return {
     worked,
     stop: async () => {
@@ -181,13 +184,12 @@ function waking(node: () => Node, open: () => Promise<Node>, kind: TransportCase
   it('tells nobody of the runs of other connections', async () => {
     const heard: unknown[] = [];
     const { transport } = node().connections.find('tested');
-    const stop = transport.consume(() => heard.push('tested'));
-    node()
-      .connections.find('database')
-      .transport.consume(() => heard.push('database'));
+    const hear = (name: string) => async () => heard.push(name) > 0;
+    const stop = transport.consume(hear('tested'), ['*']);
+    node().connections.find('database').transport.consume(hear('database'), ['*']);
     await node().connections.push([newRun('a', { connection: 'database' })]);
     await until(() => heard.length > 0);
-    stop?.();
+    stop();
     expect(new Set(heard)).toEqual(new Set(['database']));
   });
 
@@ -218,12 +220,14 @@ function waking(node: () => Node, open: () => Promise<Node>, kind: TransportCase
   it('tells a worker nothing more once it stops listening', async () => {
     let heard = 0;
     const { transport } = node().connections.find('tested');
-    const stop = transport.consume(() => {
+    const hear = async () => {
       heard += 1;
-    });
+      return true;
+    };
+    const stop = transport.consume(hear, ['usual']);
     await node().connections.push([newRun('a', on)]);
     await until(() => heard > 0);
-    stop?.();
+    stop();
     const before = heard;
     await node().connections.push([newRun('b', on)]);
     await new Promise((resolve) => setTimeout(resolve, 100));

@@ -7,10 +7,16 @@ import type { ConfigField } from '../core/service.ts';
 import type { Store } from '../core/store.ts';
 
 /** What a transport carries of a run. */
-export type RunNote = Pick<NewQueuedRun, 'id' | 'queue'>;
+export type RunNote = Pick<NewQueuedRun, 'id' | 'queue' | 'delayMs'>;
 
-/** Told that runs came: those with these ids, or, without any, that it is worth looking. */
-export type Hear = (notes?: readonly RunNote[]) => void;
+/** What a worker is told of a run. */
+export type HeardNote = Pick<RunNote, 'id' | 'queue'>;
+
+/**
+ * Told that runs came: those with these ids, or, without any, that it is worth looking. Resolves when the
+ * worker has looked, true, or when it is not going to, false: then others should be told. Never rejects.
+ */
+export type Hear = (notes?: readonly HeardNote[]) => Promise<boolean>;
 
 /** How the runs of one connection get to those who perform them. */
 export interface Transport {
@@ -20,8 +26,15 @@ export interface Transport {
   keep(run: NewQueuedRun): NewQueuedRun | undefined;
   /** Tells of runs that the run store has. */
   push(notes: readonly RunNote[]): Promise<void>;
-  /** Lets a worker hear of runs until it calls what it gets; undefined: nothing is left to workers. */
-  consume(hear: Hear): (() => void) | undefined;
+  /** Whether runs are left to workers. */
+  readonly isWorked: boolean;
+  /**
+   * Lets a worker hear of runs of these queues, of which `*` stands for all others, until it calls what it
+   * gets. Where nothing is left to workers it hears of nothing.
+   */
+  consume(hear: Hear, queues: readonly string[]): () => void;
+  /** Why nothing can be told or heard at the moment; undefined: it can, and absent: always. */
+  flaw?(): Promise<string | undefined>;
   /** Resolves when nothing is under way any more. */
   close(): Promise<void>;
 }
@@ -61,6 +74,15 @@ export interface TransportKind {
   readonly label: string;
   readonly description: string;
   readonly config: readonly ConfigField[];
+  /** What is wrong with a configuration whose fields are there and of their types; secrets are in clear. */
+  refuse?(config: Readonly<Record<string, unknown>>): ConfigFlaw | undefined;
   /** Must not fail because a broker is away: runs are kept all the same. */
   create(settings: TransportSettings): Transport;
+}
+
+/** What is wrong with a field of a configuration. */
+export interface ConfigFlaw {
+  readonly field: string;
+  /** As the end of a sentence that begins with its name. */
+  readonly reason: string;
 }

@@ -4,20 +4,14 @@
 import { hostname } from 'node:os';
 import { limits } from '../core/limits.ts';
 import type { Observation, Observe } from '../core/observe.ts';
-import type {
-  Backoff,
-  ClaimedRun,
-  NewQueuedRun,
-  Performed,
-  QueueSignal,
-  RunPerformer,
-} from '../core/queue.ts';
+import type { Backoff, ClaimedRun, NewQueuedRun, Performed, RunPerformer } from '../core/queue.ts';
 import type { Store } from '../core/store.ts';
 import { usualBackoff } from './backoff.ts';
 import { Bell } from './bell.ts';
 import { Claiming, type Room } from './claiming.ts';
 import { type Consignment, Ending } from './ending.ts';
 import { Health } from './health.ts';
+import { Hearers } from './hearers.ts';
 import type { HeldRun } from './held-run.ts';
 import { Leases } from './leases.ts';
 import { Pace } from './pace.ts';
@@ -26,12 +20,18 @@ import { QueueNames } from './queue-names.ts';
 import { type Retention, Upkeep, usualRetention } from './upkeep.ts';
 import { type RunRules, timeoutOf, verdictOn } from './verdict.ts';
 
+/** Tells a worker that it is worth looking. */
+export interface WorkSignal {
+  /** `hear` resolves when the worker has looked, true, or is not going to, false; it never rejects. */
+  listen(connection: string, hear: () => Promise<boolean>): () => void;
+}
+
 /** What a worker is made with. */
 export interface WorkerOptions {
   readonly store: Pick<Store, 'queue' | 'transaction' | 'settings' | 'scriptTexts'>;
   readonly performer: RunPerformer;
   /** Tells it that runs came; without it, it looks by itself. */
-  readonly signal?: QueueSignal;
+  readonly signal?: WorkSignal;
   /** Resolves the connections of runs that a run sets off; absent: they are queued as they are. */
   readonly consign?: (runs: readonly NewQueuedRun[]) => Consignment;
   readonly observe: Observe;
@@ -72,6 +72,8 @@ export class Worker {
   readonly #claiming: Claiming;
   readonly #pace: Pace;
   readonly #bell = new Bell();
+  /** Those who told of runs: a worker without room lets them wait, so that others are told meanwhile. */
+  readonly #hearers = new Hearers();
   /** Rung whenever a run is over. */
   readonly #over = new Bell();
   /** Aborted when nothing is waited for any more. */
@@ -112,11 +114,7 @@ export class Worker {
   start(): void {
     this.#observe('worker.started');
     const { signal, connection } = this.#options;
-    const stopListening = signal?.listen(connection, () => {
-      this.#names.forget();
-      this.#leases.askSoon();
-      this.#bell.ring();
-    });
+    const stopListening = signal?.listen(connection, () => this.#hear());
     this.#upkeep.start();
     this.#loop = this.#work().finally(() => stopListening?.());
   }
@@ -143,9 +141,17 @@ export class Worker {
     return this.#stopped;
   }
 
+  #hear(): Promise<boolean> {
+    this.#names.forget();
+    this.#leases.askSoon();
+    this.#bell.ring();
+    return this.#hearers.wait();
+  }
+
   async #drain(): Promise<void> {
     this.#observe('worker.draining');
     this.#isStopping = true;
+    this.#hearers.end();
     this.#bell.ring();
     await this.#giveBackWaiting();
     const { drainMs = limits.queueDrainMs } = this.#options;
@@ -192,15 +198,18 @@ export class Worker {
     const { pollMs = limits.queuePollMs } = this.#options;
     const room = this.#room();
     if (room.most === 0) return pollMs;
+    const hearers = this.#hearers.take();
     try {
       const { runs, isMore } = await this.#claiming.take(room);
       this.#health.succeeded('claiming');
+      hearers?.resolve(true);
       for (const held of runs) this.#leases.add(held);
       this.#waiting.push(...runs);
       this.#startSome();
       if (isMore) return 0;
       return runs.length > 0 ? pollMs : await this.#claiming.untilDue(pollMs, room);
     } catch (error) {
+      this.#hearers.putBack(hearers);
       return this.#health.failed('claiming', error);
     }
   }

@@ -13,6 +13,7 @@ export const databaseKind: TransportKind = {
 };
 
 class DatabaseTransport implements Transport {
+  readonly isWorked = true;
   readonly #settings: TransportSettings;
   readonly #stops = new Set<() => void>();
 
@@ -28,7 +29,7 @@ class DatabaseTransport implements Transport {
 
   consume(hear: Hear): () => void {
     const { store, connection } = this.#settings;
-    const stop = store.queueSignal.listen(connection, () => hear());
+    const stop = store.queueSignal.listen(connection, () => void hear());
     this.#stops.add(stop);
     return () => {
       stop();

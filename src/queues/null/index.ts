@@ -12,14 +12,16 @@ export const nullKind: TransportKind = {
 };
 
 class NullTransport implements Transport {
+  readonly isWorked = false;
+
   keep(): undefined {
     return undefined;
   }
 
   async push(): Promise<void> {}
 
-  consume(): undefined {
-    return undefined;
+  consume(): () => void {
+    return () => undefined;
   }
 
   async close(): Promise<void> {}

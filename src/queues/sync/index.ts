@@ -16,6 +16,7 @@ export const syncKind: TransportKind = {
 };
 
 class SyncTransport implements Transport {
+  readonly isWorked = false;
   readonly #settings: TransportSettings;
   readonly #attempts: Attempts;
   #timer: NodeJS.Timeout | undefined;
@@ -50,8 +51,8 @@ class SyncTransport implements Transport {
     if (this.#hasLeft) setImmediate(() => this.#look());
   }
 
-  consume(): undefined {
-    return undefined;
+  consume(): () => void {
+    return () => undefined;
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,23 @@
+// Where a beanstalkd is. Invariant: what is wrong is told by the name of its field.
+import type { ConfigFlaw } from '../transport.ts';
+
+/** Where to connect to. */
+export interface BeanstalkPlace {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What is wrong with a configuration. */
+export function flawOf({ port, prefix }: Readonly<Record<string, unknown>>): ConfigFlaw | undefined {
+  if (Number(port) < 1 || Number(port) > 65_535) {
+    return { field: 'port', reason: 'must be a number from 1 to 65535' };
+  }
+  if (typeof prefix === 'string' && prefix !== '' && !/^[A-Za-z0-9][\w.-]{0,40}$/.test(prefix)) {
+    return {
+      field: 'prefix',
+      reason:
+        "may have letters, digits, '_', '-' and '.' only, up to 40 of them, and begins with one of the former",
+    };
+  }
+  return undefined;
+}

@@ -1,0 +1,49 @@
+// Where a Redis is, from the fields that people know or one URL. Invariant: what is wrong is told by the name
+// of its field, without any secret.
+import type { RedisOptions } from 'ioredis';
+import type { ConfigFlaw } from '../transport.ts';
+
+/** The configuration of a connection to Redis. */
+export type RedisConfig = Readonly<Record<string, unknown>>;
+
+/** What is wrong with a configuration. */
+export function flawOf(config: RedisConfig): ConfigFlaw | undefined {
+  const { port, database, prefix, url } = config;
+  if (typeof url === 'string' && url !== '' && readUrl(url) === undefined) {
+    return { field: 'url', reason: 'must be like redis://user:password@host:6379/0, or rediss:// for TLS' };
+  }
+  if (Number(port) < 1 || Number(port) > 65_535) {
+    return { field: 'port', reason: 'must be a number from 1 to 65535' };
+  }
+  if (Number(database) < 0) return { field: 'database', reason: 'must be 0 or greater' };
+  // BullMQ joins its keys with colons, and braces would place them in a cluster.
+  if (typeof prefix === 'string' && !/^[\w.-]{1,64}$/.test(prefix)) {
+    return { field: 'prefix', reason: "may have letters, digits, '_', '-' and '.' only, up to 64 of them" };
+  }
+  return undefined;
+}
+
+/** Where the Redis of a configuration is; a URL says all that it says. */
+export function placeOf(config: RedisConfig): RedisOptions {
+  const { url, host, port, username, password, database, is_encrypted: isEncrypted } = config;
+  if (typeof url === 'string' && url !== '') return readUrl(url) ?? {};
+  return {
+    ...{ host: String(host), port: Number(port), db: Number(database) },
+    ...(username ? { username: String(username) } : {}),
+    ...(password ? { password: String(password) } : {}),
+    ...(isEncrypted === true ? { tls: {} } : {}),
+  };
+}
+
+function readUrl(text: string): RedisOptions | undefined {
+  const url = URL.parse(text);
+  if (url === null || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '') return undefined;
+  const database = /^\/?(\d{0,5})$/.exec(url.pathname)?.[1];
+  if (database === undefined) return undefined;
+  return {
+    ...{ host: url.hostname, port: Number(url.port || 6379), db: Number(database) },
+    ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
+    ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
+    ...(url.protocol === 'rediss:' ? { tls: {} } : {}),
+  };
+}
