@@ -59,6 +59,12 @@ export interface ScheduleRecord extends Stamps, Timing {
 /** Why a run was set off: at its slot, later because nobody was there, or by a person. */
 export type SlotCause = 'slot' | 'missed' | 'manual';
 
+/**
+ * Why a slot is not run: the run of an earlier one was not over, nobody was there, or there is nothing that
+ * could be run, such as a service that is gone.
+ */
+export type SlotSkip = 'overlap' | 'missed' | 'unusable';
+
 /** What became of a slot. */
 export interface NewScheduleRun {
   /** Id of the queued run, where there is one. */
@@ -67,8 +73,8 @@ export interface NewScheduleRun {
   /** Null: a person asked for it. */
   readonly slot: number | null;
   readonly cause: SlotCause;
-  /** Why it is not run; null: it is. */
-  readonly skipped: 'overlap' | 'missed' | null;
+  /** Null: it is run. */
+  readonly skipped: SlotSkip | null;
   /** For how many slots it stands, this being the last: those that were missed are told of together. */
   readonly slots: number;
 }
@@ -108,6 +114,8 @@ export interface DueSchedule {
 export interface ScheduleRunQuery {
   /** Absent: of all schedules. */
   readonly scheduleId?: number;
+  /** Only the one with this id. */
+  readonly runId?: string;
   readonly limit: number;
   readonly skip?: number;
 }
