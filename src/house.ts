@@ -15,6 +15,7 @@ import { Authentication } from './http/authentication.ts';
 import type { ServerOptions } from './main.ts';
 import { QueueHouse } from './queue-house.ts';
 import type { OpenSandbox } from './runners/sandbox/index.ts';
+import { ScheduleHouse } from './schedule-house.ts';
 import { openScriptHouse, type ScriptHouse } from './script-house.ts';
 import { scriptTypes } from './scripts/script-types.ts';
 import { AccountUpkeep } from './security/account-upkeep.ts';
@@ -82,13 +83,15 @@ export async function furnish(ground: Ground) {
   const parts = { services, access: byRole, callLimits, scripts, idempotency, handoffs, observe, meter };
   const dispatcher = new Dispatcher(parts);
   queues.furnish(dispatcher);
-  installOwn({ ground, guard, house, services, overlays, limitCounts, dispatcher, queues });
+  const schedules = new ScheduleHouse({ store, connections: queues.connections, observe });
+  installOwn({ ground, guard, house, services, overlays, limitCounts, dispatcher, queues, schedules });
   const announce = options.announce ?? announceOnce;
   const first = { config, store, services, passwords, audit, announce };
   await makeFirstRecords(first, options.services ?? []);
   const watch = new ConfigurationWatch({
     ...{ store, services, overlays, scripts, authority, limitCounts, observe },
     queues: queues.connections,
+    loaded: () => schedules.wake(),
   });
   await watch.start();
   await queues.connections.load();
@@ -105,11 +108,13 @@ export async function furnish(ground: Ground) {
       corsRules: () => watch.corsRules,
     },
     queues,
+    schedules,
     configuration: watch.state,
     close: async () => {
       watch.stop();
       await upkeep.stop();
       await idempotency.stop();
+      await schedules.stop();
       await queues.close();
       await house.close();
       await services.close();
@@ -143,6 +148,7 @@ function typesOf({ ground, house, overlays, outboxes }: TypesOptions): ServiceTy
 interface OwnParts extends TypesParts {
   readonly guard: Guard;
   readonly queues: QueueHouse;
+  readonly schedules: ScheduleHouse;
   readonly services: Services;
   readonly limitCounts: RateLimits;
   readonly dispatcher: Dispatcher;
@@ -150,7 +156,7 @@ interface OwnParts extends TypesParts {
 
 /** Our own services: what people configure, who they are, and what there is. */
 function installOwn(own: OwnParts): void {
-  const { ground, guard, house, services, overlays, limitCounts, dispatcher, queues } = own;
+  const { ground, guard, house, services, overlays, limitCounts, dispatcher, queues, schedules } = own;
   const { options, store, observe } = ground;
   const { config } = options;
   const { authority, audit } = guard;
@@ -165,6 +171,7 @@ function installOwn(own: OwnParts): void {
     accounts: { publicUrl: config.publicUrl, hasForeverSessions: config.foreverSessions },
     act: actor({ audit, observe, authority, dispatch }),
     queues: queues.connections,
+    schedules: schedules.desk,
     workers: { restart: (by: number | null) => askForRestart(store, by) },
   };
   services.install(systemServiceType(createSystemService(parts)));

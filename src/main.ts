@@ -73,7 +73,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     closers.push(() => server.close());
     house.queues.start();
     house.queues.work(workPlan(config));
-    if (config.hasClock) house.schedules.start();
+    if (config.runsSchedules) house.schedules.start();
     // Requests may go on setting runs off while those that run here are ended or given back.
     closers.push(() => house.queues.stopWorking());
     await nodes.start({ kind: 'serve', url: server.url, queues: house.queues.worked });
