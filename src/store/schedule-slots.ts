@@ -111,13 +111,14 @@ export class ScheduleSlots implements ScheduleSlotsPort {
     await handle.updateTable(runs).set(answered).where('id', '=', runId).execute();
   }
 
-  async runs({ scheduleId, limit, skip = 0 }: ScheduleRunQuery): Promise<ScheduleRun[]> {
+  async runs({ scheduleId, runId, limit, skip = 0 }: ScheduleRunQuery): Promise<ScheduleRun[]> {
     let query = this.#told()
       .orderBy('told.created_date', 'desc')
       .orderBy('told.id', 'desc')
       .limit(limit)
       .offset(skip);
     if (scheduleId !== undefined) query = query.where('told.schedule_id', '=', scheduleId);
+    if (runId !== undefined) query = query.where('told.id', '=', runId);
     return (await query.execute()).map(readScheduleRun);
   }
 
@@ -125,14 +126,14 @@ export class ScheduleSlots implements ScheduleSlotsPort {
   async latest(): Promise<ReadonlyMap<number, LatestScheduleRuns>> {
     const { handle } = this.#parts;
     const { rows } = await sql<TableRow>`
-      select id, ${latestRun(sql`told.skipped is null`)} as run_id, ${latestRun(sql`told.skipped is null
-        and (told.status is not null or queued.state in ('failed', 'cancelled', 'quarantined'))`)} as ended_id
+      select id, ${latestRun(wasMeant)} as run_id, ${latestRun(sql`${wasMeant}
+        and (told.status is not null or queued.state in ('failed', 'quarantined'))`)} as ended_id
       from schedule`.execute(handle);
-    const ids = rows.flatMap(({ run_id, ended_id }) => [run_id, ended_id]).filter((id) => id !== null);
+    const ids = rows.flatMap(({ run_id, ended_id }) => [run_id ?? null, ended_id ?? null]);
     const found = new Map<unknown, ScheduleRun>();
     for (let at = 0; at < ids.length; at += limits.records) {
-      const part = ids.slice(at, at + limits.records);
-      const told = await this.#told().where('told.id', 'in', part).execute();
+      const part = ids.slice(at, at + limits.records).filter((id) => id !== null);
+      const told = part.length === 0 ? [] : await this.#told().where('told.id', 'in', part).execute();
       for (const run of told.map(readScheduleRun)) found.set(run.id, run);
     }
     const of = ({ run_id, ended_id }: TableRow) => ({ run: found.get(run_id), ended: found.get(ended_id) });
@@ -195,6 +196,9 @@ export class ScheduleSlots implements ScheduleSlotsPort {
     return ids;
   }
 }
+
+// What could not be run is no slot that was left out.
+const wasMeant = sql`(told.skipped is null or told.skipped = 'unusable')`;
 
 // Of the schedule of the row that it is asked for, the id.
 function latestRun(condition: RawBuilder<unknown>): RawBuilder<string | null> {

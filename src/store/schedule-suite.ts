@@ -171,6 +171,8 @@ function remembered(store: () => Store): void {
       (await slots().runs({ scheduleId: 1, limit, skip })).map(({ id }) => id);
     expect([await page(2, 0), await page(2, 2), await page(2, 4)]).toEqual([['c', 'b'], ['a'], []]);
     expect((await slots().runs({ limit: 10 })).map(({ id }) => id)).toEqual(['d', 'c', 'b', 'a']);
+    expect((await slots().runs({ scheduleId: 1, runId: 'b', limit: 1 }))[0]?.id).toBe('b');
+    expect(await slots().runs({ scheduleId: 2, runId: 'b', limit: 1 })).toEqual([]);
     expect([await slots().countRuns(), await slots().countRuns(1), await slots().countRuns(9)]).toEqual([
       ...[4, 3, 0],
     ]);
@@ -253,10 +255,14 @@ function ends(store: () => Store): void {
     await slots.note([noteOf('s', { scheduleId: id, slot: slotOf(3), skipped: 'overlap' })]);
     expect(await latest(id)).toEqual(['b', 'a']);
     await queue.cancel({ ids: ['b'] }, 'x');
+    expect(await latest(id)).toEqual(['b', 'a']);
+    const [b] = await take(queue, { ids: ['c'] });
+    if (b === undefined) throw new Error('nothing to take');
+    await queue.finish([{ ...b, outcome: 'failed', reason: 'no', logId: null }]);
     await slots.note([noteOf('c', { scheduleId: other.id, slot: slotOf(1) })]);
     expect([await latest(id), await latest(other.id)]).toEqual([
-      ['b', 'b'],
-      ['c', undefined],
+      ['b', 'a'],
+      ['c', 'c'],
     ]);
   });
 }

@@ -21,6 +21,7 @@ import type { SystemParts } from './parts.ts';
 import { readNewPassword } from './password-rule.ts';
 import type { Written } from './request.ts';
 import { recordNotFound } from './resource.ts';
+import { pausedWarning, pauseSchedulesOf } from './schedule-dependents.ts';
 import { normalAnswer } from './security-answer.ts';
 import { type Field, type Row, stampFields } from './selection.ts';
 
@@ -83,6 +84,8 @@ export function accountCollection(parts: SystemParts, kind: AccountKind): Collec
         await inside.users.delete(Number(row.id));
         await kind.check(inside);
       }),
+    settle: ({ id }, { store, by }) => pauseSchedulesOf(store, { userId: Number(id) }, by),
+    warning: (ids) => pausedWarning(parts.store, 'userId', ids),
     applied: async (ids, by) => {
       parts.sessions.forget(ids.map(Number));
       await parts.authority.load();

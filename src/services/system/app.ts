@@ -20,6 +20,7 @@ import { type NestedList, withNested } from './nested.ts';
 import type { SystemParts } from './parts.ts';
 import { flagOption, isObject, type Written } from './request.ts';
 import { type Call, type Resource, recordNotFound } from './resource.ts';
+import { pausedWarning, pauseSchedulesOf } from './schedule-dependents.ts';
 import { type Field, type Row, stampFields } from './selection.ts';
 import { nestedUserRoles } from './user.ts';
 
@@ -94,6 +95,8 @@ export function appCollection(parts: SystemParts, isRenewing = false): Collectio
     create: (change) => create(kind, change),
     update: (row, change) => update(kind, Number(row.id), change),
     remove: async (row, { store }) => void (await store.apps.delete(Number(row.id))),
+    settle: ({ id }, { store, by }) => pauseSchedulesOf(store, { appId: Number(id) }, by),
+    warning: (ids) => pausedWarning(stored, 'appId', ids),
     applied: async (ids, by) => {
       await authority.load();
       // What users may do in these apps may be something else now.

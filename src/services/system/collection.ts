@@ -52,6 +52,11 @@ export interface Collection {
   /** Changes the record of a row and returns the new row. */
   update?(row: Row, change: Change): Promise<Row>;
   remove?(row: Row, change: Pick<Change, 'store' | 'by' | 'isForced'>): Promise<void>;
+  /**
+   * Removes or changes what other kinds have of a record that is about to be removed; tells what it did, for
+   * the audit log.
+   */
+  settle?(row: Row, change: Pick<Change, 'store' | 'by'>): Promise<readonly RecordedChange[]>;
   /** Refuses what this caller may not do although the resource is open to him; throws `access.*`. */
   permit?(attempt: Attempt): void;
   /** Whether `POST {name}/{id}` makes or changes the record of that name (event scripts). */
@@ -259,11 +264,15 @@ export class CollectionResource implements Resource {
       items: ids,
       done: 'deleted',
       work: async (store, id) => {
-        const { remove, permit } = this.#collection;
+        const { remove, settle, permit } = this.#collection;
         const row = this.#pick(await this.#collection.rows(store, {}), id);
         permit?.({ principal: request.call.operation.principal, row });
         await this.#recorded(request, store, async (inside) => {
-          await remove?.(row, { store: inside, by: request.call.by, isForced: isForced(request) });
+          const { call } = request;
+          for (const note of (await settle?.(row, { store: inside, by: call.by })) ?? []) {
+            await this.#audit.add(changeNote(call.operation, note), inside);
+          }
+          await remove?.(row, { store: inside, by: call.by, isForced: isForced(request) });
           return { action: 'delete', before: row };
         });
         return row;

@@ -19,8 +19,8 @@ import { ImportResource } from './import/index.ts';
 import { limitCollection } from './limit.ts';
 import { limitCacheResource } from './limit-cache.ts';
 import { lookupCollection } from './lookup.ts';
-import { PackageResource } from './package/index.ts';
 import { nodeCollection } from './node.ts';
+import { PackageResource } from './package/index.ts';
 import type { SystemParts } from './parts.ts';
 import { adminPassword } from './password.ts';
 import { adminProfile } from './profile.ts';
@@ -30,6 +30,7 @@ import { QueuedRunResource } from './queued-run.ts';
 import { ResourceService } from './resource-service.ts';
 import { roleCollection } from './role.ts';
 import { RunResource } from './run.ts';
+import { ScheduleResource } from './schedule.ts';
 import { scriptRunResource } from './script-run.ts';
 import { scriptTypeCollection } from './script-type.ts';
 import { ServiceResource } from './service.ts';
@@ -77,6 +78,7 @@ export function createSystemService(parts: SystemParts): Service {
     new QueuedRunResource(parts),
     new CollectionResource({ collection: roleCollection(parts), ...kept }),
     new RunResource(parts),
+    new ScheduleResource(parts),
     scriptRunResource(parts),
     new CollectionResource({ collection: scriptTypeCollection(parts), ...kept }),
     new ServiceResource(parts),

@@ -20,10 +20,12 @@ export async function checkUnused(store: Store, connection: string, done: string
 async function usersOf(store: Store, connection: string): Promise<string[]> {
   const scripts = (await store.eventScripts.list()).filter(({ config }) => names(config, connection));
   const services = (await store.services.list()).filter(({ config }) => names(config, connection));
+  const schedules = (await store.schedules.list()).filter((schedule) => schedule.connection === connection);
   const queues = await store.queue.queuesOf(connection);
   return [
     ...scripts.map(({ name }) => `script '${name}'`),
     ...services.map(({ name }) => `service '${name}'`),
+    ...schedules.map(({ name }) => `schedule '${name}'`),
     ...queues.map((queue) => `runs that wait in queue '${queue}'`),
   ];
 }

@@ -15,6 +15,10 @@ import { QueueConnections } from '../../queues/connections.ts';
 import { databaseKind } from '../../queues/database/index.ts';
 import { transportKinds } from '../../queues/kinds.ts';
 import type { TransportKind } from '../../queues/transport.ts';
+import { Firing } from '../../scheduler/firing.ts';
+import { CronTimetable } from '../../scheduler/timetable.ts';
+import { newRunId } from '../../scripts/run-record.ts';
+import { scheduledRun } from '../../scripts/scheduled-call.ts';
 import { actor } from '../../security/actor.ts';
 import { AuditLog } from '../../security/audit.ts';
 import { Authority } from '../../security/authority.ts';
@@ -113,7 +117,11 @@ export async function openHouse(): Promise<House> {
     performer: () => ({ perform: async () => ({ outcome: 'done', further: [] }) }),
     kinds: [...transportKinds, brokerKind],
   });
-  const own = { queues, limitCounts, accounts, authority, secrets, facts, audit, act, workers };
+  const timetable = new CronTimetable();
+  const consign = queues.consign.bind(queues);
+  const firing = new Firing({ store, timetable, runOf: scheduledRun, consign, newId: newRunId, observe });
+  const schedules = { timetable, runNow: (id: number) => firing.runNow(id) };
+  const own = { queues, schedules, limitCounts, accounts, authority, secrets, facts, audit, act, workers };
   const desks = { sessions, passwords, throttle, scripts: scriptDesk(scripts), ...own };
   const parts = { store, services, schemas, outgoing, observe, ...desks };
   const system = createSystemService(parts);

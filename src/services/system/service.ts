@@ -14,6 +14,7 @@ import type { ServiceCatalog, SystemParts } from './parts.ts';
 import { isObject, type Written } from './request.ts';
 import { type Call, type Resource, recordNotFound, success } from './resource.ts';
 import { checkRunAs, permitRunAs } from './run-as.ts';
+import { removeSchedulesOf } from './schedule-dependents.ts';
 import type { Field, Row } from './selection.ts';
 import { checkDocument, documentView, readDocument } from './service-document.ts';
 
@@ -88,6 +89,7 @@ export function serviceCollection(parts: SystemParts): Collection {
     rows: async (source) => (await source.services.list()).map((record) => rowOf(services, record)),
     create: (change) => create(services, change),
     update: (row, change) => update(services, Number(row.id), change),
+    settle: (row, { store: inside }) => removeSchedulesOf(inside, Number(row.id)),
     remove: async (row, change) => {
       if (row.deletable !== true) throw fixed(String(row.name), 'deleted');
       await change.store.services.delete(Number(row.id));

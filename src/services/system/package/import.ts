@@ -187,6 +187,7 @@ class Work {
   async #write(kind: Kind, items: readonly Item[], pass: Pass): Promise<Item[]> {
     const present = new Map((await this.#present(kind, pass.store)).map((each) => [each.name, each]));
     const names = await Names.read(pass.store);
+    const isFirst = pass.isFirst && kind.isWhole !== true;
     const partial: Item[] = [];
     for (const item of items) {
       const name = nameOf(kind.collection.name, item);
@@ -194,7 +195,7 @@ class Work {
       // What this very import made is completed in its second pass.
       if (stored !== undefined && !this.#options.overwrites && pass.isFirst) continue;
       try {
-        const writing = writingOf(item, stored, { kind, names, isFirst: pass.isFirst });
+        const writing = writingOf(item, stored, { kind, names, isFirst });
         const isWhole = await this.#writeOne(kind, { writing, stored, ...pass });
         if (writing.isPartial || !isWhole) partial.push(item);
       } catch (thrown) {
@@ -256,6 +257,8 @@ class Work {
       for (const { name, row } of await this.#present(kind, store)) {
         if (kept.has(name) || row.deletable === false) continue;
         try {
+          const settled = await collection.settle?.(row, { store, by: this.#options.by });
+          this.notes.push(...(settled ?? []));
           await collection.remove?.(row, { store, by: this.#options.by });
         } catch (thrown) {
           throw blamed(thrown, kind, name);

@@ -16,6 +16,8 @@ import { lookupCollection } from '../lookup.ts';
 import type { SchemaDesk, SystemParts } from '../parts.ts';
 import { ConnectionTypes, queueConnectionCollection } from '../queue-connection.ts';
 import { roleCollection } from '../role.ts';
+import { scheduleCollection } from '../schedule-collection.ts';
+import { derivedFields } from '../schedule-row.ts';
 import { serviceCollection } from '../service.ts';
 import { userAccounts } from '../user.ts';
 import { Secret } from './document.ts';
@@ -32,6 +34,8 @@ export interface Kind {
   readonly asides: readonly Aside[];
   /** Fields that documents do not hold: they say what is, not what is configured. */
   readonly without: readonly string[];
+  /** Whether a record without what it names would be something else: it is written with that, or not at all. */
+  readonly isWhole?: boolean;
   /** Only exported when it is asked for. */
   readonly isPersonal?: boolean;
   /** Its records have settings by their type, secrets among them. */
@@ -155,6 +159,7 @@ export function packageKinds(parts: SystemParts): readonly Kind[] {
       isPersonal: true,
     },
     { ...plain, collection: eventScriptCollection(parts) },
+    { ...plain, collection: scheduleCollection(parts), without: derivedFields, isWhole: true },
     { ...plain, collection: lookupCollection(parts) },
     { ...plain, collection: corsCollection(parts) },
     { ...plain, collection: emailTemplateCollection(parts) },
