@@ -44,6 +44,7 @@ export const limitTable = {
   metricsSeries: limit(1_000, 'sets of labels', 'of one metric; further ones are counted as one'),
   metricsQueueMs: limit(5_000, 'ms', 'how often the runs in queues are counted for metrics at most'),
   metricsWaitMs: limit(1_000, 'ms', 'who asks for metrics waits no longer for the count of runs in queues'),
+  metricsShare: limit(0.02, 'share', 'of the time may go into counting runs in queues for metrics'),
   metricsTokenChars: limit(16, 'characters', 'a shorter token of metrics can be guessed'),
   acceptChars: limit(1_024, 'characters of Accept', 'browsers send less than 200; the rest is ignored'),
   pathSegments: limit(64, 'segments', 'the deepest documented path has five, folders of files some more'),

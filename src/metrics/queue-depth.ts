@@ -21,7 +21,8 @@ export class QueueDepth {
   readonly #everyMs: number;
   readonly #failures: Tally<never>;
   #known: readonly QueueStats[] = [];
-  #lookedAt = Number.NEGATIVE_INFINITY;
+  /** Before it the store is not asked again. */
+  #nextAt = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
 
   constructor({ registry, queue, everyMs = limits.metricsQueueMs }: QueueDepthOptions) {
@@ -59,21 +60,24 @@ export class QueueDepth {
   }
 
   async #fresh(): Promise<readonly QueueStats[]> {
-    if (performance.now() - this.#lookedAt >= this.#everyMs) {
+    if (performance.now() >= this.#nextAt) {
       this.#looking ??= this.#look();
       await Promise.race([this.#looking, pause(limits.metricsWaitMs, undefined, { ref: false })]);
     }
     return this.#known;
   }
 
+  // What takes long is asked for less often: a store that embeds its database does nothing else meanwhile.
   async #look(): Promise<void> {
+    const began = performance.now();
     try {
       this.#known = await this.#queue.stats();
     } catch {
       this.#known = [];
       this.#failures.add(1);
     } finally {
-      this.#lookedAt = performance.now();
+      const now = performance.now();
+      this.#nextAt = now + Math.max(this.#everyMs, (now - began) / limits.metricsShare);
       this.#looking = undefined;
     }
   }

@@ -13,6 +13,7 @@ import { queue } from './migrations/2026-11-24-queue.ts';
 import { queueHouse } from './migrations/2026-11-25-queue-house.ts';
 import { nodes } from './migrations/2026-11-26-nodes.ts';
 import { schedule } from './migrations/2026-11-26-schedule.ts';
+import { queueCounts } from './migrations/2026-11-27-queue-counts.ts';
 import type { Handle } from './table.ts';
 
 /** All migrations by name. */
@@ -28,6 +29,7 @@ function migrations(dialect: StoreDialect): Record<string, Migration> {
     '2026-11-25-queue-house': queueHouse(dialect),
     '2026-11-26-nodes': nodes,
     '2026-11-26-schedule': schedule(dialect),
+    '2026-11-27-queue-counts': queueCounts(dialect),
   };
 }
 
