@@ -58,7 +58,7 @@ function recordOf(options: ScheduleCreateOptions): Record<string, unknown> {
     overlap,
     verb: verb?.toUpperCase(),
     payload: payload === undefined ? undefined : payloadOf(payload),
-    jitter_seconds: jitter === undefined ? undefined : countOf('--jitter', jitter),
+    jitter: jitter === undefined ? undefined : countOf('--jitter', jitter),
     is_active: inactive === true ? false : undefined,
     ...missedOf(missed),
   };

@@ -4,7 +4,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { limits } from '../core/limits.ts';
 import { found, type ScheduleOptions } from './schedule.ts';
 import { endedStates, resultText, type ScheduleRunView } from './schedule-text.ts';
-import { spanText } from './schedule-time.ts';
 import { type SystemDoor, throughDoor } from './system-door.ts';
 
 /** Options of `schedule run`. */
@@ -53,7 +52,7 @@ async function ended(door: SystemDoor, { id, path }: Waiting): Promise<ScheduleR
 
 function endText(run: ScheduleRunView): string {
   const { duration_ms: ms, reason, content } = run;
-  const head = `${resultText(run)}${ms === null ? '' : ` after ${ms < 2_000 ? `${ms} ms` : spanText(ms)}`}`;
+  const head = `${resultText(run)}${ms === null ? '' : ` after ${ms.toLocaleString('en')} ms`}`;
   const said = content === null || content === '' ? reason : content;
   return said === null ? head : `${head}\n${said}`;
 }

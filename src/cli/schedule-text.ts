@@ -12,7 +12,11 @@ export interface ScheduleView extends TimingView {
   readonly component: string;
   readonly service_id: number;
   readonly next_run_date: string | null;
+  readonly last_run_date: string | null;
+  readonly last_run_status: number | null;
   readonly service_by_service_id?: { readonly name: string } | null;
+  /** Of the latest run that ended, where that failed. */
+  readonly task_log_by_task_id?: { readonly created_date: string } | null;
 }
 
 /** What became of a slot, as the API answers it. */
@@ -34,23 +38,20 @@ export interface ScheduleRunView {
 }
 
 /** States in which a run does nothing more. */
-export const endedStates: readonly string[] = ['done', 'failed', 'cancelled', 'quarantined', 'skipped'];
+export const endedStates: readonly string[] = [
+  ...['done', 'failed', 'cancelled', 'quarantined'],
+  ...['skipped', 'dropped'],
+];
 
-/** Schedules, one in a line; `lasts` are their latest runs by id. */
-export function scheduleTable(
-  schedules: readonly ScheduleView[],
-  { lasts, now }: { lasts: ReadonlyMap<number, ScheduleRunView>; now: Date },
-): string {
-  const rows = schedules.map((schedule) => {
-    const last = lasts.get(schedule.id);
-    return [
-      schedule.name,
-      timingText(schedule),
-      schedule.is_active ? 'active' : 'paused',
-      nextText(schedule, now),
-      last === undefined ? '' : `${resultText(last)}, ${distanceText(new Date(last.created_date), now)}`,
-    ];
-  });
+/** Schedules, one in a line. */
+export function scheduleTable(schedules: readonly ScheduleView[], now: Date): string {
+  const rows = schedules.map((schedule) => [
+    schedule.name,
+    timingText(schedule),
+    schedule.is_active ? 'active' : 'paused',
+    nextText(schedule, now),
+    lastText(schedule, now),
+  ]);
   return tableText([['NAME', 'WHEN', 'STATE', 'NEXT RUN', 'LAST RESULT'], ...rows]);
 }
 
@@ -60,6 +61,14 @@ function nextText({ next_run_date: next, time_zone: zone, cron }: ScheduleView, 
   const isLate = now.getTime() - date.getTime() > limits.scheduleLateMs;
   const distance = isLate ? `${spanText(now.getTime() - date.getTime())} late` : distanceText(date, now);
   return `${clockOf(cron === null ? 'UTC' : zone)(date)} (${distance})`;
+}
+
+function lastText(schedule: ScheduleView, now: Date): string {
+  const { last_run_date: date, last_run_status: status, task_log_by_task_id: failure } = schedule;
+  if (date === null) return '';
+  const open = failure?.created_date === date ? 'failed' : 'not over';
+  // The clock of the server may be ahead of ours.
+  return `${status ?? open}, ${spanText(Math.max(0, now.getTime() - Date.parse(date)))} ago`;
 }
 
 /** How a run ended, or where it is, in a word or two. */
@@ -76,7 +85,7 @@ export function runsTable(runs: readonly ScheduleRunView[], names: ReadonlyMap<n
     names.get(run.schedule_id) ?? String(run.schedule_id),
     run.slot === null ? run.cause : `${run.cause} ${utcText(new Date(run.slot))}`,
     resultText(run),
-    run.duration_ms === null ? '' : `${run.duration_ms.toFixed(1)} ms`,
+    run.duration_ms === null ? '' : `${run.duration_ms.toLocaleString('en')} ms`,
     lineOf(run.reason ?? run.content ?? ''),
   ]);
   const heading = ['AT (UTC)', 'SCHEDULE', 'FOR (UTC)', 'RESULT', 'TOOK', 'ANSWER'];
@@ -101,7 +110,7 @@ export function slotsTable(slots: readonly string[], { zone, now }: { zone: stri
 
 /** Everything of a schedule: its fields, and the runs that are given. */
 export function scheduleText(schedule: ScheduleView, runs: readonly ScheduleRunView[]): string {
-  const { service_by_service_id: service, ...fields } = schedule;
+  const { service_by_service_id: service, task_log_by_task_id: failure, ...fields } = schedule;
   const told = Object.entries({
     ...{ name: schedule.name, calls: callText(schedule), when: timingText(schedule) },
     ...fields,

@@ -26,7 +26,7 @@ export interface ScheduleOptions extends DoorOptions {
   readonly timeZone?: string;
 }
 
-const related = { related: 'service_by_service_id' };
+const related = { related: 'service_by_service_id,task_log_by_task_id' };
 
 /** Prints all schedules. */
 export function listSchedules(options: ScheduleOptions): Promise<void> {
@@ -36,12 +36,7 @@ export function listSchedules(options: ScheduleOptions): Promise<void> {
     const { resource } = answer as { resource: ScheduleView[] };
     if (options.json === true) return print(resource);
     if (resource.length === 0) return console.log('No schedules.');
-    const lasts = new Map<number, ScheduleRunView>();
-    for (const { id } of resource) {
-      const [last] = await runsOf(door, ['scheduler', String(id), 'runs'], 1);
-      if (last !== undefined) lasts.set(id, last);
-    }
-    console.log(scheduleTable(resource, { lasts, now: new Date() }));
+    console.log(scheduleTable(resource, new Date()));
     await tellClock(door, resource);
   });
 }
@@ -117,11 +112,10 @@ export function showNext(name: string | undefined, options: ScheduleOptions): Pr
         ? { action: 'POST', path: ['scheduler', 'next'], body: { ...timing, count } }
         : { path: ['scheduler', String(stored.id), 'next'], query: { count: String(count) } },
     );
-    const slots = (answer as { resource: string[] }).resource;
-    if (options.json === true) return print(slots);
+    if (options.json === true) return print(answer);
+    const { resource, time_zone: zone } = answer as { resource: string[]; time_zone: string };
     if (stored?.is_active === false) console.error(`'${stored.name}' is paused; this is when it would come.`);
-    const zone = stored?.time_zone ?? timing.time_zone ?? 'UTC';
-    console.log(slotsTable(slots, { zone, now: new Date() }));
+    console.log(slotsTable(resource, { zone, now: new Date() }));
   });
 }
 
