@@ -63,15 +63,22 @@ export async function scheduleRows(
   const relationsOf = isRelated ? await relations(store) : undefined;
   return schedules.map((schedule) => {
     const runs = latest.get(schedule.id);
-    return {
+    const row = {
       ...rowOf(schedule),
       next_run_date: dateText(next.get(schedule.id)),
       last_run_date: dateText(runs?.run?.createdDate),
       last_run_status: runs?.run?.answer?.status ?? null,
-      ...relationsOf?.(schedule),
-      ...(isRelated ? { [taskLog]: logOf(runs) } : {}),
     };
+    return relationsOf === undefined
+      ? row
+      : beside(row, { ...relationsOf(schedule), [taskLog]: logOf(runs) });
   });
+}
+
+// The audit log keeps all that can be counted in a row, and how calls were answered is not for it.
+function beside(row: Row, members: Row): Row {
+  const hidden = Object.entries(members).map(([name, value]) => [name, { value, enumerable: false }]);
+  return Object.defineProperties(row, Object.fromEntries(hidden));
 }
 
 async function relations(store: Store): Promise<(schedule: ScheduleRecord) => Row> {
