@@ -204,4 +204,17 @@ function queues(store: () => Store): void {
     expect(first?.lagMs).toBeGreaterThanOrEqual(9);
     expect(second).toMatchObject({ queue: 'empty', isPaused: true, limits, counts: none, lagMs: 0 });
   });
+
+  it('count each run once, also those behind others of their key', async () => {
+    const { queue } = store();
+    await queue.push(['a', 'b', 'c'].map((id) => keyed(id)));
+    await queue.push([keyed('d', { delayMs: 60_000 }), newRun('e'), newRun('f', { queue: 'second' })]);
+    await queue.cancel({ ids: ['e'] }, 'nobody wants it');
+    expect(idsOf(await take(queue))).toEqual(['a']);
+    const none = { ready: 0, delayed: 0, running: 0, failed: 0, cancelled: 0, quarantined: 0 };
+    expect((await queue.stats()).map(({ queue: name, counts }) => [name, counts])).toEqual([
+      ['default', { ...none, ready: 2, delayed: 1, running: 1, cancelled: 1 }],
+      ['second', { ...none, ready: 1 }],
+    ]);
+  });
 }
