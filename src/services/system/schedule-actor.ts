@@ -1,5 +1,5 @@
-// On whose authority schedules call. Invariants: whoever is no administrator writes only schedules that call as
-// he does himself; and one that is said to be without privilege has somebody whose rights are looked at.
+// On whose authority schedules call. Invariants: whoever is no administrator writes only schedules that call
+// as he does himself; and one that is said to be without privilege has somebody whose rights are looked at.
 import { PlatformError } from '../../core/errors.ts';
 import type { Principal } from '../../core/operation.ts';
 import type { ScheduleRecord } from '../../core/schedule.ts';

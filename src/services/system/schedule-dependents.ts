@@ -1,5 +1,5 @@
-// What becomes of schedules when somebody takes away what they need. Invariant: a schedule whose user or app is
-// gone never calls as anybody else: it comes no more until somebody says whom it calls as.
+// What becomes of schedules when somebody takes away what they need. Invariant: a schedule whose user or app
+// is gone never calls as anybody else: it comes no more until somebody says whom it calls as.
 
 import { limits } from '../../core/limits.ts';
 import type { ScheduleRecord } from '../../core/schedule.ts';

@@ -1,5 +1,5 @@
-// The resource `scheduler`: schedules, what is done with one, and what became of its slots. Invariant: whoever
-// may not write a schedule can neither run nor stop it.
+// The resource `scheduler`: schedules, what is done with one, and what became of its slots. Invariant: who
+// may not write a schedule can neither run it nor stop it.
 import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';

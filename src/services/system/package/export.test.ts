@@ -96,7 +96,7 @@ describe('what is exported', () => {
     const upload = Body.ofBytes(bytes, 'application/zip');
     const { status, body } = await second.ask('POST', 'package', { content: upload });
     expect(status).toBe(200);
-    expect(body).toMatchObject({ summary: { created: 12 } });
+    expect(body).toMatchObject({ summary: { created: 13 } });
     expect(await exported(second)).toEqual(await exported(first));
   });
 

@@ -34,7 +34,7 @@ export interface Kind {
   readonly asides: readonly Aside[];
   /** Fields that documents do not hold: they say what is, not what is configured. */
   readonly without: readonly string[];
-  /** Whether a record without what it names would be something else: it is written with that, or not at all. */
+  /** Whether its records would be something else without what they name: a second pass is none for them. */
   readonly isWhole?: boolean;
   /** Only exported when it is asked for. */
   readonly isPersonal?: boolean;

@@ -67,6 +67,11 @@ export async function furnishHouse({ ask, store }: House): Promise<void> {
     defaults: { name: 'you' },
   });
   await make('queue_connection', brokerConnection);
+  await make('scheduler', {
+    ...{ name: 'each night', service_id: sales, component: '_table/contact?limit=1', cron: '0 3 * * *' },
+    ...{ time_zone: 'Europe/Stockholm', app_id: portal, is_privileged: false, connection: 'mails' },
+    ...{ verb_mask: 2, payload: '{ "a": "ü" }', overlap: 'queue', missed: 'all', jitter: 30 },
+  });
   await make('limit', {
     name: 'per role',
     type: 'instance.role',
