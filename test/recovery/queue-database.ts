@@ -47,7 +47,7 @@ const serviceTypes: Readonly<Record<ServerKind, string>> = { postgres: 'pgsql', 
 
 const connections = 8;
 
-/** Makes both, empty but for the tables `item` and `effect`. */
+/** Makes both, empty but for the tables `item`, `effect` and `tick`. */
 export async function makeDatabases(engine: Engine, place: ProofPlace = {}): Promise<ProofDatabases> {
   const home = place.folder ?? mkdtempSync(join(tmpdir(), `tenon-proof-${engine}-`));
   mkdirSync(home, { recursive: true });
@@ -57,6 +57,7 @@ export async function makeDatabases(engine: Engine, place: ProofPlace = {}): Pro
     `create table effect (id ${serials[engine]}, mark varchar(60) not null,
       event varchar(60) not null, attempt integer not null)`,
   );
+  await made.data(`create table tick (id ${serials[engine]}, schedule varchar(60) not null)`);
   return made;
 }
 

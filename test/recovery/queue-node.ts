@@ -10,7 +10,7 @@ if (cache !== undefined) module.enableCompileCache(cache);
 
 const { limits } = await import('../../src/core/limits.ts');
 Object.assign(limits, JSON.parse(bounds));
-if (mutant !== undefined) (await import('./queue-mutant.ts')).removeFence();
+if (mutant !== undefined) (await import('./queue-mutant.ts')).mutate(mutant);
 
 const { readConfig } = await import('../../src/config.ts');
 const { startServer } = await import('../../src/main.ts');
@@ -21,5 +21,5 @@ process.once('SIGTERM', () => {
     () => process.exit(1),
   );
 });
-console.log(`listening on ${server.url}`);
+console.log(`listening on ${server.url} at ${Date.now()}`);
 module.flushCompileCache();

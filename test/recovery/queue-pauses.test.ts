@@ -10,8 +10,16 @@ const limits = { queueLeaseMs: 600, queueBeatMs: 150, queueSweepMs: 150 };
 // Time for a pause to begin between the first write of a run and its end.
 const lastStep = 'await new Promise((done) => setTimeout(done, 60));';
 
+const mutantOf = (isMutant: boolean) => (isMutant ? { mutant: 'fence' as const } : {});
+
 async function suffer(isMutant: boolean) {
-  const world = await QueueWorld.open({ engine: 'postgres', nodes: 3, limits, lastStep, isMutant });
+  const world = await QueueWorld.open({
+    engine: 'postgres',
+    ...mutantOf(isMutant),
+    nodes: 3,
+    limits,
+    lastStep,
+  });
   try {
     const clients = world.clients(['plain', 'plain', 'batch'], { pauseMs: 40 });
     await pauseNodes(world.nodes, world.witness, { blows: pauses, seed: stormSeed(), pausedMs: 1_200 });

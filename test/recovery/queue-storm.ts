@@ -48,6 +48,32 @@ export async function killNodes(nodes: readonly QueueNode[], witness: Witness, s
   for (const node of nodes) if (!node.isRunning) await node.start();
 }
 
+/** How nodes are lost one at a time. */
+export interface Losses extends Storm {
+  /** From one to the next. */
+  readonly everyMs: number;
+}
+
+/** Kills nodes while others stay, and starts them again at once; tells how many were killed. */
+export async function loseNodes(nodes: readonly QueueNode[], storm: Losses): Promise<number> {
+  const random = randomOf(storm.seed);
+  const starting = new Set<QueueNode>();
+  const starts: Promise<unknown>[] = [];
+  for (let blow = 0; blow < storm.blows; ) {
+    await pause(storm.everyMs * (0.5 + random()));
+    const up = nodes.filter((node) => node.isRunning && !starting.has(node));
+    const node = up.length > 1 ? up[Math.floor(random() * up.length)] : undefined;
+    if (node === undefined) continue;
+    await node.kill();
+    starting.add(node);
+    starts.push(node.start().finally(() => starting.delete(node)));
+    blow++;
+    storm.say?.(blow);
+  }
+  await Promise.all(starts);
+  return starts.length;
+}
+
 /** How nodes are paused. */
 export interface Pauses extends Storm {
   /** Longer than a lease. */

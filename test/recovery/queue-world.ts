@@ -3,9 +3,11 @@
 // Invariant: a proof judges by what lies in the databases when all is quiet, not by what the product tells.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Balancer } from './node-balancer.ts';
 import { Clients, type ClientsOptions, type Manner, type Notes } from './queue-client.ts';
 import { type Engine, makeDatabases, type ProofDatabases, type ProofPlace } from './queue-database.ts';
 import { freePort, QueueNode } from './queue-fleet.ts';
+import type { Mutant } from './queue-mutant.ts';
 import { judge, pendingIn, type Verdict } from './queue-verdict.ts';
 import { Witness } from './queue-witness.ts';
 
@@ -16,9 +18,13 @@ export interface WorldOptions {
   readonly place?: ProofPlace;
   /** Bounds of the nodes beside those that all proofs shorten. */
   readonly limits?: Readonly<Record<string, number>>;
-  /** Whether the nodes are without the fence, so that a proof can be seen to fail. */
-  readonly isMutant?: boolean;
+  /** What the nodes are without, so that a proof can be seen to fail. */
+  readonly mutant?: Mutant;
   readonly environment?: Readonly<Record<string, string>>;
+  /** What single nodes are started with beside, in their order. */
+  readonly own?: readonly Readonly<Record<string, string>>[];
+  /** Whether writes set nothing off: there are neither scripts nor a queued service. */
+  readonly isBare?: boolean;
   /** What an event does after its effect was written and before it ends. */
   readonly lastStep?: string;
 }
@@ -41,6 +47,8 @@ export class QueueWorld {
   readonly witness: Witness;
   readonly nodes: readonly QueueNode[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Once it is there, clients reach the nodes by it. */
+  balancer: Balancer | undefined;
   #token = '';
 
   private constructor(parts: Pick<QueueWorld, 'databases' | 'witness' | 'nodes' | 'environment'>) {
@@ -52,16 +60,19 @@ export class QueueWorld {
 
   /** Starts all of it, with the service `data`, its event script and the queued service `job`. */
   static async open(options: WorldOptions): Promise<QueueWorld> {
-    const { engine, place, nodes: count = 1, lastStep = '' } = options;
+    const { engine, place, nodes: count = 1, own = [], lastStep = '', isBare = false } = options;
     const databases = await makeDatabases(engine, place);
     const witness = new Witness();
     const outside = await witness.open();
     const environment = environmentOf(options, databases, outside);
     const ports = await Promise.all(Array.from({ length: count }, freePort));
-    const nodes = ports.map((port) => new QueueNode(port, environment));
+    const nodes = ports.map((port, at) => new QueueNode(port, { ...environment, ...own[at] }));
     const world = new QueueWorld({ databases, witness, nodes, environment });
     try {
-      await world.#furnish(`http://${outside}`, lastStep);
+      await world.#furnish();
+      if (!isBare) await world.#makeScripts(`http://${outside}`, lastStep);
+      const started = await Promise.all(nodes.slice(1).map((node) => node.start()));
+      if (started.includes(false)) throw new Error('a node did not start');
     } catch (error) {
       await world.close();
       throw error;
@@ -70,7 +81,7 @@ export class QueueWorld {
   }
 
   get urls(): readonly string[] {
-    return this.nodes.map(({ url }) => url);
+    return this.balancer === undefined ? this.nodes.map(({ url }) => url) : [this.balancer.url];
   }
 
   clients(manners: readonly Manner[], more: Partial<ClientsOptions> = {}): Clients {
@@ -123,14 +134,15 @@ export class QueueWorld {
   }
 
   async close(): Promise<void> {
+    await this.balancer?.close();
     for (const node of this.nodes) node.thaw();
     await Promise.all(this.nodes.map((node) => node.kill()));
     this.witness.close();
     await this.databases.remove();
   }
 
-  async #furnish(outside: string, lastStep: string): Promise<void> {
-    const [first, ...others] = this.nodes;
+  async #furnish(): Promise<void> {
+    const [first] = this.nodes;
     if (first === undefined || !(await first.start())) throw new Error(`no server: ${first?.said}`);
     const { status, text } = await this.ask('POST', 'system/admin/session', account);
     if (status !== 200) throw new Error(`no session: ${text}`);
@@ -139,6 +151,9 @@ export class QueueWorld {
     await this.make('system/service', {
       resource: [{ name: 'data', label: 'data', type, config, is_active: true }],
     });
+  }
+
+  async #makeScripts(outside: string, lastStep: string): Promise<void> {
     const script = { type: 'nodejs', is_active: true };
     const event = 'data._table.item.post.queued';
     await this.make(`system/event_script/${event}`, { ...script, content: eventScript(outside, lastStep) });
@@ -146,13 +161,11 @@ export class QueueWorld {
     await this.make('system/service', {
       resource: [{ ...job, config: { content: jobScript(outside), queued: true, config: { tries: 2 } } }],
     });
-    const started = await Promise.all(others.map((node) => node.start()));
-    if (started.includes(false)) throw new Error('a node did not start');
   }
 }
 
 function environmentOf(options: WorldOptions, databases: ProofDatabases, outside: string) {
-  const { limits = {}, isMutant = false, environment = {} } = options;
+  const { limits = {}, mutant, environment = {} } = options;
   return {
     TENON_HOME: databases.home,
     TENON_DATABASE_URL: databases.systemUrl,
@@ -164,9 +177,11 @@ function environmentOf(options: WorldOptions, databases: ProofDatabases, outside
     TENON_RUNNERS_MIN: '1',
     TENON_RUNNERS_MAX: '2',
     TENON_WORKER_CONCURRENCY: '4',
+    // Nobody waits for balancers where there are none.
+    TENON_DRAIN_DELAY: '0',
     PROOF_CACHE: `${databases.home}/compiled`,
     PROOF_LIMITS: JSON.stringify({ ...shortLimits, ...limits }),
-    ...(isMutant ? { PROOF_MUTANT: 'yes' } : {}),
+    ...(mutant === undefined ? {} : { PROOF_MUTANT: mutant }),
     ...environment,
   };
 }

@@ -39,7 +39,11 @@ export const soakQueuePauses: Soak = (options, say) => {
   const pauses = Number(optionOf(options, 'pauses', '40'));
   return overEngines(options, nodes, async (engine) => {
     const suffer = (isMutant: boolean) =>
-      paused({ engine, nodes, isMutant, limits: pausedLimits, lastStep }, pauses, say);
+      paused(
+        { engine, nodes, ...(isMutant ? { mutant: 'fence' } : {}), limits: pausedLimits, lastStep },
+        pauses,
+        say,
+      );
     const fenced = await suffer(false);
     const mutant = await suffer(true);
     const blind = mutant.doubledEffects > 0 ? [] : ['without the fence nothing was doubled'];
@@ -54,7 +58,9 @@ async function paused(options: WorldOptions, pauses: number, say: (line: string)
     const storm = { blows: pauses, seed: stormSeed(), pausedMs: 1_200 };
     await pauseNodes(world.nodes, world.witness, storm);
     const verdict = await world.verdict(clients);
-    say(`${options.engine}, ${options.isMutant === true ? 'mutant' : 'fenced'}: ${JSON.stringify(verdict)}`);
+    say(
+      `${options.engine}, ${options.mutant === undefined ? 'fenced' : 'mutant'}: ${JSON.stringify(verdict)}`,
+    );
     return verdict;
   } finally {
     await world.close();
