@@ -15,7 +15,7 @@ export function brokerTransport(settings: BrokerTransportParts['settings'], link
 
 /** What a transport by a broker is made with. */
 interface BrokerTransportParts {
-  readonly settings: Pick<TransportSettings, 'connection' | 'store' | 'observe'>;
+  readonly settings: Pick<TransportSettings, 'connection' | 'defaultQueue' | 'store' | 'observe'>;
   readonly link: BrokerLink;
 }
 
@@ -55,8 +55,8 @@ class BrokerTransport implements Transport {
       if (notes.length === 0) return true;
       return !isOver && (await hear(notes));
     };
-    const { connection } = settings;
-    const own = { connection, store: settings.store.queue, link, outage: this.#outage };
+    const { connection, defaultQueue } = settings;
+    const own = { connection, defaultQueue, store: settings.store.queue, link, outage: this.#outage };
     const following = new Following({ ...own, queues, take });
     this.#followings.add(following);
     return () => {

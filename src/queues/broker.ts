@@ -10,8 +10,13 @@ export interface BrokerMessage {
   readonly delayMs: number;
 }
 
-/** Takes messages of a queue; true: they may be dropped, false: others should have them. Never rejects. */
-export type TakeMessages = (texts: readonly string[]) => Promise<boolean>;
+/** Who takes the messages of a queue. Neither rejects, nor waits for longer than its listening goes on. */
+export interface Taker {
+  /** Resolves when there is room for messages. */
+  ready(): Promise<void>;
+  /** True: they may be dropped, false: others should have them. */
+  take(texts: readonly string[]): Promise<boolean>;
+}
 
 /** Told how a part of a link is doing, again and again; tells the first of many failures. */
 export interface LinkHealth {
@@ -30,7 +35,7 @@ export interface BrokerLink {
   /** Rejects when the broker is away, without waiting long. */
   send(queue: string, messages: readonly BrokerMessage[]): Promise<void>;
   /** Takes messages of a queue, a few at a time, while the broker is there. Never throws. */
-  listen(queue: string, take: TakeMessages, health: LinkHealth): Listening;
+  listen(queue: string, taker: Taker, health: LinkHealth): Listening;
   /** Rejects when the broker is away, or does not let us in. */
   check(): Promise<void>;
   /** Ends everything that the listenings have not. */

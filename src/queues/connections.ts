@@ -217,7 +217,15 @@ export class QueueConnections implements RunQueue {
       if (kind === undefined) throw new Error(`there is no kind of queue connections '${type}'`);
       const config = configOf(kind, plan, secrets);
       const consign = (runs: readonly NewQueuedRun[]) => this.consign(runs);
-      const transport = kind.create({ connection: name, config, store, performer, consign, observe });
+      const transport = kind.create({
+        connection: name,
+        defaultQueue,
+        config,
+        store,
+        performer,
+        consign,
+        observe,
+      });
       if (this.#isStarted) transport.start?.();
       return { name, type, defaultQueue, transport, mark };
     } catch (error) {

@@ -11,3 +11,16 @@ export function settingsOf(said: Readonly<Record<string, Said>>): readonly Confi
     return { name, label, type: 'string', required: false, default: null, ...of };
   });
 }
+
+/** Whether a setting is a whole number between two others, these included. */
+export function isBetween(value: unknown, [least, most]: readonly [number, number]): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most;
+}
+
+/** A port of TCP. */
+export const ports = [1, 65_535] as const;
+
+/** Whether a setting may be the name or the address of a server. */
+export function isHost(value: unknown): boolean {
+  return typeof value === 'string' && /^[\w.:-]{1,253}$/.test(value);
+}

@@ -43,6 +43,7 @@ export interface Transport {
 export interface TransportSettings {
   /** Name of the connection. */
   readonly connection: string;
+  readonly defaultQueue: string;
   /** Checked against the fields of its kind, secrets in clear. */
   readonly config: Readonly<Record<string, unknown>>;
   readonly store: TransportStore;

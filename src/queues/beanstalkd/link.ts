@@ -1,7 +1,7 @@
 // A link to a beanstalkd. Invariants: one connection sends, and each queue that is listened to has its own,
 // by whose end beanstalkd knows that its worker is gone.
 import { limits } from '../../core/limits.ts';
-import type { BrokerLink, BrokerMessage, LinkHealth, Listening, TakeMessages } from '../broker.ts';
+import type { BrokerLink, BrokerMessage, LinkHealth, Listening, Taker } from '../broker.ts';
 import { brokerName } from '../broker-name.ts';
 import { BeanstalkListening } from './listening.ts';
 import type { BeanstalkPlace } from './place.ts';
@@ -39,8 +39,8 @@ export class BeanstalkLink implements BrokerLink {
     });
   }
 
-  listen(queue: string, take: TakeMessages, health: LinkHealth): Listening {
-    return new BeanstalkListening({ place: this.#parts.place, tube: this.#tube(queue), take, health });
+  listen(queue: string, taker: Taker, health: LinkHealth): Listening {
+    return new BeanstalkListening({ place: this.#parts.place, tube: this.#tube(queue), taker, health });
   }
 
   async check(): Promise<void> {

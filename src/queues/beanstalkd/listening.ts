@@ -2,7 +2,7 @@
 // connection ends; all others are deleted once their worker has looked.
 import { setTimeout as pause } from 'node:timers/promises';
 import { limits } from '../../core/limits.ts';
-import type { LinkHealth, Listening, TakeMessages } from '../broker.ts';
+import type { LinkHealth, Listening, Taker } from '../broker.ts';
 import type { BeanstalkPlace } from './place.ts';
 import { connect, isAnswer, type Wire } from './wire.ts';
 
@@ -10,7 +10,7 @@ import { connect, isAnswer, type Wire } from './wire.ts';
 export interface BeanstalkListeningParts {
   readonly place: BeanstalkPlace;
   readonly tube: string;
-  readonly take: TakeMessages;
+  readonly taker: Taker;
   readonly health: LinkHealth;
 }
 
@@ -68,6 +68,8 @@ export class BeanstalkListening implements Listening {
   }
 
   async #some(wire: Wire): Promise<void> {
+    await this.#parts.taker.ready();
+    if (this.#ended.signal.aborted) return;
     const first = await reserve(wire, limits.brokerWaitMs);
     this.#parts.health.succeeded();
     if (first === undefined) return;
@@ -77,7 +79,7 @@ export class BeanstalkListening implements Listening {
       if (next === undefined) break;
       all.push(next);
     }
-    const hasLooked = await this.#parts.take(all.map(({ text }) => text));
+    const hasLooked = await this.#parts.taker.take(all.map(({ text }) => text));
     for (const { id } of all) await leave(wire, id, hasLooked);
   }
 }

@@ -1,4 +1,5 @@
 // Where a beanstalkd is. Invariant: what is wrong is told by the name of its field.
+import { isBetween, isHost, ports } from '../settings.ts';
 import type { ConfigFlaw } from '../transport.ts';
 
 /** Where to connect to. */
@@ -8,8 +9,9 @@ export interface BeanstalkPlace {
 }
 
 /** What is wrong with a configuration. */
-export function flawOf({ port, prefix }: Readonly<Record<string, unknown>>): ConfigFlaw | undefined {
-  if (Number(port) < 1 || Number(port) > 65_535) {
+export function flawOf({ host, port, prefix }: Readonly<Record<string, unknown>>): ConfigFlaw | undefined {
+  if (!isHost(host)) return { field: 'host', reason: 'must be the name or address of a server' };
+  if (!isBetween(port, ports)) {
     return { field: 'port', reason: 'must be a number from 1 to 65535' };
   }
   if (typeof prefix === 'string' && prefix !== '' && !/^[A-Za-z0-9][\w.-]{0,40}$/.test(prefix)) {

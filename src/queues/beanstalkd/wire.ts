@@ -8,10 +8,11 @@ import type { BeanstalkPlace } from './place.ts';
 /** A connection that is there, until it is not. */
 export class Wire {
   readonly #client: JackdClient;
-  /** Rejects when the connection is gone. */
-  readonly #gone: Promise<never>;
   #last: Promise<unknown> = Promise.resolve();
-  #isGone = false;
+  /** Ends the command that waits for its answer. */
+  #giveUp: ((reason: Error) => void) | undefined;
+  /** Why the connection is gone; undefined: it is there. */
+  #gone: Error | undefined;
 
   constructor(client: JackdClient) {
     this.#client = client;
@@ -20,19 +21,16 @@ export class Wire {
     socket.on('error', (error) => {
       reason = error;
     });
-    this.#gone = new Promise((_resolve, reject) => {
-      socket.once('close', () => {
-        this.#isGone = true;
-        reject(reason);
-      });
+    socket.once('close', () => {
+      this.#gone = reason;
+      this.#giveUp?.(reason);
     });
-    this.#gone.catch(() => undefined);
     socket.setNoDelay(true);
     socket.setKeepAlive(true);
   }
 
   get isGone(): boolean {
-    return this.#isGone;
+    return this.#gone !== undefined;
   }
 
   /** Has the client do something when it has done all else; an answer may take so long. */
@@ -48,12 +46,13 @@ export class Wire {
   }
 
   async #ask<T>(command: (client: JackdClient) => Promise<T>, waitMs: number): Promise<T> {
-    if (this.#isGone) await this.#gone;
-    const answer = command(this.#client);
-    // One that is never answered is never settled, either.
-    answer.catch(() => undefined);
+    if (this.#gone !== undefined) throw this.#gone;
+    const answered = new Promise<T>((resolve, reject) => {
+      this.#giveUp = reject;
+      command(this.#client).then(resolve, reject);
+    });
     try {
-      return await within(waitMs + limits.brokerReplyMs, Promise.race([answer, this.#gone]));
+      return await within(waitMs + limits.brokerReplyMs, answered);
     } catch (error) {
       if (!isAnswer(error)) this.end();
       throw error;

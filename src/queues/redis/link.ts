@@ -3,7 +3,7 @@
 import type { Queue } from 'bullmq';
 import type { Redis, RedisOptions } from 'ioredis';
 import { limits } from '../../core/limits.ts';
-import type { BrokerLink, BrokerMessage, LinkHealth, Listening, TakeMessages } from '../broker.ts';
+import type { BrokerLink, BrokerMessage, LinkHealth, Listening, Taker } from '../broker.ts';
 import { brokerName } from '../broker-name.ts';
 import { RedisListening } from './listening.ts';
 
@@ -39,10 +39,10 @@ export class RedisLink implements BrokerLink {
     );
   }
 
-  listen(queue: string, take: TakeMessages, health: LinkHealth): Listening {
+  listen(queue: string, taker: Taker, health: LinkHealth): Listening {
     const { prefix } = this.#parts;
     const connect = () => this.#ready();
-    return new RedisListening({ name: nameOf(queue), prefix, connect, take, health });
+    return new RedisListening({ name: nameOf(queue), prefix, connect, taker, health });
   }
 
   async check(): Promise<void> {

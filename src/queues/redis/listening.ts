@@ -4,14 +4,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { limits } from '../../core/limits.ts';
-import type { LinkHealth, Listening, TakeMessages } from '../broker.ts';
+import type { LinkHealth, Listening, Taker } from '../broker.ts';
 
 /** What listening to a queue takes. */
 export interface RedisListeningParts {
   readonly name: string;
   readonly prefix: string;
   readonly connect: () => Promise<Redis>;
-  readonly take: TakeMessages;
+  readonly taker: Taker;
   readonly health: LinkHealth;
 }
 
@@ -77,6 +77,8 @@ export class RedisListening implements Listening {
   }
 
   async #some(worker: Worker): Promise<void> {
+    await this.#parts.taker.ready();
+    if (this.#ended.signal.aborted) return;
     const first = await this.#next(worker, true);
     await this.#alive();
     if (first === undefined) return;
@@ -86,7 +88,7 @@ export class RedisListening implements Listening {
       if (job === undefined) break;
       jobs.push(job);
     }
-    const hasLooked = await this.#parts.take(jobs.map(({ data }) => String(data)));
+    const hasLooked = await this.#parts.taker.take(jobs.map(({ data }) => String(data)));
     for (const job of jobs) await leave(job, hasLooked);
   }
 

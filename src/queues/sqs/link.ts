@@ -1,6 +1,6 @@
 // A link to SQS. Invariant: what SQS did not take is told to whoever sent it.
 import { limits } from '../../core/limits.ts';
-import type { BrokerLink, BrokerMessage, LinkHealth, Listening, TakeMessages } from '../broker.ts';
+import type { BrokerLink, BrokerMessage, LinkHealth, Listening, Taker } from '../broker.ts';
 import { SqsListening } from './listening.ts';
 import { SqsQueues, type SqsQueuesParts } from './queues.ts';
 
@@ -18,8 +18,8 @@ export class SqsLink implements BrokerLink {
     }
   }
 
-  listen(queue: string, take: TakeMessages, health: LinkHealth): Listening {
-    return new SqsListening({ queue, queues: this.#queues, take, health });
+  listen(queue: string, taker: Taker, health: LinkHealth): Listening {
+    return new SqsListening({ queue, queues: this.#queues, taker, health });
   }
 
   check(): Promise<void> {

@@ -4,14 +4,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Message } from '@aws-sdk/client-sqs';
 import type { Consumer } from 'sqs-consumer';
 import { limits } from '../../core/limits.ts';
-import type { LinkHealth, Listening, TakeMessages } from '../broker.ts';
+import type { LinkHealth, Listening, Taker } from '../broker.ts';
 import type { SqsQueues } from './queues.ts';
 
 /** What listening to a queue takes. */
 export interface SqsListeningParts {
   readonly queue: string;
   readonly queues: SqsQueues;
-  readonly take: TakeMessages;
+  readonly taker: Taker;
   readonly health: LinkHealth;
 }
 
@@ -57,7 +57,7 @@ export class SqsListening implements Listening {
     const consumer = Consumer.create({
       ...{ queueUrl, sqs: client, batchSize: Math.min(limits.brokerHeard, limits.sqsBatch) },
       ...{ waitTimeSeconds: limits.sqsWaitMs / 1_000, visibilityTimeout: limits.brokerHoldMs / 1_000 },
-      preReceiveMessageCallback: () => this.#recover(),
+      preReceiveMessageCallback: () => this.#prepare(),
       handleMessageBatch: (messages) => this.#handle(queueUrl, messages),
     });
     consumer.on('error', (error) => this.#failed(error));
@@ -68,7 +68,7 @@ export class SqsListening implements Listening {
   }
 
   async #handle(queueUrl: string, messages: Message[]): Promise<Message[]> {
-    const taken = this.#parts.take(messages.map(({ Body = '' }) => Body));
+    const taken = this.#parts.taker.take(messages.map(({ Body = '' }) => Body));
     this.#taken = taken;
     if (await taken) return messages;
     await this.#giveBack(queueUrl, messages);
@@ -99,7 +99,8 @@ export class SqsListening implements Listening {
   }
 
   // The library asks again at once, whatever happened, and also for a queue that is gone.
-  async #recover(): Promise<void> {
+  async #prepare(): Promise<void> {
+    await this.#parts.taker.ready();
     if (!this.#hasFailed) return;
     await this.#rest();
     await this.#parts.queues.ensure(this.#parts.queue);

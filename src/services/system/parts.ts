@@ -164,16 +164,26 @@ export interface SchemaDesk {
   check(field: string, settings: Readonly<Record<string, unknown>>): void;
 }
 
+/** A kind of queue connections. */
+interface QueueKind extends Pick<ServiceType, 'name' | 'label' | 'description' | 'config'> {
+  /** What is wrong with a field of a complete configuration; secrets are in clear. */
+  refuse?(
+    config: Readonly<Record<string, unknown>>,
+  ): { readonly field: string; readonly reason: string } | undefined;
+}
+
 /** The connections of queues that are in use. */
 interface QueueDesk {
   /** The kinds of transports that there are. */
-  readonly kinds: readonly Pick<ServiceType, 'name' | 'label' | 'description' | 'config'>[];
+  readonly kinds: readonly QueueKind[];
   /** Takes over what is stored. */
   load(): Promise<void>;
   /** Lets scripts name a connection that is being stored. */
   expect(name: string): void;
   /** Refuses one that is neither in force nor being stored. Throws `queue.unknown_connection`. */
   check(name: string): void;
+  /** Why the transport of a connection can do nothing at the moment; undefined: it can, or is not there. */
+  flaw(name: string): Promise<string | undefined>;
   /** Names of connections that are in force. */
   names(): readonly string[];
   /** The one of that name, '' being the default one. Throws `queue.unknown_connection`. */

@@ -38,7 +38,7 @@ const fields: readonly Field[] = [
 const nameRule = { max: limits.queueNameChars };
 
 /** What the records need of the house. */
-export type QueueConnectionParts = Pick<SystemParts, 'queues' | 'secrets' | 'observe'>;
+export type QueueConnectionParts = Pick<SystemParts, 'queues' | 'secrets' | 'observe' | 'store'>;
 
 /** The records of `queue_connection`. */
 export function queueConnectionCollection(parts: QueueConnectionParts): Collection {
@@ -60,6 +60,7 @@ export function queueConnectionCollection(parts: QueueConnectionParts): Collecti
       if (isForced !== true) await types.checkUnused(store, String(name), 'removed');
       await store.queueConnections.delete(Number(id));
     },
+    warning: (ids) => warningOf(parts, ids),
     applied: async (ids, by) => {
       await queues.load();
       for (const id of ids) observe({ kind: 'config.changed', record: `queue_connection/${id}`, by });
@@ -100,6 +101,24 @@ async function clearDefault(store: Store, by: number | null): Promise<void> {
   for (const { id, isDefault } of await store.queueConnections.list()) {
     if (isDefault) await store.queueConnections.update(id, { isDefault: false }, by);
   }
+}
+
+// A broker that is away may come back, and one that is not there yet may be started later.
+async function warningOf(
+  { queues, store }: QueueConnectionParts,
+  ids: readonly unknown[],
+): Promise<string | undefined> {
+  const touched = (await store.queueConnections.list()).filter(({ id }) => ids.includes(id));
+  const told = touched.slice(0, limits.usersShown).map(async ({ name, isActive }) => {
+    const flaw = isActive ? await queues.flaw(name) : undefined;
+    return flaw === undefined ? [] : [`'${name}' (${flaw})`];
+  });
+  const failing = (await Promise.all(told)).flat();
+  if (failing.length === 0) return undefined;
+  return (
+    `Stored, but the broker cannot be reached of ${failing.join(', ')}. Runs are kept; until it is there, ` +
+    'workers look for them by themselves.'
+  );
 }
 
 type Common = Pick<QueueConnectionRecord, 'description' | 'defaultQueue' | 'isActive' | 'isDefault'>;
@@ -175,8 +194,23 @@ export class ConnectionTypes {
     const isSame = stored?.type === draft.type;
     if (isSame) checkBindings(type, stored.config, changes);
     const config = { ...(isSame ? this.#kept(draft, stored) : {}), ...this.#sealed(draft, changes) };
-    completeConfig(type, config);
+    this.#checkWhole(draft, completeConfig(type, { ...this.#opened(draft, config), ...changes }));
     return config;
+  }
+
+  #checkWhole({ type }: Named, config: Config): void {
+    const flaw = this.#parts.queues.kinds.find(({ name }) => name === type)?.refuse?.(config);
+    if (flaw !== undefined) throw invalidField(`config.${flaw.field}`, flaw.reason);
+  }
+
+  // A secret that cannot be opened is as good as none.
+  #opened({ name, type }: Named, config: Config): Config {
+    try {
+      return openConfig(this.#of(type), config, this.#keep(name));
+    } catch {
+      const plain = this.#of(type).config.filter(({ secret }) => secret !== true);
+      return Object.fromEntries(plain.map((field) => [field.name, config[field.name]]));
+    }
   }
 
   #kept(draft: Named, stored: QueueConnectionRecord): Config {
