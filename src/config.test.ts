@@ -89,6 +89,13 @@ describe('configuration', () => {
     }
   });
 
+  test('takes proxies as addresses and ranges', () => {
+    const read = (TENON_TRUSTED_PROXIES: string) => readConfig({ TENON_TRUSTED_PROXIES }).trustedProxies;
+    expect(read('10.0.0.0/8, fd00::1')).toEqual(['10.0.0.0/8', 'fd00::1']);
+    expect(read('')).toEqual([]);
+    expect(() => read('balancer')).toThrow('TENON_TRUSTED_PROXIES must be addresses or ranges');
+  });
+
   test('lists are split and trimmed', () => {
     expect(readConfig({ TENON_CORS_ORIGINS: 'https://a.example, https://b.example' }).corsOrigins).toEqual([
       'https://a.example',

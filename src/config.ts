@@ -15,6 +15,7 @@ import {
   optional,
   paths,
   places,
+  proxies,
   publicUrl,
   pythonPath,
   queueName,
@@ -96,6 +97,8 @@ export interface Config {
   readonly runnersMax: number;
   /** Largest request body in bytes. */
   readonly bodyBytes: number;
+  /** Addresses and ranges of proxies that may say who calls. */
+  readonly trustedProxies: readonly string[];
   /** Origins that browsers may call from; `*` for all. */
   readonly corsOrigins: readonly string[];
   /** Where people reach the server, for links in mails; without a slash at its end. */
@@ -355,6 +358,14 @@ export const settings: Settings = {
     fallback: String(limits.bodyBytes),
     meaning: 'largest request body in bytes',
     read: number(1_024, limits.bodyBytesMax),
+  },
+  trustedProxies: {
+    variable: 'TENON_TRUSTED_PROXIES',
+    fallback: '',
+    meaning:
+      'load balancers whose X-Forwarded-For says who calls: addresses and ranges, separated by commas; empty: ' +
+      'nobody is believed',
+    read: proxies,
   },
   corsOrigins: {
     variable: 'TENON_CORS_ORIGINS',

@@ -67,6 +67,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       host: config.host,
       port: config.port,
       bodyBytes: config.bodyBytes,
+      proxies: config.trustedProxies,
       corsOrigins: config.corsOrigins,
     });
     metrics?.addReadiness(() => server.isReady);

@@ -5,6 +5,7 @@ import { delimiter, isAbsolute } from 'node:path';
 import { PlatformError } from './core/errors.ts';
 import { limits } from './core/limits.ts';
 import { Allowances } from './egress/destinations.ts';
+import { ClientAddresses } from './http/client-address.ts';
 import { isOnServer } from './store/place.ts';
 
 /** What a bad value is refused with; `accepted` stands behind "must be". */
@@ -94,6 +95,17 @@ export function paths(value: string, variable: string): readonly string[] {
   const given = value.split(delimiter).filter((path) => path !== '');
   if (given.every((path) => isAbsolute(path) && !path.includes('\n'))) return given;
   throw refused(variable, `absolute paths, separated by '${delimiter}'`);
+}
+
+/** Proxies that may say who calls. */
+export function proxies(value: string, variable: string): readonly string[] {
+  const entries = list(value);
+  try {
+    new ClientAddresses(entries);
+  } catch {
+    throw refused(variable, 'addresses or ranges such as 10.0.0.0/8, separated by commas');
+  }
+  return entries;
 }
 
 /** Places that outgoing calls may reach. */

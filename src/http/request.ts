@@ -7,6 +7,7 @@ import { limits } from '../core/limits.ts';
 import type { Action, Headers, Operation, Parameters, Principal } from '../core/operation.ts';
 import { noParameters, parseParameters } from '../query/parameters.ts';
 import type { Asking, Authentication } from './authentication.ts';
+import type { ClientAddresses } from './client-address.ts';
 import { type BodyBound, hasContent, readBody, readContent, tooLarge } from './content.ts';
 import { readTarget, redactUri } from './target.ts';
 import { actionOf, overriddenAction } from './verb.ts';
@@ -15,6 +16,8 @@ import { actionOf, overriddenAction } from './verb.ts';
 export interface RequestReaderParts {
   readonly authentication: Authentication;
   readonly bodyBytes: number;
+  /** Absent: that of the connection is the address of a caller. */
+  readonly addresses?: ClientAddresses | undefined;
 }
 
 /** Reads requests. */
@@ -36,7 +39,8 @@ export class RequestReader {
     const parameters = this.#readParameters(query);
     const action = readAction(request, parameters);
     const { headers } = request;
-    const { remoteAddress } = request.socket;
+    const { addresses } = this.#parts;
+    const remoteAddress = addresses === undefined ? request.socket.remoteAddress : addresses.of(request);
     const asking = { headers, parameters, body: undefined, action, service, path, remoteAddress };
     const received = hasContent(request) ? await this.#readBody(request, asking) : undefined;
     const found = received?.principal ?? this.#parts.authentication.principal(asking);

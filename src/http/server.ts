@@ -12,6 +12,7 @@ import type { Operation, Result } from '../core/operation.ts';
 import type { CorsRecord } from '../core/store.ts';
 import { ApiDoor, type RequestMeter } from './api-door.ts';
 import type { Authentication } from './authentication.ts';
+import { ClientAddresses } from './client-address.ts';
 import { Connections } from './connections.ts';
 import { Cors } from './cors.ts';
 import { addDocsPages } from './docs.ts';
@@ -36,6 +37,8 @@ export interface HttpServerOptions {
   readonly port: number;
   /** Largest request body. */
   readonly bodyBytes: number;
+  /** Addresses and ranges of proxies that may say who calls; absent: none may. */
+  readonly proxies?: readonly string[];
   /** Origins that pages may call from; `*` for all. */
   readonly corsOrigins: readonly string[];
   /** What administrators say beside it for single paths. */
@@ -83,7 +86,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     options;
   const door = new ApiDoor({
     ...{ dispatcher, listServices, observe, requests: options.requests },
-    reader: new RequestReader({ authentication, bodyBytes }),
+    reader: new RequestReader({ authentication, bodyBytes, addresses: new ClientAddresses(options.proxies) }),
     cors: new Cors({ origins: corsOrigins, rules: corsRules }),
   });
   const listening = new Listening(door);
