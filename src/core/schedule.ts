@@ -142,15 +142,23 @@ export interface ScheduleSlots {
   next(): Promise<ReadonlyMap<number, number>>;
   /** Says when a schedule comes next, whatever was said before; null: it does not. */
   plan(scheduleId: number, slot: number | null): Promise<void>;
+  /**
+   * Of schedules whose slot has come, those that nobody else moves on at this moment or did; until the end of
+   * the transaction that it is asked in, others leave them out. Waits for nobody.
+   */
+  hold(due: readonly DueSchedule[]): Promise<DueSchedule[]>;
   /** Moves a schedule on from a slot; false where somebody else did. */
   advance(due: DueSchedule, to: number | null): Promise<boolean>;
-  /** Remembers what became of slots; refuses a slot of a schedule that is remembered already. */
+  /**
+   * Remembers what became of slots. Refuses the run of one that is remembered already; where it is told that
+   * one was not run, what is remembered stands.
+   */
   note(runs: readonly NewScheduleRun[]): Promise<void>;
   /** Remembers how the call of a run was answered; one that is not remembered is left out. */
   answered(runId: string, answer: ScheduleAnswer): Promise<void>;
   runs(query: ScheduleRunQuery): Promise<ScheduleRun[]>;
-  /** The latest runs of all schedules. */
-  latest(): Promise<ReadonlyMap<number, LatestScheduleRuns>>;
+  /** The latest runs of a schedule, or of all. */
+  latest(scheduleId?: number): Promise<ReadonlyMap<number, LatestScheduleRuns>>;
   countRuns(scheduleId?: number): Promise<number>;
   /** Drops what is remembered, the oldest first, a part at a time; 0 when there is nothing left to drop. */
   trim(bounds: ScheduleRunBounds): Promise<number>;

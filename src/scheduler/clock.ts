@@ -25,8 +25,8 @@ export class ScheduleClock {
   readonly #options: ScheduleClockOptions;
   readonly #troubles: Troubles;
   readonly #bell = new Bell();
-  /** Schedules that are being settled. */
-  readonly #underWay = new Map<number, Promise<void>>();
+  /** Looks in a row that found only what others hold. */
+  #vainLooks = 0;
   #isStopping = false;
   #loop: Promise<void> = Promise.resolve();
   #trimming: Promise<void> = Promise.resolve();
@@ -54,7 +54,7 @@ export class ScheduleClock {
     this.#isStopping = true;
     this.#bell.ring();
     await this.#loop;
-    await Promise.all([this.#trimming, ...this.#underWay.values()]);
+    await this.#trimming;
   }
 
   async #run(): Promise<void> {
@@ -84,58 +84,50 @@ export class ScheduleClock {
       this.#forgetAllBut([]);
       return restOf(inMs);
     }
-    const kept = this.#underWay.size + this.#troubles.schedules.length;
-    const { now, schedules } = await scheduleSlots.due(limits.scheduleRows + kept);
+    const { now, schedules } = await scheduleSlots.due(limits.scheduleRows + this.#troubles.schedules.length);
     this.#forgetAllBut(schedules);
-    const free = schedules.filter(({ id }) => !this.#underWay.has(id) && this.#troubles.pauseOf(id) === 0);
-    if (free.length === 0) return this.#restBeside(schedules, now);
-    await this.#settleAll(free, now);
-    return 0;
+    const free = schedules.filter(({ id }) => this.#troubles.pauseOf(id) === 0);
+    const settled = await this.#settleAll(free, now);
+    this.#vainLooks = settled === 0 && free.length > 0 ? this.#vainLooks + 1 : 0;
+    return settled > 0 ? 0 : this.#restBeside(schedules, now);
   }
 
-  // Some at a time, in no order: servers that look at the same moment mostly begin with others.
-  async #settleAll(due: readonly DueSchedule[], now: number): Promise<void> {
+  // In no order: servers that look at the same moment mostly begin with others.
+  async #settleAll(due: readonly DueSchedule[], now: number): Promise<number> {
     const looked = performance.now();
     const waiting = shuffled(due);
+    let settled = 0;
     const settleOn = async () => {
-      for (let next = waiting.pop(); next !== undefined && !this.#isStopping; next = waiting.pop()) {
-        await this.#settle(next, now + performance.now() - looked);
+      while (waiting.length > 0 && !this.#isStopping) {
+        const part = waiting.splice(0, limits.schedulePartRows);
+        settled += await this.#settle(part, now + performance.now() - looked);
       }
     };
     await Promise.all(Array.from({ length: limits.scheduleAtOnce }, settleOn));
+    return settled;
   }
 
-  // A server that stands still in the middle holds its schedules for a while; the others need not wait.
-  async #settle(due: DueSchedule, now: number): Promise<void> {
-    const settling = this.#settleOrNote(due, now).finally(() => this.#underWay.delete(due.id));
-    this.#underWay.set(due.id, settling);
-    let timer: NodeJS.Timeout | undefined;
-    const isSlow = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, limits.scheduleSlowMs);
-    });
-    await Promise.race([settling, isSlow]);
-    clearTimeout(timer);
-  }
-
-  async #settleOrNote(due: DueSchedule, now: number): Promise<void> {
+  /** Tells how many it settled. One that cannot be settled is found by settling each by itself. */
+  async #settle(part: readonly DueSchedule[], now: number): Promise<number> {
     try {
-      await this.#options.firing.fire(due, now);
-      this.#troubles.succeeded(due.id);
+      const settled = await this.#options.firing.fire(part, now);
+      for (const { id } of settled) this.#troubles.succeeded(id);
+      return settled.length;
     } catch (error) {
-      const failures = this.#troubles.failed(due.id, error);
-      // A store that is away says nothing about the schedule.
-      const isAway = asPlatformError(error).status === 503;
-      if (failures >= limits.scheduleTries && !isAway) await this.#pass(due, now, error);
+      const [due] = part;
+      if (due === undefined || isAway(error)) throw error;
+      if (part.length === 1) return this.#failed(due, now, error);
+      let settled = 0;
+      for (const each of part) settled += await this.#settle([each], now);
+      return settled;
     }
   }
 
-  async #pass(due: DueSchedule, now: number, error: unknown): Promise<void> {
-    try {
-      await this.#options.firing.pass(due, now, error);
-      this.#troubles.succeeded(due.id);
-    } catch {
-      // It is still due, and found again after a pause.
-    }
+  async #failed(due: DueSchedule, now: number, error: unknown): Promise<number> {
+    if (this.#troubles.failed(due.id, error) < limits.scheduleTries) return 0;
+    await this.#options.firing.pass(due, now, error);
+    this.#troubles.succeeded(due.id);
+    return 1;
   }
 
   // What is not due any more was settled by somebody else.
@@ -145,11 +137,14 @@ export class ScheduleClock {
     for (const id of this.#troubles.schedules) if (!ids.has(id)) this.#troubles.succeeded(id);
   }
 
-  /** Until one comes that is not among those that have come and are left alone, or one of these is not. */
+  /**
+   * Until one comes that is not among those that have come and cannot be settled now, or one of these can:
+   * one that failed after its pause, one that is held elsewhere after a while, which grows as it stays held.
+   */
   async #restBeside(due: readonly DueSchedule[], now: number): Promise<number> {
     const ids = new Set(due.map(({ id }) => id));
-    let rest = limits.scheduleLookMs;
-    for (const { id } of due) if (!this.#underWay.has(id)) rest = Math.min(rest, this.#troubles.pauseOf(id));
+    let rest = limits.scheduleLeastMs * 2 ** Math.min(this.#vainLooks, 10);
+    for (const id of this.#troubles.schedules) rest = Math.min(rest, this.#troubles.pauseOf(id));
     for (const [id, slot] of await this.#options.store.scheduleSlots.next()) {
       if (!ids.has(id)) rest = Math.min(rest, slot - now);
     }
@@ -177,6 +172,11 @@ export class ScheduleClock {
 
 function restOf(inMs = limits.scheduleLookMs): number {
   return Math.max(limits.scheduleLeastMs, Math.min(limits.scheduleLookMs, inMs));
+}
+
+// A store that is away says nothing about a schedule.
+function isAway(error: unknown): boolean {
+  return asPlatformError(error).status === 503;
 }
 
 function shuffled<T>(items: readonly T[]): T[] {

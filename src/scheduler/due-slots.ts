@@ -82,9 +82,14 @@ interface Span {
   readonly until: number;
 }
 
+// Mostly there is none: the first look is short, and those that follow grow.
 function slotsAfter(timetable: Timetable, timing: Timing, { after, until }: Span) {
-  const most = limits.scheduleMissedLook;
-  const ahead = timetable.next(timing, after, most);
-  const slots = ahead.filter((at) => at <= until);
-  return { slots, isWhole: slots.length < most || slots.length < ahead.length };
+  const slots: number[] = [];
+  for (let [at, count] = [after, 1]; slots.length < limits.scheduleMissedLook; count *= 4) {
+    const ahead = timetable.next(timing, at, Math.min(count, limits.scheduleMissedLook - slots.length));
+    for (const slot of ahead) if (slot <= until) slots.push(slot);
+    at = ahead.at(-1) ?? until + 1;
+    if (at > until) return { slots, isWhole: true };
+  }
+  return { slots, isWhole: false };
 }

@@ -1,13 +1,14 @@
-// Runs of schedules: at their slots, and when a person wants one. Invariant: a schedule is moved on, its runs
-// are queued and what became of its slots is remembered in one transaction, so that a slot is settled by one
-// server or not at all; whoever finds it moved on does nothing.
+// Runs of schedules: at their slots, and when a person wants one. Invariant: schedules are moved on, their
+// runs are queued and what became of their slots is remembered in one transaction, so that a slot is settled
+// by one server or not at all; whoever finds it held or moved on leaves it alone.
 import { asPlatformError, PlatformError } from '../core/errors.ts';
 import type { Observe } from '../core/observe.ts';
 import type { NewQueuedRun } from '../core/queue.ts';
 import type { DueSchedule, ManualRun, ScheduleOrder, ScheduleRecord, Timetable } from '../core/schedule.ts';
 import type { ServiceRecord, Store } from '../core/store.ts';
 import { planSlots, type SlotPlan } from './due-slots.ts';
-import { overlapNote, passedNote, type RunWish, runNote, type SlotNote, unusableNote } from './slot-notes.ts';
+import { RecordCache } from './record-cache.ts';
+import { notesOf, type RunWish, runNote, type SlotNote, standsForItself, type Task } from './slot-notes.ts';
 
 /** Runs on their way to their connections. */
 interface Consignment {
@@ -28,55 +29,46 @@ export interface FiringParts {
   readonly observe: Observe;
 }
 
-/** What was done, to be told of once it is committed. */
-interface Settled {
-  readonly schedule: ScheduleRecord;
-  readonly notes: readonly SlotNote[];
-  announce(): Promise<void>;
-}
-
-/** A slot that has come, and what is to be done about it. */
-interface Task {
-  readonly due: DueSchedule;
-  readonly plan: SlotPlan;
-  /** Why nothing can be run. */
-  readonly failure?: PlatformError;
-}
-
-type Inside = Pick<Store, 'queue' | 'schedules' | 'scheduleSlots' | 'services'>;
+type Inside = Pick<Store, 'generation' | 'queue' | 'schedules' | 'scheduleSlots' | 'services'>;
 
 /** Queues the runs of schedules. */
 export class Firing {
   readonly #parts: FiringParts;
+  readonly #records = new RecordCache();
 
   constructor(parts: FiringParts) {
     this.#parts = parts;
   }
 
   /**
-   * Settles the slot of a schedule that has come, and those after it; false where somebody else did. `now`
-   * is the time of the database a moment ago.
+   * Settles slots that have come, and those after them, all or none; tells which ones, the others being held
+   * or settled by somebody else. `now` is the time of the database a moment ago.
    */
-  async fire(due: DueSchedule, now: number): Promise<boolean> {
+  async fire(due: readonly DueSchedule[], now: number): Promise<readonly DueSchedule[]> {
     const began = performance.now();
-    const settled = await this.#parts.store.transaction(async (inside) => {
-      const schedule = await inside.schedules.get(due.id);
-      if (schedule === undefined) return forget(inside, due.id);
-      return this.#settle(inside, schedule, { due, plan: this.#plan(schedule, due, now) });
+    const { held, tasks, notes, announce } = await this.#parts.store.transaction(async (inside) => {
+      const held = await inside.scheduleSlots.hold(due);
+      const tasks = held.length === 0 ? [] : await this.#tasks(inside, held, now);
+      return { held, tasks, ...(await this.#settle(inside, tasks)) };
     });
-    if (settled !== undefined) this.#tell(settled, now + performance.now() - began);
-    return settled !== undefined;
+    this.#tell(tasks, notes, now + performance.now() - began);
+    this.#announce(announce);
+    return held;
   }
 
   /** Moves a schedule on from a slot that could not be settled, and remembers why. */
   async pass(due: DueSchedule, now: number, error: unknown): Promise<void> {
-    const failure = asPlatformError(error);
-    const settled = await this.#parts.store.transaction(async (inside) => {
-      const schedule = await inside.schedules.get(due.id);
-      if (schedule === undefined) return forget(inside, due.id);
-      return this.#settle(inside, schedule, { due, plan: this.#planAnyhow(schedule, due, now), failure });
+    const { tasks, notes } = await this.#parts.store.transaction(async (inside) => {
+      const held = await inside.scheduleSlots.hold([due]);
+      const schedule = held.length === 0 ? undefined : await inside.schedules.get(due.id);
+      if (schedule === undefined) return { tasks: [], notes: [] };
+      const plan = this.#planAnyhow(schedule, due, now);
+      const tasks = [
+        { schedule, due, plan, wishes: this.#wishes(schedule, plan), runs: asPlatformError(error) },
+      ];
+      return { tasks, ...(await this.#settle(inside, tasks)) };
     });
-    if (settled !== undefined) this.#tell(settled, now);
+    this.#tell(tasks, notes, now);
   }
 
   /** Queues a run at once, whether or not the schedule is active. */
@@ -88,51 +80,55 @@ export class Firing {
       if (schedule === undefined) throw noSchedule(scheduleId);
       const service = await inside.services.get(schedule.serviceId);
       const queued = await this.#queue(inside, this.#runs(schedule, service, [wish]));
-      if (isOwn(queued.standing, wish)) await inside.scheduleSlots.note([runNote(schedule, wish)]);
+      if (standsForItself(queued.standing, wish)) {
+        await inside.scheduleSlots.note([runNote(schedule, wish)]);
+      }
       return queued;
     });
-    if (!isOwn(standing, wish)) return { outcome: 'busy', id: standing.get(wish.id) ?? '' };
+    if (!standsForItself(standing, wish)) return { outcome: 'busy', id: standing.get(wish.id) ?? '' };
     this.#announce(announce);
     return { outcome: 'queued', id: wish.id };
   }
 
-  async #settle(inside: Inside, schedule: ScheduleRecord, task: Task): Promise<Settled | undefined> {
-    const { due, plan } = task;
-    // From here on others wait for this schedule, and then find it moved on.
-    if (!(await inside.scheduleSlots.advance(due, plan.next))) return undefined;
-    const { newId } = this.#parts;
-    const passed = plan.passed === undefined ? [] : [passedNote(schedule, newId(), plan.passed)];
-    const wishes = plan.run.map((run) => ({ ...run, id: newId(), delayMs: jitterOf(schedule) }));
-    const { notes, announce } = await this.#run(inside, schedule, { ...task, wishes });
-    const all = [...passed, ...notes];
-    await inside.scheduleSlots.note(all.map(({ answer: _answer, ...note }) => note));
-    for (const { id, answer } of all) {
-      if (answer !== undefined) await inside.scheduleSlots.answered(id, answer);
+  async #tasks(inside: Inside, held: readonly DueSchedule[], now: number): Promise<Task[]> {
+    const tasks: Task[] = [];
+    const records = this.#records.at(await inside.generation());
+    for (const due of held) {
+      const schedule = await records.schedule(inside, due.id);
+      // Nothing is left to be told of one that is gone.
+      if (schedule === undefined) await inside.scheduleSlots.forget(due.id);
+      else {
+        const plan = this.#plan(schedule, due, now);
+        const wishes = this.#wishes(schedule, plan);
+        const service = await records.service(inside, schedule.serviceId);
+        tasks.push({ schedule, due, plan, wishes, runs: this.#runsOrFailure(schedule, service, wishes) });
+      }
     }
-    return { schedule, notes: all, announce };
+    return tasks;
   }
 
-  async #run(inside: Inside, schedule: ScheduleRecord, task: Task & { readonly wishes: readonly RunWish[] }) {
-    const { wishes, failure } = task;
-    const runs = failure ?? (await this.#runsOrFailure(inside, schedule, wishes));
-    if (runs instanceof PlatformError) {
-      return { notes: unusableNote(schedule, wishes, runs), announce: () => Promise.resolve() };
-    }
-    const { standing, announce } = await this.#queue(inside, runs);
-    const notes = wishes.map((wish) => {
-      return isOwn(standing, wish) ? runNote(schedule, wish) : overlapNote(schedule, wish);
-    });
+  async #settle({ scheduleSlots, queue }: Inside, tasks: readonly Task[]) {
+    for (const { due, plan } of tasks) await scheduleSlots.advance(due, plan.next);
+    const runs = tasks.flatMap((task) => (task.runs instanceof PlatformError ? [] : task.runs));
+    const { standing, announce } = await this.#queue({ queue }, runs);
+    const notes = tasks.map((task) => notesOf(task, standing, this.#parts.newId));
+    const all = notes.flat();
+    await scheduleSlots.note(all.map(({ answer: _answer, ...note }) => note));
+    for (const { id, answer } of all) if (answer !== undefined) await scheduleSlots.answered(id, answer);
     return { notes, announce };
   }
 
-  async #runsOrFailure(inside: Inside, schedule: ScheduleRecord, wishes: readonly RunWish[]) {
-    if (wishes.length === 0) return [];
-    const service = await inside.services.get(schedule.serviceId);
-    try {
-      return this.#runs(schedule, service, wishes);
-    } catch (error) {
-      return asPlatformError(error);
-    }
+  /** `standing` tells for each run which one stands for it. */
+  async #queue({ queue }: Pick<Store, 'queue'>, wanted: readonly NewQueuedRun[]) {
+    const { runs, announce } = this.#parts.consign(wanted);
+    const ids = await queue.push(runs);
+    return { standing: new Map(runs.map(({ id }, at) => [id, ids[at] ?? id])), announce };
+  }
+
+  #wishes({ jitterSeconds }: ScheduleRecord, { run }: SlotPlan): RunWish[] {
+    const { newId } = this.#parts;
+    const delay = () => Math.floor(Math.random() * jitterSeconds * 1_000);
+    return run.map((slot) => ({ ...slot, id: newId(), delayMs: delay() }));
   }
 
   #runs(schedule: ScheduleRecord, service: ServiceRecord | undefined, wishes: readonly RunWish[]) {
@@ -142,11 +138,16 @@ export class Firing {
     });
   }
 
-  /** `standing` tells for each run which one stands for it. */
-  async #queue(inside: Inside, wanted: readonly NewQueuedRun[]) {
-    const { runs, announce } = this.#parts.consign(wanted);
-    const ids = await inside.queue.push(runs);
-    return { standing: new Map(runs.map(({ id }, at) => [id, ids[at] ?? id])), announce };
+  #runsOrFailure(
+    schedule: ScheduleRecord,
+    service: ServiceRecord | undefined,
+    wishes: readonly RunWish[],
+  ): Task['runs'] {
+    try {
+      return this.#runs(schedule, service, wishes);
+    } catch (error) {
+      return asPlatformError(error);
+    }
   }
 
   // One that was paused at this moment has no slot that could have come.
@@ -164,14 +165,15 @@ export class Firing {
     }
   }
 
-  #tell({ schedule: { name: schedule }, notes, announce }: Settled, now: number): void {
+  #tell(tasks: readonly Task[], notes: readonly (readonly SlotNote[])[], now: number): void {
     const { observe } = this.#parts;
-    for (const { id, slot, skipped, slots } of notes) {
-      if (slot === null) continue;
-      if (skipped !== null) observe({ kind: 'schedule.skipped', schedule, slot, reason: skipped, slots });
-      else observe({ kind: 'schedule.fired', schedule, slot, lateMs: Math.round(now - slot), run: id });
+    for (const [at, { schedule }] of tasks.entries()) {
+      for (const { id, slot, skipped, slots } of notes[at] ?? []) {
+        const told = { schedule: schedule.name, slot: slot ?? now };
+        if (skipped !== null) observe({ kind: 'schedule.skipped', ...told, reason: skipped, slots });
+        else observe({ kind: 'schedule.fired', ...told, lateMs: Math.round(now - told.slot), run: id });
+      }
     }
-    this.#announce(announce);
   }
 
   // Nobody waits: some connections perform runs before they are back, and all find what they were not told.
@@ -181,21 +183,6 @@ export class Firing {
       this.#parts.observe({ kind: 'service.failed', service: 'queue', reason });
     });
   }
-}
-
-// Nothing is left to be told of.
-async function forget({ scheduleSlots }: Inside, id: number): Promise<undefined> {
-  await scheduleSlots.forget(id);
-  return undefined;
-}
-
-// Runs that a connection drops have nothing that stands for them, and are no others.
-function isOwn(standing: ReadonlyMap<string, string>, { id }: RunWish): boolean {
-  return (standing.get(id) ?? id) === id;
-}
-
-function jitterOf({ jitterSeconds }: ScheduleRecord): number {
-  return Math.floor(Math.random() * jitterSeconds * 1_000);
 }
 
 function usable({ name, serviceId }: ScheduleRecord, service: ServiceRecord | undefined): ServiceRecord {

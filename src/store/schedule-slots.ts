@@ -69,6 +69,19 @@ export class ScheduleSlots implements ScheduleSlotsPort {
     await handle.insertInto(slots).values({ schedule_id: scheduleId, next_slot: slot }).execute();
   }
 
+  async hold(due: readonly DueSchedule[]): Promise<DueSchedule[]> {
+    if (due.length === 0) return [];
+    const { handle, dialect } = this.#parts;
+    const ids = due.map(({ id }) => id);
+    const query = handle
+      .selectFrom(slots)
+      .select(['schedule_id', 'next_slot'])
+      .where('schedule_id', 'in', ids);
+    const rows = await (dialect.isConcurrent ? query.forUpdate().skipLocked() : query).execute();
+    const free = new Map(rows.map((row) => [Number(row.schedule_id), Number(row.next_slot)]));
+    return due.filter(({ id, slot }) => free.get(id) === slot);
+  }
+
   // Every driver here counts rows that were found, whether or not they are others then.
   async advance({ id, slot }: DueSchedule, to: number | null): Promise<boolean> {
     const { handle } = this.#parts;
@@ -88,13 +101,16 @@ export class ScheduleSlots implements ScheduleSlotsPort {
     if (noted.length === 0) return;
     const { handle, dialect } = this.#parts;
     const createdDate = dialect.now as unknown as number;
-    const rows = noted.map(({ scheduleId, ...run }) => {
+    const rowOf = ({ scheduleId, ...run }: NewScheduleRun) => {
       return { ...run, schedule_id: scheduleId, created_date: createdDate };
+    };
+    const [run = [], left = []] = [false, true].map((isLeft) => {
+      return noted.filter(({ skipped }) => (skipped !== null) === isLeft).map(rowOf);
     });
     try {
-      for (let at = 0; at < rows.length; at += limits.queueInsertRows) {
-        const part = rows.slice(at, at + limits.queueInsertRows);
-        await handle.insertInto(runs).values(part).execute();
+      for (const part of partsOf(run)) await handle.insertInto(runs).values(part).execute();
+      for (const part of partsOf(left)) {
+        await dialect.skippingDuplicates(handle.insertInto(runs).values(part)).execute();
       }
     } catch (error) {
       if (dialect.conflict(error) === undefined) throw error;
@@ -123,12 +139,12 @@ export class ScheduleSlots implements ScheduleSlotsPort {
   }
 
   // One look into the index for each schedule, however much is remembered.
-  async latest(): Promise<ReadonlyMap<number, LatestScheduleRuns>> {
+  async latest(scheduleId?: number): Promise<ReadonlyMap<number, LatestScheduleRuns>> {
     const { handle } = this.#parts;
     const { rows } = await sql<TableRow>`
       select id, ${latestRun(wasMeant)} as run_id, ${latestRun(sql`${wasMeant}
         and (told.status is not null or queued.state in ('failed', 'quarantined'))`)} as ended_id
-      from schedule`.execute(handle);
+      from schedule where ${scheduleId === undefined ? sql`1 = 1` : sql`id = ${scheduleId}`}`.execute(handle);
     const ids = rows.flatMap(({ run_id, ended_id }) => [run_id ?? null, ended_id ?? null]);
     const found = new Map<unknown, ScheduleRun>();
     for (let at = 0; at < ids.length; at += limits.records) {
@@ -195,6 +211,13 @@ export class ScheduleSlots implements ScheduleSlotsPort {
     }
     return ids;
   }
+}
+
+function partsOf<Row>(rows: readonly Row[]): Row[][] {
+  const size = limits.queueInsertRows;
+  return Array.from({ length: Math.ceil(rows.length / size) }, (_, at) =>
+    rows.slice(at * size, (at + 1) * size),
+  );
 }
 
 // What could not be run is no slot that was left out.

@@ -112,7 +112,7 @@ const entryPoints = [
   /^src\/runners\/[^/]+\/host\.ts$/,
   /^tools\/[^/]+\.(ts|mjs)$/,
   /^bench\/(compare\.ts|servers\/|clients\/)/,
-  /^test\/soak\/(run|no-op-runs)\.ts$/,
+  /^test\/soak\/(run|no-op-runs|clock-load)\.ts$/,
   /^test\/recovery\/queue-node\.ts$/,
   /\.(config|d|test)\.ts$/,
   /^examples\//,
