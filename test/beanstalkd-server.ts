@@ -21,8 +21,13 @@ export function hasBeanstalkd(): boolean {
 /** Starts one and waits until it takes connections. */
 export async function startBeanstalkd(given?: number): Promise<BeanstalkdServer> {
   const port = given ?? (await freePort());
-  const child = spawn('beanstalkd', ['-l', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
-  while (!(await takesConnections(port))) await pause(10);
+  const begin = () => spawn('beanstalkd', ['-l', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
+  let child = begin();
+  while (!(await takesConnections(port))) {
+    await pause(10);
+    // Its predecessor may not have let go of the port yet.
+    if (child.exitCode !== null) child = begin();
+  }
   return { port, stop: () => ended(child) };
 }
 

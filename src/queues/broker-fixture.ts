@@ -56,3 +56,10 @@ export const brokerCases: readonly BrokerCase[] = [
     },
   },
 ];
+
+/** The one of that kind. */
+export function brokerCase(type: string): BrokerCase {
+  const found = brokerCases.find((each) => each.type === type);
+  if (found === undefined) throw new Error(`there is no broker '${type}'`);
+  return found;
+}

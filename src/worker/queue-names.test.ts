@@ -21,7 +21,7 @@ async function namesOf(queues: readonly string[], takesMs = 0) {
 it('knows queues that are named without looking for any', async () => {
   const { names, searches } = await namesOf(['high', 'low', 'lower']);
   expect(await names.list()).toEqual([['high'], ['low', 'lower']]);
-  names.forget();
+  names.forget([]);
   await names.list();
   expect(searches()).toBe(0);
 });
@@ -43,7 +43,7 @@ it('looks again when it is told that there may be others', async () => {
   await push('a');
   expect(await names.list()).toEqual([[], []]);
   expect(searches()).toBe(1);
-  names.forget();
+  names.forget([]);
   await expect.poll(() => names.list()).toEqual([['a'], []]);
 });
 
@@ -51,7 +51,7 @@ it('looks the more rarely the longer that takes', async () => {
   const { names, searches } = await namesOf(['*'], 150);
   await names.list();
   for (let at = 0; at < 5; at++) {
-    names.forget();
+    names.forget([]);
     await sleep(20);
     await names.list();
   }

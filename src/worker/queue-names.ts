@@ -21,6 +21,7 @@ const restFactor = 20;
 export class QueueNames {
   readonly #parts: QueueNamesParts;
   readonly #isOpen: boolean;
+  #found: Set<string> = new Set();
   #known: QueueOrder;
   /** When to look again, and when at the earliest. */
   #next = 0;
@@ -37,16 +38,20 @@ export class QueueNames {
     const began = performance.now();
     if (!this.#isOpen || began < this.#next) return this.#known;
     const { queues, queue, connection } = this.#parts;
-    this.#known = orderOf(queues, await queue.queuesOf(connection));
+    this.#found = new Set(await queue.queuesOf(connection));
+    this.#known = orderOf(queues, [...this.#found]);
     const now = performance.now();
     this.#earliest = now + restFactor * (now - began);
     this.#next = Math.max(this.#earliest, now + limits.queueLookMs);
     return this.#known;
   }
 
-  /** There may be others now. */
-  forget(): void {
+  /** There may be others now, these for example. */
+  forget(heard: readonly string[]): void {
     this.#next = this.#earliest;
+    if (!this.#isOpen || heard.every((name) => this.#found.has(name))) return;
+    for (const name of heard) this.#found.add(name);
+    this.#known = orderOf(this.#parts.queues, [...this.#found].sort());
   }
 }
 

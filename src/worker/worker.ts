@@ -23,7 +23,10 @@ import { type RunRules, timeoutOf, verdictOn } from './verdict.ts';
 /** Tells a worker that it is worth looking. */
 export interface WorkSignal {
   /** `hear` resolves when the worker has looked, true, or is not going to, false; it never rejects. */
-  listen(connection: string, hear: () => Promise<boolean>): () => void;
+  listen(
+    connection: string,
+    hear: (of?: readonly Pick<ClaimedRun, 'queue'>[]) => Promise<boolean>,
+  ): () => void;
 }
 
 /** What a worker is made with. */
@@ -114,7 +117,7 @@ export class Worker {
   start(): void {
     this.#observe('worker.started');
     const { signal, connection } = this.#options;
-    const stopListening = signal?.listen(connection, () => this.#hear());
+    const stopListening = signal?.listen(connection, (of) => this.#hear(of));
     this.#upkeep.start();
     this.#loop = this.#work().finally(() => stopListening?.());
   }
@@ -141,8 +144,8 @@ export class Worker {
     return this.#stopped;
   }
 
-  #hear(): Promise<boolean> {
-    this.#names.forget();
+  #hear(of: readonly Pick<ClaimedRun, 'queue'>[] = []): Promise<boolean> {
+    this.#names.forget([...new Set(of.map(({ queue }) => queue))]);
     this.#leases.askSoon();
     this.#bell.ring();
     return this.#hearers.wait();

@@ -56,13 +56,23 @@ export class SqsListening implements Listening {
     const queueUrl = await queues.ensure(queue);
     const consumer = Consumer.create({
       ...{ queueUrl, sqs: client, batchSize: Math.min(limits.brokerHeard, limits.sqsBatch) },
-      ...{ waitTimeSeconds: limits.sqsWaitMs / 1_000, visibilityTimeout: limits.brokerHoldMs / 1_000 },
+      ...{ waitTimeSeconds: this.#waitSeconds(), visibilityTimeout: limits.brokerHoldMs / 1_000 },
       preReceiveMessageCallback: () => this.#prepare(),
       handleMessageBatch: (messages) => this.#handle(queueUrl, messages),
     });
-    consumer.on('error', (error) => this.#failed(error));
-    consumer.on('processing_error', (error) => this.#failed(error));
-    for (const event of ['empty', 'response_processed'] as const) consumer.on(event, () => this.#succeeded());
+    const noteWait = () => consumer.updateOption('waitTimeSeconds', this.#waitSeconds());
+    for (const event of ['error', 'processing_error'] as const) {
+      consumer.on(event, (error) => {
+        this.#failed(error);
+        noteWait();
+      });
+    }
+    for (const event of ['empty', 'response_processed'] as const) {
+      consumer.on(event, () => {
+        this.#succeeded();
+        noteWait();
+      });
+    }
     if (!this.#ended.signal.aborted) consumer.start();
     return consumer;
   }
@@ -96,6 +106,11 @@ export class SqsListening implements Listening {
   #succeeded(): void {
     this.#hasFailed = false;
     this.#parts.health.succeeded();
+  }
+
+  // Whether SQS is back shows when it has answered.
+  #waitSeconds(): number {
+    return (this.#hasFailed ? limits.brokerRetryMs : limits.sqsWaitMs) / 1_000;
   }
 
   // The library asks again at once, whatever happened, and also for a queue that is gone.
