@@ -1,11 +1,17 @@
-// How tests run: in processes of their own, with time enough for real servers on a busy machine.
+// How tests run: in processes that they share one after the other, the slow files first, with time enough for
+// real servers on a busy machine.
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { SlowFirst } from './test/vitest/order.ts';
+import { sharedProcesses } from './test/vitest/pool.ts';
 
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'tools/**/*.test.ts', 'bench/**/*.test.ts'],
-    pool: 'forks',
+    pool: sharedProcesses,
+    isolate: false,
+    setupFiles: ['test/vitest/between-files.ts'],
+    sequence: { sequencer: SlowFirst },
     // Much of what tests do is waiting for servers and processes, so that two share even two processors well.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 60_000,

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { tenonProgram } from '../test/program.ts';
 import { failed, newRun, takeOne } from './store/queue/fixture.ts';
 import { createSqliteStore } from './store/sqlite.ts';
 import { version } from './version.ts';
 
-const cli = fileURLToPath(new URL('cli.ts', import.meta.url));
+const cli = tenonProgram();
 const project = fileURLToPath(new URL('..', import.meta.url));
 const account = { TENON_ADMIN_EMAIL: 'admin@example.com', TENON_ADMIN_PASSWORD: 'correct horse battery' };
 

@@ -1,9 +1,9 @@
 // `tenon …` as a person types it, each time in a process of its own.
 // Invariant: a command sees PATH and what the test gives it, nothing else of the environment of the tests.
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { tenonProgram } from './program.ts';
 
-const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
+const cli = tenonProgram();
 
 /** How a command ended, and what it said. */
 export interface Ended {

@@ -1,10 +1,8 @@
 // A server with a table of 5,000 rows and an app whose role may read and write it, for tests of limits.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Agent, request } from 'node:http';
-import { fileURLToPath } from 'node:url';
+import { tenonProgram } from './program.ts';
 import { type Answer, type Ask, startTestServer, type TestServer } from './server.ts';
-
-const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
 
 const sql = `
   create table todo (id integer primary key, title text);
@@ -81,8 +79,12 @@ export interface ServerProcess {
 
 /** Starts a server in a process of its own, over a data folder that others may use too. */
 export async function startProcess(environment: Record<string, string>): Promise<ServerProcess> {
-  const env = { PATH: process.env.PATH ?? '', TENON_PORT: '0', TENON_LOG_LEVEL: 'silent', ...environment };
-  const child = spawn(process.execPath, [cli, 'serve'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const usual = { TENON_PORT: '0', TENON_LOG_LEVEL: 'silent', TENON_DRAIN_DELAY: '0' };
+  const env = { PATH: process.env.PATH ?? '', ...usual, ...environment };
+  const child = spawn(process.execPath, [tenonProgram(), 'serve'], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   return { url: await listening(child), stop: () => ended(child) };
 }
 

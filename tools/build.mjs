@@ -1,14 +1,15 @@
 // Bundles what is published: the command line with the server, and the programs that run scripts. Into dist/,
-// or the folder that is named.
+// or the folder that is named; programs that are named after it are put beside the command, for tests.
 // Invariant: what package.json calls dependencies stays outside the bundle, and only that; the notices of all
 // that is inside are beside it.
 import { cpSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join, relative, resolve } from 'node:path';
+import { basename, join, parse, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const folder = resolve(process.argv[2] ?? join(root, 'dist'));
+const [, , named = join(root, 'dist'), ...programs] = process.argv;
+const folder = resolve(named);
 
 /** Packages that are loaded from node_modules: two with binaries, one of 9 MB that most starts never need. */
 const external = Object.keys(readPackage(root).dependencies);
@@ -38,7 +39,7 @@ rmSync(folder, { recursive: true, force: true });
 const results = await Promise.all([
   build({
     ...shared,
-    entryPoints: ['src/cli.ts'],
+    entryPoints: ['src/cli.ts', ...programs].map((path) => ({ in: path, out: parse(path).name })),
     outdir: folder,
     splitting: true,
     chunkNames: 'parts/[name]-[hash]',

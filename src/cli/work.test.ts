@@ -1,11 +1,11 @@
 // `tenon work` as a process of its own, beside a server that leaves its runs to it.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { tenonProgram } from '../../test/program.ts';
 import { saveScript } from '../../test/scenario.ts';
 import { startTestServer, type TestServer } from '../../test/server.ts';
 
-const cli = fileURLToPath(new URL('../cli.ts', import.meta.url));
+const cli = tenonProgram();
 
 let server: TestServer;
 const running = new Set<ChildProcess>();

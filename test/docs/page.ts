@@ -12,6 +12,7 @@ import { expect } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { type RunningServer, startServer } from '../../src/main.ts';
 import { createSample } from '../../src/sample/sample.ts';
+import { tenonProgram } from '../program.ts';
 
 const run = promisify(execFile);
 
@@ -48,7 +49,7 @@ export class Page {
     own.close();
     createSample({ file: join(home, 'sample.sqlite'), report: () => undefined });
     // What the pages call `tenon`.
-    const command = `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'src/cli.ts')}' "$@"\n`;
+    const command = `#!/bin/sh\nexec '${process.execPath}' '${tenonProgram()}' "$@"\n`;
     writeFileSync(join(home, 'tenon'), command, { mode: 0o755 });
     const page = new Page(path, home);
     await page.start(home);

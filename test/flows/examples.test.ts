@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { tenonProgram } from '../program.ts';
 import { startTestServer, type TestServer } from '../server.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -21,7 +22,7 @@ afterAll(() => server.close());
 
 test.each(['ts', 'js', 'py', 'php'])('transform-employees.%s', async (extension) => {
   const file = `examples/transform-employees.${extension}`;
-  const args = ['src/cli.ts', 'script', 'push', file, '--server', server.url, '--token', server.token];
+  const args = [tenonProgram(), 'script', 'push', file, '--server', server.url, '--token', server.token];
   await promisify(execFile)(process.execPath, args, { cwd: root });
   const answer = await server.ask('/api/v2/hr/_table/employees');
   expect(answer.body).toEqual({

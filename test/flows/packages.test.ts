@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { localNpm, localPhp, localWheel } from '../../src/cli/packages/packages-fixture.ts';
+import { tenonProgram } from '../program.ts';
 import { startTestServer, type TestServer } from '../server.ts';
 
 const local = mkdtempSync(join(tmpdir(), 'tenon-flow-packages-'));
@@ -28,9 +29,8 @@ afterAll(async () => {
 });
 
 async function add(language: string, spec: string): Promise<void> {
-  const cli = join(import.meta.dirname, '../../src/cli.ts');
   const env = { ...process.env, TENON_HOME: server.home };
-  await promisify(execFile)(process.execPath, [cli, 'packages', 'add', language, spec], { env });
+  await promisify(execFile)(process.execPath, [tenonProgram(), 'packages', 'add', language, spec], { env });
 }
 
 /** Makes a script service and gives its path. */

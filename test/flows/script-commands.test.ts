@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { tenonProgram } from '../program.ts';
 import { startTestServer, type TestServer } from '../server.ts';
 
-const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+const cli = tenonProgram();
 const event = 'shop._table.todo.get.pre_process';
 
 let server: TestServer;

@@ -8,6 +8,7 @@ import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { startServer } from '../../src/main.ts';
+import { tenonProgram } from '../program.ts';
 import { addScriptedService } from '../scripted-service.ts';
 import { type Answer, startTestServer, type TestServer } from '../server.ts';
 
@@ -18,7 +19,7 @@ const canaries = ['canary-service', 'canary-lookup', 'canary-late'];
 const tenon = async (...words: string[]) => {
   const { stdout, stderr } = await promisify(execFile)(
     process.execPath,
-    [new URL('../../src/cli.ts', import.meta.url).pathname, ...words, '--home', server.home],
+    [tenonProgram(), ...words, '--home', server.home],
     { env: { PATH: process.env.PATH } },
   );
   return stdout + stderr;

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canTest, type ServerKind, type TestDatabase, testDatabase } from '../databases.ts';
+import { tenonProgram } from '../program.ts';
 import { startTestServer, type TestServer } from '../server.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -65,7 +66,7 @@ describe.each(ways)('from %s to %s', (from, to) => {
   it.each(['js', 'py', 'php'])('sync-employees.%s', async (extension) => {
     for (const service of ['hr', 'copy'])
       await server.ask(`${employees(service)}?force=true`, { method: 'DELETE' });
-    const args = ['src/cli.ts', 'script', 'push', `examples/sync-employees.${extension}`];
+    const args = [tenonProgram(), 'script', 'push', `examples/sync-employees.${extension}`];
     const login = ['--server', server.url, '--token', server.token];
     await promisify(execFile)(process.execPath, [...args, ...login], { cwd: root });
     const read = () => server.ask(`${employees('hr')}?order=emp_no`);

@@ -3,17 +3,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
-
-const program = fileURLToPath(new URL('./queue-node.ts', import.meta.url));
-const command = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+import { proofProgram, tenonProgram } from '../program.ts';
 
 /** One server process, which keeps its port over restarts. */
 export class QueueNode {
   readonly port: number;
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #program = proofProgram();
   readonly #said: string[] = [];
   #child: ChildProcess | undefined;
+  #aheadMs = 0;
 
   constructor(port: number, environment: Readonly<Record<string, string>>) {
     this.port = port;
@@ -33,6 +32,11 @@ export class QueueNode {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** How far its clock was ahead of ours when it began to listen, in milliseconds. */
+  get aheadMs(): number {
+    return this.#aheadMs;
+  }
+
   /** What it wrote, the latest lines only. */
   get said(): string {
     return this.#said.join('').slice(-4_000);
@@ -40,15 +44,16 @@ export class QueueNode {
 
   /** Resolves when it takes requests; false when it was killed before. */
   async start(): Promise<boolean> {
-    const child = spawn(process.execPath, [program], {
+    const child = spawn(process.execPath, [this.#program], {
       env: { PATH: process.env.PATH ?? '', ...this.#environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
     child.stdout.on('data', (chunk: Buffer) => this.#hear(chunk));
     child.stderr.on('data', (chunk: Buffer) => this.#hear(chunk));
-    const isReady = await listening(child);
-    return isReady;
+    const time = await listening(child);
+    if (time !== undefined) this.#aheadMs = time - Date.now();
+    return time !== undefined;
   }
 
   /** As when the machine loses it: no code of the node runs any more. Resolves when it is gone. */
@@ -99,7 +104,7 @@ export function startWorker(
   environment: Readonly<Record<string, string>>,
   args: readonly string[],
 ): WorkProcess {
-  const child = spawn(process.execPath, [command, 'work', ...args], {
+  const child = spawn(process.execPath, [tenonProgram(), 'work', ...args], {
     env: { PATH: process.env.PATH ?? '', ...environment },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
@@ -124,13 +129,15 @@ export async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-function listening(child: ChildProcess): Promise<boolean> {
+// When it says that it listens, by its clock.
+function listening(child: ChildProcess): Promise<number | undefined> {
   return new Promise((resolve) => {
     let said = '';
     child.stdout?.on('data', (chunk: Buffer) => {
       said += chunk.toString();
-      if (said.includes('listening on')) resolve(true);
+      const time = /listening on \S+ at (\d+)\n/.exec(said)?.[1];
+      if (time !== undefined) resolve(Number(time));
     });
-    child.once('exit', () => resolve(false));
+    child.once('exit', () => resolve(undefined));
   });
 }

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { tenonProgram } from '../program.ts';
 
 /** What came back over HTTP. */
 export interface Reply {
@@ -41,8 +42,7 @@ export class CanaryWorld {
 
   /** Starts the server; resolves once it listens. */
   async start(): Promise<void> {
-    const cli = new URL('../../src/cli.ts', import.meta.url).pathname;
-    const child = spawn(process.execPath, [cli, 'serve', '--port', '0'], {
+    const child = spawn(process.execPath, [tenonProgram(), 'serve', '--port', '0'], {
       env: {
         ...{ PATH: process.env.PATH, TENON_HOME: this.home, TENON_LOG_LEVEL: 'trace' },
         ...{ TENON_ADMIN_EMAIL: email, TENON_ADMIN_PASSWORD: this.canary('password of the administrator') },

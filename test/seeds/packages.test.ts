@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { localNpm } from '../../src/cli/packages/packages-fixture.ts';
+import { tenonProgram } from '../program.ts';
 import { Chapter } from './chapter.ts';
 
 const local = mkdtempSync(join(tmpdir(), 'tenon-chapter-packages-'));
@@ -34,9 +35,8 @@ afterAll(async () => {
 
 /** `tenon packages add` beside the running server. */
 async function add(language: string, place: string): Promise<void> {
-  const cli = join(import.meta.dirname, '../../src/cli.ts');
   const env = { ...process.env, TENON_HOME: chapter.server.home };
-  await promisify(execFile)(process.execPath, [cli, 'packages', 'add', language, place], { env });
+  await promisify(execFile)(process.execPath, [tenonProgram(), 'packages', 'add', language, place], { env });
 }
 
 describe('Adding a Composer Package', () => {

@@ -4,13 +4,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Place, streamPlaces } from '../../bench/places.ts';
 import { type Started, start } from '../../bench/process.ts';
 import { limits } from '../../src/core/limits.ts';
+import { tenonProgram } from '../program.ts';
 import { optionOf, type SoakResult } from './soak.ts';
 
-const cli = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+const cli = tenonProgram();
 const account = { email: 'soak@example.com', password: 'a password for soaks' };
 const list = '/api/v2/long/_table/event?order=id';
 

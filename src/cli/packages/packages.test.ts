@@ -13,9 +13,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { tenonProgram } from '../../../test/program.ts';
 import { localNpm, localPhp, localWheel } from './packages-fixture.ts';
 
-const cli = join(import.meta.dirname, '../../cli.ts');
+const cli = tenonProgram();
 const root = mkdtempSync(join(tmpdir(), 'tenon-packages-'));
 let home = '';
 let turn = 0;
