@@ -41,6 +41,11 @@ export interface StoreDialect {
   readonly isConcurrent: boolean;
   /** Whether an index may leave out rows without a value. */
   readonly hasPartialIndexes: boolean;
+  /**
+   * Behind the name of a table, says that its rows are found by their key: an engine that reads a small table
+   * whole would lock all of it. Absent: it only locks what it finds.
+   */
+  readonly byKey?: RawBuilder<unknown>;
   /** Whether a change can answer with the rows that it changed. */
   readonly hasReturning: boolean;
   /** Is told of statements that are asked very often, to have the server plan them once. */

@@ -37,6 +37,7 @@ export async function mysqlStoreDialect(url: string): Promise<StoreDialect> {
     // In UTC: by the time of a zone, an hour is there twice a year.
     now: sql<number>`(timestampdiff(microsecond, '1970-01-01', utc_timestamp(3)) div 1000)`,
     isConcurrent: true,
+    byKey: sql`force index (primary)`,
     hasPartialIndexes: false,
     hasReturning: false,
     skippingDuplicates: (insertion) => insertion.onDuplicateKeyUpdate({ id: sql`id` as never }),

@@ -23,6 +23,7 @@ describe('on SQLite', () => {
       database.close();
     },
     open: () => createSqliteStore({ file }),
+    isAlone: true,
   }));
 });
 

@@ -72,12 +72,10 @@ export class ScheduleSlots implements ScheduleSlotsPort {
   async hold(due: readonly DueSchedule[]): Promise<DueSchedule[]> {
     if (due.length === 0) return [];
     const { handle, dialect } = this.#parts;
-    const ids = due.map(({ id }) => id);
-    const query = handle
-      .selectFrom(slots)
-      .select(['schedule_id', 'next_slot'])
-      .where('schedule_id', 'in', ids);
-    const rows = await (dialect.isConcurrent ? query.forUpdate().skipLocked() : query).execute();
+    const lock = dialect.isConcurrent ? sql`for update skip locked` : sql``;
+    const { rows } = await sql<TableRow>`
+      select schedule_id, next_slot from schedule_slot ${dialect.byKey ?? sql``}
+      where schedule_id in (${sql.join(due.map(({ id }) => id))}) ${lock}`.execute(handle);
     const free = new Map(rows.map((row) => [Number(row.schedule_id), Number(row.next_slot)]));
     return due.filter(({ id, slot }) => free.get(id) === slot);
   }
@@ -108,10 +106,10 @@ export class ScheduleSlots implements ScheduleSlotsPort {
       return noted.filter(({ skipped }) => (skipped !== null) === isLeft).map(rowOf);
     });
     try {
-      for (const part of partsOf(run)) await handle.insertInto(runs).values(part).execute();
       for (const part of partsOf(left)) {
         await dialect.skippingDuplicates(handle.insertInto(runs).values(part)).execute();
       }
+      for (const part of partsOf(run)) await handle.insertInto(runs).values(part).execute();
     } catch (error) {
       if (dialect.conflict(error) === undefined) throw error;
       const message = 'What became of this slot of the schedule is remembered already.';

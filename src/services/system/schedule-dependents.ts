@@ -9,17 +9,22 @@ import { scheduleRows } from './schedule-row.ts';
 
 /** Removes a schedule, what is remembered of it, and its runs that were not begun. */
 export async function forgetSchedule(store: Store, id: number): Promise<void> {
-  const runs = await store.scheduleSlots.runs({ scheduleId: id, limit: limits.scheduleRunCount });
-  const waiting = runs.filter(({ queued }) => queued?.state === 'ready').map((run) => run.id);
+  // In the order in which whoever changes a schedule and its clock take hold of these, so that nobody waits
+  // for somebody who waits for him.
+  await store.schedules.delete(id);
+  await store.scheduleSlots.plan(id, null);
+  await cancelWaiting(store, id);
+  await store.scheduleSlots.forget(id);
+}
+
+async function cancelWaiting({ queue, scheduleSlots }: Store, scheduleId: number): Promise<void> {
+  const runs = await scheduleSlots.runs({ scheduleId, limit: limits.scheduleRunCount });
+  const values = runs.filter(({ queued }) => queued?.state === 'ready').map(({ id }) => id);
+  if (values.length === 0) return;
   // Some may have been begun since they were looked at.
   const isReady = { kind: 'compare', field: 'state', op: '=', value: 'ready' } as const;
-  for (let at = 0; at < waiting.length; at += limits.filterList) {
-    const values = waiting.slice(at, at + limits.filterList);
-    const where = { kind: 'and', terms: [{ kind: 'in', field: 'id', values }, isReady] } as const;
-    await store.queue.cancel({ where }, 'its schedule was deleted');
-  }
-  await store.schedules.delete(id);
-  await store.scheduleSlots.forget(id);
+  const where = { kind: 'and', terms: [{ kind: 'in', field: 'id', values }, isReady] } as const;
+  await queue.cancel({ where }, 'its schedule was deleted');
 }
 
 /** Removes the schedules that call a service; tells them for the audit log. */

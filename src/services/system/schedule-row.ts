@@ -59,7 +59,8 @@ export async function scheduleRows(
 ): Promise<Row[]> {
   if (schedules.length === 0) return [];
   const next = await store.scheduleSlots.next();
-  const latest = await store.scheduleSlots.latest();
+  const [only, ...others] = schedules;
+  const latest = await store.scheduleSlots.latest(others.length === 0 ? only?.id : undefined);
   const relationsOf = isRelated ? await relations(store) : undefined;
   return schedules.map((schedule) => {
     const runs = latest.get(schedule.id);

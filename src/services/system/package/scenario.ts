@@ -6,6 +6,12 @@ const brokerConnection = {
   config: { host: 'redis.example.com', port: 6380, password: 'hush-broker' },
 };
 
+const nightly = {
+  ...{ name: 'each night', component: '_table/contact?limit=1', verb_mask: 2, payload: '{ "a": "ü" }' },
+  ...{ cron: '0 3 * * *', time_zone: 'Europe/Stockholm', overlap: 'queue', missed: 'all', jitter: 30 },
+  ...{ is_privileged: false, connection: 'mails' },
+};
+
 /** Makes it in a house. */
 export async function furnishHouse({ ask, store }: House): Promise<void> {
   const make = async (resource: string, record: Record<string, unknown>): Promise<number> => {
@@ -67,11 +73,7 @@ export async function furnishHouse({ ask, store }: House): Promise<void> {
     defaults: { name: 'you' },
   });
   await make('queue_connection', brokerConnection);
-  await make('scheduler', {
-    ...{ name: 'each night', service_id: sales, component: '_table/contact?limit=1', cron: '0 3 * * *' },
-    ...{ time_zone: 'Europe/Stockholm', app_id: portal, is_privileged: false, connection: 'mails' },
-    ...{ verb_mask: 2, payload: '{ "a": "ü" }', overlap: 'queue', missed: 'all', jitter: 30 },
-  });
+  await make('scheduler', { ...nightly, service_id: sales, app_id: portal });
   await make('limit', {
     name: 'per role',
     type: 'instance.role',
