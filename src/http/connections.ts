@@ -15,10 +15,12 @@ interface Trace {
 /** The open connections of servers. */
 export class Connections {
   readonly #traces = new Map<Socket, Trace>();
+  #taken = 0;
 
   /** Follows the connections of a server. */
   follow(server: Server): void {
     server.on('connection', (socket: Socket) => {
+      this.#taken++;
       this.#traces.set(socket, { bytes: 0, since: performance.now() });
       socket.once('close', () => this.#traces.delete(socket));
     });
@@ -29,6 +31,18 @@ export class Connections {
     for (const [socket, trace] of this.#traces) {
       trace.bytes = socket.bytesRead;
       trace.since = performance.now();
+    }
+  }
+
+  /**
+   * Resolves when nobody waits to be taken any more: Node takes one connection in a turn, and those that the
+   * system has made already are cut off with the socket that is listened on.
+   */
+  async takeWaiting(): Promise<void> {
+    const until = performance.now() + limits.drainQuietMs;
+    for (let before = -1; before !== this.#taken && performance.now() < until; ) {
+      before = this.#taken;
+      await turn();
     }
   }
 

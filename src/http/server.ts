@@ -2,7 +2,6 @@
 // Invariant: no client can hold a connection, memory or the event loop beyond the limits given here.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, Server as NetServer } from 'node:net';
-import { setImmediate as turn } from 'node:timers/promises';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Dispatcher } from '../core/dispatch.ts';
 import { PlatformError } from '../core/errors.ts';
@@ -150,8 +149,7 @@ class Listening {
 
   async close(quietMs: number): Promise<void> {
     this.drain();
-    // Whoever the system has connected meanwhile is taken in this turn; the next one begins without them.
-    await turn();
+    await this.#connections.takeWaiting();
     // Not that of node:http, which would also cut off idle connections, and answers that are on their way.
     for (const server of this.#servers) NetServer.prototype.close.call(server);
     await this.#connections.end(quietMs);
