@@ -14,6 +14,8 @@ export interface ScheduleCreateOptions extends ScheduleOptions {
   readonly overlap?: string;
   readonly missed?: string;
   readonly jitter?: string;
+  readonly tries?: string;
+  readonly timeout?: string;
   readonly inactive?: boolean;
 }
 
@@ -52,13 +54,17 @@ async function serviceId(door: SystemDoor, name: string): Promise<number> {
 }
 
 function recordOf(options: ScheduleCreateOptions): Record<string, unknown> {
-  const { verb, payload, description, overlap, missed, jitter, inactive } = options;
+  const { verb, payload, description, overlap, missed, inactive } = options;
+  const count = (name: 'jitter' | 'tries' | 'timeout') =>
+    options[name] === undefined ? undefined : countOf(`--${name}`, options[name]);
   const given = {
     description,
     overlap,
     verb: verb?.toUpperCase(),
     payload: payload === undefined ? undefined : payloadOf(payload),
-    jitter: jitter === undefined ? undefined : countOf('--jitter', jitter),
+    jitter: count('jitter'),
+    tries: count('tries'),
+    timeout: count('timeout'),
     is_active: inactive === true ? false : undefined,
     ...missedOf(missed),
   };

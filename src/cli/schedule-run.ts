@@ -2,6 +2,7 @@
 // Invariant: exit code 0 says that the run was queued or, waited for, that its call was answered with success.
 import { setTimeout as pause } from 'node:timers/promises';
 import { limits } from '../core/limits.ts';
+import { RefusedError } from './client.ts';
 import { found, type ScheduleOptions } from './schedule.ts';
 import { endedStates, resultText, type ScheduleRunView } from './schedule-text.ts';
 import { type SystemDoor, throughDoor } from './system-door.ts';
@@ -15,37 +16,42 @@ export interface ScheduleRunOptions extends ScheduleOptions {
 export function runSchedule(name: string, options: ScheduleRunOptions): Promise<void> {
   return throughDoor(options, async (door) => {
     const schedule = await found(door, name);
-    const path = ['scheduler', String(schedule.id), 'run'];
-    const { id } = (await door.ask({ action: 'POST', path })) as { id: string };
-    if (options.wait === true)
-      return waitFor(door, { id, path: ['scheduler', String(schedule.id), 'runs'] }, options);
+    const path = ['scheduler', String(schedule.id)];
+    const isWaiting = options.wait === true;
+    const id = await queued(door, [...path, 'run'], isWaiting);
+    if (isWaiting) return tellEnd(await ended(door, [...path, 'runs', id]), options);
     if (options.json === true) return console.log(JSON.stringify({ id }, undefined, 2));
     console.log(`${schedule.name} is queued as ${id}.`);
   });
 }
 
-interface Waiting {
-  readonly id: string;
-  readonly path: readonly string[];
+// Whoever waits anyhow waits for the run before, too, where the schedule skips what comes meanwhile.
+async function queued(door: SystemDoor, path: readonly string[], isWaiting: boolean): Promise<string> {
+  for (let isTold = false; ; isTold = true) {
+    try {
+      return ((await door.ask({ action: 'POST', path })) as { id: string }).id;
+    } catch (error) {
+      if (!(error instanceof RefusedError && error.status === 409 && isWaiting)) throw error;
+      if (!isTold) console.error('The run before is not over; waiting for it.');
+    }
+    await pause(limits.schedulePollMs);
+  }
 }
 
-async function waitFor(door: SystemDoor, waiting: Waiting, options: ScheduleRunOptions): Promise<void> {
-  const run = await ended(door, waiting);
-  console.log(options.json === true ? JSON.stringify(run, undefined, 2) : endText(run));
+function tellEnd(run: ScheduleRunView, { json }: ScheduleRunOptions): void {
+  console.log(json === true ? JSON.stringify(run, undefined, 2) : endText(run));
   if (run.state !== 'done' || (run.status_code ?? 0) >= 400) process.exitCode = 1;
 }
 
-async function ended(door: SystemDoor, { id, path }: Waiting): Promise<ScheduleRunView> {
-  let isTold = false;
+async function ended(door: SystemDoor, path: readonly string[]): Promise<ScheduleRunView> {
   const since = Date.now();
-  for (;;) {
-    const answer = await door.ask({ path: [...path, id] });
-    const run = answer as ScheduleRunView;
+  for (let isTold = false; ; ) {
+    const run = (await door.ask({ path })) as ScheduleRunView;
     if (endedStates.includes(run.state)) return run;
-    const isLong = Date.now() - since > limits.scheduleLookMs;
-    if (isLong && !isTold)
+    if (!isTold && Date.now() - since > limits.scheduleWaitMs) {
       console.error(`The run is ${run.state}; waiting for it. Ctrl-C leaves it as it is.`);
-    isTold ||= isLong;
+      isTold = true;
+    }
     await pause(limits.schedulePollMs);
   }
 }

@@ -55,12 +55,18 @@ export function scheduleTable(schedules: readonly ScheduleView[], now: Date): st
   return tableText([['NAME', 'WHEN', 'STATE', 'NEXT RUN', 'LAST RESULT'], ...rows]);
 }
 
-function nextText({ next_run_date: next, time_zone: zone, cron }: ScheduleView, now: Date): string {
+function nextText(schedule: ScheduleView, now: Date): string {
+  const { next_run_date: next } = schedule;
   if (next === null) return '';
   const date = new Date(next);
   const isLate = now.getTime() - date.getTime() > limits.scheduleLateMs;
   const distance = isLate ? `${spanText(now.getTime() - date.getTime())} late` : distanceText(date, now);
-  return `${clockOf(cron === null ? 'UTC' : zone)(date)} (${distance})`;
+  return `${clockText(schedule, next)} (${distance})`;
+}
+
+/** A moment on the clock of a schedule; minutes are counted in UTC. */
+export function clockText({ cron, time_zone: zone }: TimingView, moment: string): string {
+  return clockOf(cron === null ? 'UTC' : zone)(new Date(moment));
 }
 
 function lastText(schedule: ScheduleView, now: Date): string {

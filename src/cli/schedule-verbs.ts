@@ -1,5 +1,6 @@
 // The verbs of `tenon schedule`, and the spellings that came before them.
 import type { Command } from 'commander';
+import { settings } from '../config.ts';
 import type { DoorForm } from './queue-verbs.ts';
 import type { ScheduleOptions } from './schedule.ts';
 
@@ -87,6 +88,8 @@ function addMaking(schedule: Command, form: DoorForm): void {
     .option('--overlap <policy>', 'while the run before is not over: skip, queue or allow')
     .option('--missed <policy>', 'what nobody was there for: skip, last, all or all:<most>')
     .option('--jitter <seconds>', 'begin each run so much later at most, at random')
+    .option('--tries <number>', 'how often the call may fail; once unless given')
+    .option('--timeout <seconds>', `what it may take (env: ${settings.queueTimeout.variable})`)
     .option('--description <text>', 'what it is for')
     .option('--inactive', 'store it paused')
     .option(...json)

@@ -52,7 +52,7 @@ describe('when', () => {
 test('numbers are whole and from 1', async () => {
   expect(countOf('--count', '7')).toBe(7);
   for (const odd of ['', '0', '-1', 'many', '1e3', '1.0']) {
-    expect(() => countOf('--count', odd)).toThrow(`--count ${odd} is no whole number from 1 to `);
+    expect(() => countOf('--count', odd)).toThrow(`--count ${odd} is no whole number from 1 on.`);
   }
   expect(await reason(() => listRuns(undefined, { ...nowhere, limit: 'all' }))).toContain('--limit all');
 });

@@ -6,6 +6,7 @@ import type { DoorOptions } from './door.ts';
 import { CommandError } from './failure.ts';
 import {
   callText,
+  clockText,
   runsTable,
   type ScheduleRunView,
   type ScheduleView,
@@ -142,11 +143,12 @@ export function pauseSchedules(
   isPaused: boolean,
   options: ScheduleOptions,
 ): Promise<void> {
-  return eachOf(names, options, async (door, { id, name }) => {
+  return eachOf(names, options, async (door, schedule) => {
+    const { id, name } = schedule;
     const path = ['scheduler', String(id), isPaused ? 'pause' : 'resume'];
     const { next_run_date: next } = (await door.ask({ action: 'POST', path })) as ScheduleView;
     if (isPaused) return `${name} is paused; runs that run go on.`;
-    return `${name} goes on${next === null ? '' : `, next at ${next}`}.`;
+    return `${name} goes on${next === null ? '' : `, next at ${clockText(schedule, next)}`}.`;
   });
 }
 
@@ -189,15 +191,17 @@ export async function found(door: SystemDoor, name: string): Promise<ScheduleVie
 
 /** What a person is told of a schedule that was made. */
 export function madeText(schedule: ScheduleView): string {
-  const next = schedule.next_run_date === null ? 'paused' : `next at ${schedule.next_run_date}`;
-  return `${schedule.name} calls ${callText(schedule)}: ${timingText(schedule)}, ${next}.`;
+  const { name, next_run_date: next } = schedule;
+  const state = next === null ? 'paused' : `next at ${clockText(schedule, next)}`;
+  return `${name} calls ${callText(schedule)}: ${timingText(schedule)}, ${state}.`;
 }
 
-/** A whole number of an option, from 1. */
-export function countOf(option: string, given = '', most = limits.records): number {
+/** A whole number of an option, from 1; the server knows further bounds. */
+export function countOf(option: string, given = '', most = Number.MAX_SAFE_INTEGER): number {
   const count = Number(given);
   if (/^\d+$/.test(given) && count >= 1 && count <= most) return count;
-  throw new CommandError(`${option} ${given} is no whole number from 1 to ${most}.`);
+  const bound = most === Number.MAX_SAFE_INTEGER ? 'on' : `to ${most}`;
+  throw new CommandError(`${option} ${given} is no whole number from 1 ${bound}.`);
 }
 
 function print(value: unknown): void {

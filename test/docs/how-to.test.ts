@@ -2,6 +2,8 @@
 import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { clockOf } from '../../src/cli/schedule-time.ts';
+import { CronTimetable } from '../../src/scheduler/timetable.ts';
 import { Page, root } from './page.ts';
 
 let page: Page | undefined;
@@ -62,6 +64,33 @@ test('queues', async () => {
   expect(outputs).toContain('1 run was started anew.\nNo run has failed.\n');
   expect(outputs).toMatch(/paused, 4 at once, 100 per minute/);
 });
+
+test('schedules', async () => {
+  const opened = await open('schedule');
+  const outputs = (await opened.check()).join('');
+  expect(outputs).toMatch(/^sync calls GET hr\/_table\/employees\?limit=1: \* \* \* \* \* {2}UTC, next at /m);
+  expect(outputs).toMatch(/^200 after [\d,]+ ms\n\{"departments":10\}$/m);
+  expect(outputs).toMatch(/^after-hours +0 22 \* \* MON-FRI +Europe\/Berlin +active .* 200, \d+ \w+ ago$/m);
+  expectChangesOfClocks(opened.text);
+});
+
+// What the table says of the days on which clocks are changed is what comes.
+function expectChangesOfClocks(text: string): void {
+  const rows = [...text.matchAll(/^\| `([^`]+)` \| ([^|]+:[^|]+) \| ([^|]+:[^|]+) \|$/gm)];
+  expect(rows).toHaveLength(4);
+  const clock = clockOf('Europe/Berlin');
+  for (const [, cron = '', ...days] of rows) {
+    for (const [index, date] of ['2026-03-29', '2026-10-25'].entries()) {
+      const timing = { cron, timeZone: 'Europe/Berlin', frequency: 5 };
+      // From one o'clock to four, which is after all changes.
+      const after = Date.parse(`${date}T00:59:59+0${index + 1}:00`);
+      const until = Date.parse(`${date}T04:00:01+0${2 - index}:00`);
+      const slots = new CronTimetable().next(timing, after, 20).filter((slot) => slot < until);
+      const told = slots.map((slot) => clock(new Date(slot)).replace(/^\S+ (\d+:\d+):00/, '$1'));
+      expect(days[index], `${cron} on ${date}`).toBe(told.join(', '));
+    }
+  }
+}
 
 test('writes that are done once', async () => {
   const outputs = (await (await open('idempotency')).check()).join('');
@@ -193,6 +222,7 @@ test('all pages are tried', () => {
     'queue.md',
     'relations.md',
     'roles.md',
+    'schedule.md',
     'schema.md',
     'scripted-services.md',
     'scripts.md',

@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { runSchedule } from '../../src/cli/schedule-run.ts';
 import { terminal } from '../commands.ts';
 import { addScriptedService } from '../scripted-service.ts';
 import { startTestServer, type TestServer } from '../server.ts';
@@ -45,7 +46,7 @@ describe('making and looking', () => {
     expect((await tenon('list')).stdout).toBe('No schedules.\n');
     const made = await tenon('create', 'nightly', 'echo/all?day=today', '--cron', '30 2 * * *', ...berlin);
     expect(made.stdout).toMatch(
-      /^nightly calls GET echo\/all\?day=today: 30 2 \* \* \* {2}Europe\/Berlin, next at \d{4}-.*Z\.\n$/,
+      /^nightly calls GET echo\/all\?day=today: 30 2 \* \* \* {2}Europe\/Berlin, next at \S+ 0[23]:[03]0:00 \+0[12]:00\.\n$/,
     );
     const wanted = ['--verb', 'post', '--payload', '{"a":1}', '--every', '10', '--inactive'];
     const policies = ['--overlap', 'queue', '--missed', 'all:3', '--jitter', '7', '--description', 'Often'];
@@ -146,6 +147,27 @@ describe('doing', () => {
     await expect
       .poll(async () => (await scheduler('/runs')).resource, { timeout: 30_000 })
       .toContainEqual(expect.objectContaining({ id, state: 'done', status_code: 200 }));
+  });
+
+  test('a run that is not over is in the way, or waited for', async () => {
+    await server.ask('/api/v2/system/queue/default/pause', { method: 'POST' });
+    expect((await tenon('run', 'nightly')).code).toBe(0);
+    const refused = await tenon('run', 'nightly');
+    expect([refused.code, refused.stdout]).toEqual([1, '']);
+    expect(refused.stderr).toMatch(/The schedule 'nightly' is not run now, because its run \S+ is not over/);
+    // In this process, so that it is known when it waits.
+    const said: string[] = [];
+    vi.spyOn(console, 'log').mockImplementation((text) => said.push(text));
+    vi.spyOn(console, 'error').mockImplementation((text) => {
+      said.push(text);
+      void server.ask('/api/v2/system/queue/default/resume', { method: 'POST' });
+    });
+    const options = { server: server.url, token: server.token, isServerNamed: true, wait: true };
+    await runSchedule('nightly', options).finally(() => vi.restoreAllMocks());
+    expect(said).toEqual([
+      'The run before is not over; waiting for it.',
+      expect.stringMatching(/^200 after .*\n\{"method":"GET","path":"all"/),
+    ]);
   });
 
   test('pause, resume and delete go on behind one that is not there', async () => {
