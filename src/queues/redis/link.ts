@@ -5,6 +5,7 @@ import type { Redis, RedisOptions } from 'ioredis';
 import { limits } from '../../core/limits.ts';
 import type { BrokerLink, BrokerMessage, LinkHealth, Listening, Taker } from '../broker.ts';
 import { brokerName } from '../broker-name.ts';
+import { loadBullMq } from './bullmq.ts';
 import { RedisListening } from './listening.ts';
 
 /** What a link to a Redis is made with. */
@@ -71,7 +72,7 @@ export class RedisLink implements BrokerLink {
   }
 
   async #open(queue: string): Promise<Queue> {
-    const { Queue } = await import('bullmq');
+    const { Queue } = await loadBullMq();
     const connection = await this.#client();
     const streams = { events: { maxLen: limits.brokerBatch } };
     const own = new Queue(nameOf(queue), { connection, prefix: this.#parts.prefix, streams });

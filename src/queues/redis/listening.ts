@@ -5,6 +5,7 @@ import type { Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { limits } from '../../core/limits.ts';
 import type { LinkHealth, Listening, Taker } from '../broker.ts';
+import { loadBullMq } from './bullmq.ts';
 
 /** What listening to a queue takes. */
 export interface RedisListeningParts {
@@ -55,7 +56,7 @@ export class RedisListening implements Listening {
   async #open(): Promise<Worker> {
     const { name, prefix, connect, health } = this.#parts;
     const client = await connect();
-    const { Worker } = await import('bullmq');
+    const { Worker } = await loadBullMq();
     // Without its own loop, which would ask a Redis that refuses everything as fast as it can.
     const worker = new Worker(name, null, {
       ...{ connection: client, prefix, autorun: false, maxStalledCount: stalledCount },

@@ -33,9 +33,7 @@ export class SqsQueues {
 
   /** The client, made when it is needed. */
   open(): Promise<{ readonly sqs: Sqs; readonly client: SQSClient }> {
-    this.#opened ??= import('@aws-sdk/client-sqs').then((sqs) => {
-      return { sqs, client: new sqs.SQSClient(this.#parts.client) };
-    });
+    this.#opened ??= loadSqs().then((sqs) => ({ sqs, client: new sqs.SQSClient(this.#parts.client) }));
     return this.#opened;
   }
 
@@ -104,6 +102,11 @@ export class SqsQueues {
     this.#urls.set(name, url);
     return url;
   }
+}
+
+// It is a CommonJS package, of which a bundle has the default export alone.
+async function loadSqs(): Promise<Sqs> {
+  return ((await import('@aws-sdk/client-sqs')) as unknown as { readonly default: Sqs }).default;
 }
 
 function isNamed(error: unknown, names: readonly string[]): boolean {
