@@ -51,6 +51,14 @@ export const house: readonly Scenario[] = [
     goal: { must: 0.7, stretch: 0.85 },
   },
   {
+    name: 'metrics',
+    question: 'GET one row while requests are counted for Prometheus, against the same with TENON_METRICS=off',
+    a: { ...bare, name: 'tenon with metrics' },
+    b: { ...bare, name: 'tenon without metrics', environment: { TENON_METRICS: 'off' } },
+    path: one,
+    goal: { must: 0.97, stretch: 0.99 },
+  },
+  {
     name: 'get-100',
     question: 'GET 100 rows with filter and sort, against a hand-written handler with JSON.stringify',
     a: { ...bare, name: 'tenon' },

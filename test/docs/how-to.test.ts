@@ -102,6 +102,17 @@ test('workers', async () => {
   expect(outputs).toMatch(/"kind":"queue.done".*"queue":"reports"/);
 });
 
+test('monitoring', async () => {
+  const shown = await open('monitoring');
+  const outputs = (await shown.check()).join('');
+  expect(outputs).toMatch(/^tenon_ready 1$/m);
+  const told = readFileSync(join(shown.home, 'metrics.txt'), 'utf8');
+  const named = shown.text.match(/\b(tenon|nodejs)_[a-z0-9_]+[a-z0-9]\b/g) ?? [];
+  const metrics = new Set(named.map((name) => name.replace(/_bucket$/, '')));
+  expect([...metrics].filter((name) => !told.includes(`# TYPE ${name} `))).toEqual([]);
+  expect(metrics.size).toBeGreaterThan(25);
+});
+
 test('the audit log', async () => {
   const outputs = (await (await open('audit')).check()).join('');
   expect(outputs).toMatch(/^\{"entries":\d+,"broken_at":null\}$/m);
@@ -215,6 +226,7 @@ test('all pages are tried', () => {
     'limits.md',
     'lookups.md',
     'mail.md',
+    'monitoring.md',
     'openid-connect.md',
     'outgoing-calls.md',
     'packages.md',
