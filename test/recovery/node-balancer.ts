@@ -1,56 +1,63 @@
 // A balancer before the nodes of a proof: HAProxy, which asks each node whether it wants requests.
-// Invariant: it does what people have it do in life; nothing here repeats a request that a node has taken.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+// Invariant: what it does is what people are given in deploy/haproxy.cfg; only addresses are others, and it
+// asks more often, as all else is quicker in proofs.
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { freePort } from './queue-fleet.ts';
 
 const program = 'haproxy';
-const patienceMs = 10_000;
-
-/** Whether there is one; in CI there must be. */
-export function canBalance(): boolean {
-  try {
-    execFileSync(program, ['-v'], { stdio: 'ignore', env: withPath() });
-    return true;
-  } catch {
-    if (process.env.CI) return true;
-    console.warn('SKIPPED: nodes behind a balancer: haproxy is not installed');
-    return false;
-  }
-}
+const published = fileURLToPath(new URL('../../deploy/haproxy.cfg', import.meta.url));
+const patienceMs = 60_000;
 
 /** A running balancer. */
 export class Balancer {
   readonly url: string;
   readonly #child: ChildProcess;
   readonly #folder: string;
+  readonly #said: string[] = [];
 
-  private constructor(parts: {
-    readonly port: number;
-    readonly child: ChildProcess;
-    readonly folder: string;
-  }) {
-    this.url = `http://127.0.0.1:${parts.port}`;
-    this.#child = parts.child;
-    this.#folder = parts.folder;
+  private constructor(port: number, folder: string) {
+    this.url = `http://127.0.0.1:${port}`;
+    this.#folder = folder;
+    const args = ['-db', '-f', join(folder, 'haproxy.cfg')];
+    this.#child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => this.#said.push(chunk.toString()));
+    }
   }
 
-  /** Starts one before nodes, of which one is up. */
+  /** Starts one before nodes that are up; resolves when it knows that they are. */
   static async open(ports: readonly number[]): Promise<Balancer> {
     const folder = mkdtempSync(join(tmpdir(), 'tenon-balancer-'));
     const port = await freePort();
-    const file = join(folder, 'haproxy.cfg');
-    writeFileSync(file, configuration(port, ports));
-    const child = spawn(program, ['-db', '-q', '-f', file], { stdio: 'inherit', env: withPath() });
-    const balancer = new Balancer({ port, child, folder });
-    if (await listens(port)) return balancer;
-    await balancer.close();
-    throw new Error('the balancer does not listen');
+    writeFileSync(join(folder, 'haproxy.cfg'), configuration(folder, port, ports));
+    const balancer = new Balancer(port, folder);
+    try {
+      await balancer.knows(ports.length);
+      return balancer;
+    } catch (error) {
+      await balancer.close();
+      throw error;
+    }
+  }
+
+  /** What it wrote: requests that came to a bad end. */
+  get said(): string {
+    return this.#said.join('').slice(-4_000);
+  }
+
+  /** Resolves when it hands requests to so many nodes. */
+  async knows(count: number): Promise<void> {
+    for (const began = performance.now(); (await this.#up()) < count; await pause(50)) {
+      const isOver = this.#child.exitCode !== null || performance.now() - began > patienceMs;
+      if (isOver) throw new Error(`nodes are not up: ${this.said}`);
+    }
   }
 
   async close(): Promise<void> {
@@ -61,47 +68,30 @@ export class Balancer {
     }
     rmSync(this.#folder, { recursive: true, force: true });
   }
-}
 
-// Debian has it where only root looks.
-function withPath() {
-  return { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/usr/local/sbin` };
-}
-
-function configuration(port: number, ports: readonly number[]): string {
-  const servers = ports.map((each) => `  server node${each} 127.0.0.1:${each} check`);
-  return `
-global
-  maxconn 2000
-defaults
-  mode http
-  timeout connect 2s
-  timeout client 60s
-  timeout server 60s
-  # A node that is just gone does not listen: the request was not taken, and another node is asked.
-  retries 3
-  retry-on conn-failure
-  option redispatch 1
-frontend all
-  bind 127.0.0.1:${port}
-  default_backend nodes
-backend nodes
-  balance roundrobin
-  option httpchk GET /status/ready
-  http-check expect status 200
-  default-server inter 200ms fall 1 rise 1
-${servers.join('\n')}
-`;
-}
-
-async function listens(port: number): Promise<boolean> {
-  for (const began = performance.now(); performance.now() - began < patienceMs; await pause(20)) {
-    const socket = connect(port, '127.0.0.1');
-    const isOpen = await new Promise<boolean>((done) => {
-      socket.once('connect', () => done(true)).once('error', () => done(false));
-    });
-    socket.destroy();
-    if (isOpen) return true;
+  async #up(): Promise<number> {
+    const socket = connect(join(this.#folder, 'socket'));
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    socket.end('show stat\n');
+    // Until it listens nobody is up.
+    await once(socket, 'close').catch(() => undefined);
+    const lines = Buffer.concat(chunks).toString().split('\n');
+    return lines.filter((line) => /^servers,server-\d+,.*,UP,/.test(line)).length;
   }
-  return false;
+}
+
+// The one that people are given, with other addresses.
+function configuration(folder: string, port: number, ports: readonly number[]): string {
+  const given = readFileSync(published, 'utf8').replace(/^ {2}server .*\n/gm, '');
+  const servers = ports.map((each, at) => `  server server-${at + 1} 127.0.0.1:${each}\n`);
+  return (
+    given
+      .replace('global\n', `global\n  stats socket ${join(folder, 'socket')}\n`)
+      .replace('inter 500ms', 'inter 100ms')
+      // As many as files may be open here.
+      .replace('maxconn 10000', 'maxconn 1000')
+      .replace('bind :8080', `bind 127.0.0.1:${port}`)
+      .concat(...servers)
+  );
 }

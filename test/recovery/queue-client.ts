@@ -14,7 +14,9 @@ export type Manner =
   /** One record with an idempotency key, repeated until it is acknowledged. */
   | 'keyed'
   /** A call of a queued service. */
-  | 'job';
+  | 'job'
+  /** Records are read. */
+  | 'read';
 
 /** What clients know when they are done. */
 export interface Notes {
@@ -48,10 +50,16 @@ export interface ClientsOptions {
   readonly manners: readonly Manner[];
   /** Waited between requests of one client. */
   readonly pauseMs?: number;
+  /** Requests of all clients in a second, as far as they are answered so soon; in place of pauses. */
+  readonly perSecond?: number;
+  /** What their marks begin with, so that they are not those of other clients. */
+  readonly name?: string;
   /** Statuses that are in order beside those of the 200s; else 503 alone. */
   readonly accepted?: readonly number[];
   /** Whether no answer at all is a fault, too. */
   readonly mustAnswer?: boolean;
+  /** Whether connections are kept though all must be answered: by a balancer, they are not closed too soon. */
+  readonly keepsAlive?: boolean;
 }
 
 const retryMs = 5;
@@ -73,7 +81,7 @@ export class Clients {
   constructor(options: ClientsOptions) {
     this.#options = options;
     // A request on a connection that is being closed has no answer; one on a new connection must.
-    this.#agent = new Agent({ keepAlive: options.mustAnswer !== true });
+    this.#agent = new Agent({ keepAlive: options.keepsAlive ?? options.mustAnswer !== true });
     this.#work = options.manners.map((manner, client) => this.#write(manner, client));
   }
 
@@ -103,12 +111,20 @@ export class Clients {
 
   async #write(manner: Manner, client: number): Promise<void> {
     for (let turn = 0; !this.#isOver; turn++) {
-      const mark = `${manner}:${client}:${turn}`;
-      if (manner === 'job') await this.#call(mark);
+      const began = performance.now();
+      const mark = `${manner}:${client}${this.#options.name ?? ''}:${turn}`;
+      if (manner === 'read') await this.#reach(`${itemsPath}?limit=5`);
+      else if (manner === 'job') await this.#call(mark);
       else if (manner === 'keyed') await this.#writeUntilKept(mark);
       else await this.#writeOnce(mark, manner === 'batch' ? 3 : 1);
-      await pause(this.#options.pauseMs ?? retryMs);
+      await pause(this.#restOf(began));
     }
+  }
+
+  #restOf(began: number): number {
+    const { perSecond, pauseMs = retryMs, manners } = this.#options;
+    if (perSecond === undefined) return pauseMs;
+    return Math.max(0, began + (manners.length * 1_000) / perSecond - performance.now());
   }
 
   async #writeOnce(mark: string, count: number): Promise<void> {
@@ -138,7 +154,7 @@ export class Clients {
   }
 
   // Where nobody listens the request was not heard, and another node may be asked.
-  async #reach(path: string, body: string, headers: Headers = {}): Promise<Reply> {
+  async #reach(path: string, body?: string, headers: Headers = {}): Promise<Reply> {
     for (let at = Math.floor(Math.random() * 1_000); ; at++) {
       const urls = this.#options.urls();
       const url = urls[at % Math.max(1, urls.length)] ?? '';
@@ -167,18 +183,20 @@ export class Clients {
     if (this.#faults.length < 20) this.#faults.push(text.slice(0, 300));
   }
 
-  #ask(url: string, body: string, headers: Headers): Promise<Reply> {
+  #ask(url: string, body: string | undefined, headers: Headers): Promise<Reply> {
     const sent = {
       ...headers,
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
+      ...(body === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
       'x-dreamfactory-session-token': this.#options.token,
     };
     return new Promise((done) => {
       const fail = (error: NodeJS.ErrnoException) => {
         done({ status: 0, text: error.message, isRefused: error.code === 'ECONNREFUSED' });
       };
-      const options = { method: 'POST', headers: sent, agent: this.#agent, timeout: patienceMs };
+      const method = body === undefined ? 'GET' : 'POST';
+      const options = { method, headers: sent, agent: this.#agent, timeout: patienceMs };
       const outgoing = request(url, options, (incoming) => {
         const chunks: Buffer[] = [];
         incoming.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -12,11 +12,12 @@ const { limits } = await import('../../src/core/limits.ts');
 Object.assign(limits, JSON.parse(bounds));
 if (mutant !== undefined) (await import('./queue-mutant.ts')).mutate(mutant);
 
-const { readConfig } = await import('../../src/config.ts');
+const { drainDelayMs, readConfig } = await import('../../src/config.ts');
 const { startServer } = await import('../../src/main.ts');
-const server = await startServer({ config: readConfig(process.env) });
+const config = readConfig(process.env);
+const server = await startServer({ config });
 process.once('SIGTERM', () => {
-  server.close().then(
+  server.close({ delayMs: drainDelayMs(config) }).then(
     () => process.exit(0),
     () => process.exit(1),
   );

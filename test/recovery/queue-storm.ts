@@ -100,8 +100,15 @@ export async function pauseNodes(
   }
 }
 
+/** How nodes are ended one after the other. */
+export interface Rolling {
+  readonly rounds: number;
+  /** Resolves when a node that was started again has its part of the load. */
+  readonly isBack: () => Promise<void>;
+}
+
 /** Ends and starts one node after the other, round by round; tells the exit codes and how long ends took. */
-export async function rollNodes(nodes: readonly QueueNode[], rounds: number) {
+export async function rollNodes(nodes: readonly QueueNode[], { rounds, isBack }: Rolling) {
   const codes: (number | null)[] = [];
   let slowestMs = 0;
   for (let round = 0; round < rounds; round++) {
@@ -110,7 +117,7 @@ export async function rollNodes(nodes: readonly QueueNode[], rounds: number) {
       codes.push(await node.stop());
       slowestMs = Math.max(slowestMs, performance.now() - began);
       await node.start();
-      await pause(mostMs);
+      await isBack();
     }
   }
   return { codes, slowestMs: Math.round(slowestMs) };

@@ -9,8 +9,10 @@ import { judgeSchedules, type ScheduleVerdict } from './schedule-verdict.ts';
 /** How schedules differ from those of every second that are run whatever happened. */
 export interface ScheduleLoadOptions {
   readonly count: number;
-  /** Fields of their records. */
-  readonly fields?: Readonly<Record<string, unknown>>;
+  /** What their names begin with. */
+  readonly prefix?: string;
+  /** Fields of their records, in their order. */
+  readonly fields?: readonly Readonly<Record<string, unknown>>[];
 }
 
 const clocks: Readonly<Record<ProofDatabases['engine'], string>> = {
@@ -34,14 +36,17 @@ export class ScheduleLoad {
   }
 
   /** Makes them. */
-  static async make(world: QueueWorld, { count, fields = {} }: ScheduleLoadOptions): Promise<ScheduleLoad> {
+  static async make(
+    world: QueueWorld,
+    { count, prefix = 'tick', fields = [] }: ScheduleLoadOptions,
+  ): Promise<ScheduleLoad> {
     const [service] = await world.databases.system("select id from service where name = 'data'");
     const resource = Array.from({ length: count }, (_, at) => {
-      const name = `tick-${at}`;
+      const name = `${prefix}-${at}`;
       const payload = { resource: [{ schedule: name }] };
       const call = { service_id: Number(service?.id), component: '_table/tick', verb: 'POST', payload };
       const timing = { cron: '* * * * * *', time_zone: 'UTC', overlap: 'allow', missed: 'all' };
-      return { name, is_active: true, ...call, ...timing, ...fields };
+      return { name, is_active: true, ...call, ...timing, ...fields[at] };
     });
     const { status, text } = await world.ask('POST', 'system/scheduler', { resource });
     if (status !== 201) throw new Error(`no schedules: ${status} ${text}`);
@@ -55,7 +60,8 @@ export class ScheduleLoad {
 
   /** Resolves when each has come so often, and what is due by now has been settled. */
   async came(times: number): Promise<void> {
-    const slots = `select count(*) as n from schedule_run where slot is not null and skipped is null`;
+    const slots = `select count(*) as n from schedule_run
+      where skipped is null and schedule_id in (${this.#ids.join()})`;
     await this.#until(async () => {
       const [row] = await this.#world.databases.system(slots);
       return Number(row?.n) >= times * this.#ids.length;

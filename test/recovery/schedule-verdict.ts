@@ -23,6 +23,8 @@ export interface ScheduleVerdict {
   /** Runs that are on their way when nothing moves any more, or ended otherwise than done. */
   readonly unsettled: number;
   readonly failed: number;
+  /** Runs that the queue does not know any more. */
+  readonly forgotten: number;
   /** Slots that came while each had to come once. */
   readonly slots: number;
   readonly runs: number;
@@ -67,6 +69,7 @@ export async function judgeSchedules(databases: ProofDatabases, span: SlotSpan):
     missingEffects: runs.filter(({ id }) => !applied.has(id)).length,
     doubledEffects: Math.max(0, Number(rows?.n) - runs.length),
     unsettled: span.unsettled,
+    forgotten: runs.filter(({ state }) => state === null).length,
     failed: runs.filter(({ state }) => state !== null && state !== 'done').length,
   };
   return {

@@ -1,8 +1,8 @@
-// Nodes killed, paused and restarted many times under load, on every engine, alone and three together; paused
+// Nodes killed and paused many times under load, on every engine, alone and three together; paused
 // without the fence, too, which must be found out.
 // Invariant: a proof that would hold without the fence, too, is a finding.
 import type { Engine } from '../recovery/queue-database.ts';
-import { killNodes, pauseNodes, rollNodes, stormSeed } from '../recovery/queue-storm.ts';
+import { killNodes, pauseNodes, stormSeed } from '../recovery/queue-storm.ts';
 import { QueueWorld, type WorldOptions } from '../recovery/queue-world.ts';
 import { optionOf, type Soak, type SoakResult } from './soak.ts';
 
@@ -67,30 +67,8 @@ async function paused(options: WorldOptions, pauses: number, say: (line: string)
   }
 }
 
-/** Servers by name, both unless named; `--rounds=10`, `--nodes=3`. */
-export const soakQueueRestarts: Soak = (options, say) => {
-  const nodes = Number(optionOf(options, 'nodes', '3'));
-  const rounds = Number(optionOf(options, 'rounds', '10'));
-  return overEngines(options, nodes, async (engine) => {
-    const world = await QueueWorld.open({ engine, nodes, limits: { queueLeaseMs: 15_000 } });
-    try {
-      const clients = world.clients(['plain', 'plain', 'batch', 'keyed', 'job'], orderly);
-      const { codes, slowestMs } = await rollNodes(world.nodes, rounds);
-      const verdict = await world.verdict(clients);
-      const figures = { rounds, nodes, slowestEndMs: slowestMs, ...verdict };
-      say(`${engine}: ${JSON.stringify(figures)}`);
-      const fallen = codes.some((code) => code !== 0) ? [`exit codes ${codes.join()}`] : [];
-      const counted = verdict.takenOver === 0 ? [] : [`${verdict.takenOver} runs counted as lost`];
-      return { figures, findings: [...verdict.findings, ...fallen, ...counted] };
-    } finally {
-      await world.close();
-    }
-  });
-};
-
-const orderly = { mustAnswer: true, accepted: [] };
-
-async function overEngines(
+/** Does the same on each engine that the options name, all unless one is. */
+export async function overEngines(
   options: readonly string[],
   nodes: number,
   soak: (engine: Engine) => Promise<SoakResult>,

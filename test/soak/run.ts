@@ -7,20 +7,24 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { startServers, stopServers } from '../../tools/databases.mjs';
 import { soakOutage } from './database-outage.ts';
-import { soakQueueKills, soakQueuePauses, soakQueueRestarts } from './queue-kills.ts';
+import { soakNodeLoss, soakQueueRestarts } from './node-storms.ts';
+import { soakQueueKills, soakQueuePauses } from './queue-kills.ts';
 import { soakQueueTakeover } from './queue-takeover.ts';
 import { soakRunStore } from './run-store.ts';
+import { soakSchedule } from './schedule.ts';
 import type { Soak } from './soak.ts';
 import { soakInjection } from './sql-injection.ts';
 import { soakStreamReaders } from './stream-readers.ts';
 
 const soaks: Readonly<Record<string, Soak>> = {
   'database-outage': soakOutage,
+  'node-loss': soakNodeLoss,
   'queue-kills': soakQueueKills,
   'queue-pauses': soakQueuePauses,
   'queue-restarts': soakQueueRestarts,
   'queue-takeover': soakQueueTakeover,
   'run-store': soakRunStore,
+  schedule: soakSchedule,
   'sql-injection': soakInjection,
   'stream-readers': soakStreamReaders,
 };
