@@ -1,6 +1,5 @@
 // What people read of queues and their runs in a terminal.
-import { limits } from '../core/limits.ts';
-import { tableText } from './table.ts';
+import { cellText, tableText } from './table.ts';
 
 /** A queued run as the API answers it. */
 export interface QueuedRunView {
@@ -58,16 +57,10 @@ export function runTable(runs: readonly QueuedRunView[]): string {
     run.script,
     `${run.attempt}${run.crashes === 0 ? '' : ` (+${run.crashes} lost)`}`,
     timeText(run.finished_date ?? run.started_date ?? run.available_date),
-    excerpt(run.reason ?? ''),
+    cellText(run.reason ?? ''),
   ]);
   const heading = ['NUMBER', 'STATE', 'QUEUE', 'SCRIPT', 'FAILURES', 'SINCE (UTC)', 'REASON'];
   return tableText([heading, ...rows], [0]);
-}
-
-// A reason may be long, and of many lines.
-function excerpt(reason: string): string {
-  const line = reason.split('\n', 1)[0] ?? '';
-  return line.length <= limits.queueLineChars ? line : `${line.slice(0, limits.queueLineChars - 1)}…`;
 }
 
 function timeText(date: string): string {

@@ -1,5 +1,5 @@
-// The check of `tenon doctor` that looks at schedules: whether they can come, and whether somebody starts them.
-// Invariant: what is late is late by the clock of the database, which is the one that schedules go by.
+// The check of `tenon doctor` that looks at schedules: whether they can come, and whether somebody starts
+// them. Invariant: what is late is late by the clock of the database, which is the one that schedules go by.
 import type { Config } from '../config.ts';
 import { limits } from '../core/limits.ts';
 import type { ScheduleRecord } from '../core/schedule.ts';

@@ -1,5 +1,5 @@
 // `tenon schedule run`: starts a schedule now and, where that is wanted, waits for what comes of it.
-// Invariant: exit code 0 says that the run was queued or, waited for, that its call was answered with success.
+// Invariant: exit code 0 says that the run was queued or, waited for, that its call went well.
 import { setTimeout as pause } from 'node:timers/promises';
 import { limits } from '../core/limits.ts';
 import { RefusedError } from './client.ts';

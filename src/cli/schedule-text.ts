@@ -1,7 +1,7 @@
 // What people read of schedules in a terminal.
 import { limits } from '../core/limits.ts';
 import { clockOf, distanceText, spanText, type TimingView, timingText, utcText } from './schedule-time.ts';
-import { tableText } from './table.ts';
+import { cellText, tableText } from './table.ts';
 
 /** A schedule as the API answers it. */
 export interface ScheduleView extends TimingView {
@@ -92,16 +92,10 @@ export function runsTable(runs: readonly ScheduleRunView[], names: ReadonlyMap<n
     run.slot === null ? run.cause : `${run.cause} ${utcText(new Date(run.slot))}`,
     resultText(run),
     run.duration_ms === null ? '' : `${run.duration_ms.toLocaleString('en')} ms`,
-    lineOf(run.reason ?? run.content ?? ''),
+    cellText(run.reason ?? run.content ?? ''),
   ]);
   const heading = ['AT (UTC)', 'SCHEDULE', 'FOR (UTC)', 'RESULT', 'TOOK', 'ANSWER'];
   return tableText([heading, ...rows], [4]);
-}
-
-// An answer may be long, and of many lines.
-function lineOf(text: string): string {
-  const line = text.trim().split('\n', 1)[0] ?? '';
-  return line.length <= limits.queueLineChars ? line : `${line.slice(0, limits.queueLineChars - 1)}…`;
 }
 
 /** Moments to come, one in a line, in a zone and in UTC. */

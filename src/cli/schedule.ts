@@ -44,14 +44,24 @@ export function listSchedules(options: ScheduleOptions): Promise<void> {
 
 // A list of schedules that nobody starts looks like one of schedules that somebody does.
 async function tellClock(door: SystemDoor, schedules: readonly ScheduleView[]): Promise<void> {
-  const { resource } = (await door.ask({ path: ['node'] })) as { resource: NodeView[] };
-  if (!resource.some(({ kind, is_alive: isAlive }) => kind === 'serve' && isAlive)) {
+  const nodes = await nodesOf(door);
+  if (nodes !== undefined && !nodes.some(({ kind, is_alive: isAlive }) => kind === 'serve' && isAlive)) {
     console.error('No server runs here: nothing of this is started until one does (`tenon serve`).');
     return;
   }
   const before = Date.now() - limits.scheduleLateMs;
   if (schedules.some(({ next_run_date: next }) => next !== null && Date.parse(next) < before)) {
     console.error('No server starts what is late: look for TENON_SCHEDULE=off, and run `tenon doctor`.');
+  }
+}
+
+// Undefined for somebody who may see schedules, and no more.
+async function nodesOf(door: SystemDoor): Promise<readonly NodeView[] | undefined> {
+  try {
+    return ((await door.ask({ path: ['node'] })) as { resource: NodeView[] }).resource;
+  } catch (error) {
+    if (error instanceof RefusedError && error.status === 403) return undefined;
+    throw error;
   }
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runSchedule } from '../../src/cli/schedule-run.ts';
+import { limits } from '../../src/core/limits.ts';
 import { terminal } from '../commands.ts';
 import { addScriptedService } from '../scripted-service.ts';
 import { startTestServer, type TestServer } from '../server.ts';
@@ -231,8 +232,9 @@ describe('mistakes', () => {
 describe('a data folder that nobody serves', () => {
   test('is opened by the same commands, which say that nothing is started', async () => {
     const home = join(folder, 'home');
-    const other = await startTestServer({ TENON_HOME: home });
+    const other = await startTestServer({ TENON_HOME: home, TENON_SCHEDULE: 'off' });
     await addScriptedService(other, echo, { name: 'echo' });
+    await expectNothingStarted(other);
     await other.close();
     writeFileSync(join(folder, 'payload.json'), '{"b":2}');
     const at = (...args: string[]) => run(['schedule', ...args, '--home', home], alone);
@@ -244,3 +246,17 @@ describe('a data folder that nobody serves', () => {
     expect((await at('run', 'hourly')).stdout).toMatch(/^hourly is queued as /);
   }, 60_000);
 });
+
+// Where the clock runs, no slot stays in the past for longer than a look at it takes.
+async function expectNothingStarted(other: TestServer): Promise<void> {
+  const [service] = (await other.ask('/api/v2/system/service?filter=name=echo')).body.resource;
+  const resource = [{ name: 'seconds', service_id: service.id, cron: '* * * * * *' }];
+  await other.ask('/api/v2/system/scheduler', { method: 'POST', body: { resource } });
+  const planned = async () => (await other.ask('/api/v2/system/scheduler')).body.resource[0].next_run_date;
+  const first = await planned();
+  await expect
+    .poll(() => Date.now() - Date.parse(first), { timeout: 30_000 })
+    .toBeGreaterThan(2 * limits.scheduleLookMs);
+  expect(await planned()).toBe(first);
+  expect((await other.ask('/api/v2/system/scheduler/runs')).body.resource).toEqual([]);
+}
