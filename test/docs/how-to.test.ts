@@ -102,6 +102,11 @@ test('workers', async () => {
   expect(outputs).toMatch(/"kind":"queue.done".*"queue":"reports"/);
 });
 
+test('several servers', async () => {
+  const outputs = (await (await open('several-servers')).check()).join('');
+  expect(outputs).toMatch(/^ok +processes +1 server; .* 0\.1\.0$/m);
+});
+
 test('monitoring', async () => {
   const shown = await open('monitoring');
   const outputs = (await shown.check()).join('');
@@ -239,6 +244,7 @@ test('all pages are tried', () => {
     'scripted-services.md',
     'scripts.md',
     'secrets.md',
+    'several-servers.md',
     'transactions.md',
     'users.md',
     'workers.md',
