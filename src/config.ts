@@ -158,14 +158,18 @@ export const settings: Settings = {
   redisUrl: {
     variable: 'TENON_REDIS_URL',
     fallback: '',
-    meaning: 'Redis that counts limits (`redis://host:6379/0`, `rediss://`); empty: the system database',
+    meaning:
+      'Redis that counts limits, and is the queue connection `redis` (`redis://host:6379/0`, `rediss://`); ' +
+      'empty: the system database counts',
     read: redisUrl,
   },
   queueConnection: {
     variable: 'TENON_QUEUE_CONNECTION',
     otherwise: 'QUEUE_CONNECTION',
     fallback: 'database',
-    meaning: 'connection of queued runs that name none: `database`, `sync`, `null` or a configured one',
+    meaning:
+      'connection of queued runs that name none: `database`, `sync`, `null`, `redis` where there is ' +
+      '`TENON_REDIS_URL`, or a configured one',
     read: queueName,
   },
   queueName: {
