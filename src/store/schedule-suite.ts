@@ -34,6 +34,7 @@ export function scheduleSuite(name: string, database: () => ScheduleDatabase): v
     describe('next slots', () => planned(store));
     describe('what became of slots', () => {
       remembered(store);
+      manyAndAnswered(store);
       queued(store);
       ends(store);
     });
@@ -202,6 +203,10 @@ function remembered(store: () => Store): void {
       kind: 'config.conflict',
     });
   });
+}
+
+function manyAndAnswered(store: () => Store): void {
+  const slots = () => store().scheduleSlots;
 
   it('takes a thousand slots at once', async () => {
     await slots().note(Array.from({ length: 1_000 }, (_, at) => noteOf(`n${at}`, { slot: slotOf(at) })));

@@ -50,6 +50,14 @@ describe('running a schedule now', () => {
     ]);
   });
 
+  it('calls its service by the name that it has then', async () => {
+    await world.make({ component: '_table?limit=1' });
+    await house.ask('PATCH', 'service/2', { body: { name: 'renamed' } });
+    const { id } = (await house.ask('POST', 'scheduler/1/run')).body as { id: string };
+    const { payload = '' } = (await house.store.queue.get(id)) ?? {};
+    expect(payload).toContain('/api/v2/renamed/_table?limit=1');
+  });
+
   it('is refused while a run is not over and the schedule skips then', async () => {
     await world.make();
     const first = (await house.ask('POST', 'scheduler/1/run')).body as { id: string };
@@ -120,7 +128,16 @@ describe('what became of slots', () => {
     expect(await runs('?fields=id,state&limit=1')).toEqual({ resource: [{ id: 'c', state: 'dropped' }] });
     expect((await house.ask('GET', 'scheduler/1/runs/b?fields=id')).body).toEqual({ id: 'b' });
     expect((await house.ask('GET', 'scheduler/2/runs/b')).status).toBe(404);
-    for (const bad of ['limit=x', 'offset=-1', 'fields=nothing', 'include_count=maybe']) {
+    for (const bad of [
+      'filter=id=1',
+      'order=id',
+      'ids=a',
+      'count_only=true',
+      'limit=x',
+      'offset=-1',
+      'fields=nothing',
+      'include_count=maybe',
+    ]) {
       expect((await house.ask('GET', `scheduler/1/runs?${bad}`)).status, bad).toBe(400);
     }
   });

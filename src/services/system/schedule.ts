@@ -22,6 +22,8 @@ import { project, readProjection, withMeta } from './selection.ts';
 
 const usualCount = 5;
 
+const unsupported = ['filter', 'order', 'group', 'ids', 'count_only', 'as_list'];
+
 /** The resource `scheduler`. */
 export class ScheduleResource implements Resource {
   readonly name = 'scheduler';
@@ -104,6 +106,9 @@ export class ScheduleResource implements Resource {
 
   async #runs({ operation }: Call, schedule?: ScheduleRecord): Promise<Result> {
     const options = readOptions(operation);
+    // A list that seems to be chosen, and is not, would be taken for what it is not.
+    const unknown = unsupported.find((name) => options[name] !== undefined);
+    if (unknown !== undefined) throw invalidParameter(unknown, 'is not supported for runs of schedules');
     const names = readProjection(scheduleRunSet, options, 'all');
     const { scheduleSlots } = this.#parts.store;
     const skip = countOption(options, 'offset') ?? 0;
