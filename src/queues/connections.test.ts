@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Store } from '../core/store.ts';
 import { createSqliteStore } from '../store/sqlite.ts';
-import { type Node, newConnection, newRun, openNode } from './fixture.ts';
+import { type Node, newConnection, newRun, openNode, until } from './fixture.ts';
 
 let store: Store;
 const nodes: Node[] = [];
@@ -16,8 +16,8 @@ afterEach(async () => {
   await store.close();
 });
 
-async function open(fallback?: { connection: string; queue: string }): Promise<Node> {
-  const node = await openNode(store, fallback);
+async function open(fallback?: { connection: string; queue: string }, more = {}): Promise<Node> {
+  const node = await openNode(store, fallback, more);
   nodes.push(node);
   return node;
 }
@@ -136,6 +136,52 @@ describe('connections', () => {
     expect(connections.find('database')).toBe(own);
     expect(connections.find('changed')).not.toBe(changed);
     expect(connections.find('changed').type).toBe('null');
+  });
+
+  it('include Redis where this server has one, until a record says otherwise', async () => {
+    const { connections } = await open(undefined, { redisUrl: 'redis://127.0.0.1:1/0' });
+    expect(connections.names()).toEqual(['database', 'null', 'redis', 'sync']);
+    expect(connections.find('redis')).toMatchObject({ type: 'redis', defaultQueue: 'default' });
+    expect(await connections.flaw('redis')).toContain('ECONNREFUSED');
+    expect(await connections.flaw('database')).toBeUndefined();
+    // Who queues runs does not notice that it is away.
+    await connections.push([newRun('a', { connection: 'redis' })]);
+    expect(await placeOf('a')).toBe('redis/default');
+    await store.queueConnections.create(newConnection('redis'), null);
+    await connections.load();
+    expect(connections.find('redis').type).toBe('database');
+  });
+
+  it('that are made anew are heard of by who listened before, and by no other way', async () => {
+    const { connections } = await open();
+    let heard = 0;
+    const hear = async () => {
+      heard += 1;
+      return true;
+    };
+    const stop = connections.consume('mails', ['*'], hear);
+    await store.queueConnections.create(newConnection('mails'), null);
+    await connections.load();
+    // It may have missed something.
+    expect(heard).toBe(1);
+    await connections.push([newRun('a', { connection: 'mails' })]);
+    await until(() => heard === 2);
+    await store.queueConnections.update(1, { defaultQueue: 'letters' }, null);
+    await connections.load();
+    await connections.push([newRun('b', { connection: 'mails' })]);
+    await until(() => heard === 4);
+    await store.queueConnections.update(1, { type: 'sync' }, null);
+    await connections.load();
+    expect(connections.find('mails').transport.isWorked).toBe(false);
+    await store.queueConnections.update(1, { type: 'database', isActive: false }, null);
+    await connections.load();
+    stop();
+    const before = heard;
+    await store.queueConnections.update(1, { isActive: true }, null);
+    await connections.load();
+    await connections.push([newRun('c', { connection: 'mails' })]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(heard).toBe(before);
   });
 
   it('take runs that were promised although their connection is gone', async () => {

@@ -56,11 +56,15 @@ export interface Node {
 }
 
 /** The connections of a server on a store; `fallback` is what its settings say. */
-export async function openNode(store: Store, fallback = { connection: 'database', queue: 'default' }) {
+export async function openNode(
+  store: Store,
+  fallback = { connection: 'database', queue: 'default' },
+  more: { readonly redisUrl?: string } = {},
+) {
   const performer = new Performer();
   const observations: Observation[] = [];
   const connections = new QueueConnections({
-    ...{ store, fallback, performer: () => performer },
+    ...{ store, fallback, ...more, performer: () => performer },
     secrets: { open: (sealed, place) => JSON.stringify(`${sealed} for ${place}`) },
     observe: (observation) => void observations.push(observation),
   });

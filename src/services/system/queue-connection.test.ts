@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startBeanstalkd } from '../../../test/beanstalkd-server.ts';
 import { newRun } from '../../store/queue/fixture.ts';
 import { type House, openHouse } from './scenario.ts';
 
@@ -89,7 +90,7 @@ describe('a queue connection', () => {
     [{ name: 'x'.repeat(65) }, 'name'],
     [{ name: 'sync' }, 'name'],
     [{ name: 'database' }, 'name'],
-    [{ type: 'redis' }, 'type'],
+    [{ type: 'carrier-pigeon' }, 'type'],
     [{ type: 'toString' }, 'type'],
     [{ type: 5 }, 'type'],
     [{ default_queue: '' }, 'default_queue'],
@@ -100,10 +101,15 @@ describe('a queue connection', () => {
     [{ config: { host: 5 } }, 'config.host'],
     [{ config: { host: 'h', port: 'x' } }, 'config.port'],
     [{ config: {} }, 'config.host'],
+    [{ type: 'redis', config: { port: 99_999 } }, 'config.port'],
+    [{ type: 'redis', config: { url: 'http://s3cret' } }, 'config.url'],
+    [{ type: 'beanstalkd', config: { host: 'not a host' } }, 'config.host'],
+    [{ type: 'sqs', config: { key: 'AKIDEXAMPLE' } }, 'config.secret'],
   ])('refuses %j, naming the field', async (over, field) => {
     const refused = await house.ask('POST', 'queue_connection', { body: { ...broker, ...over } });
     expect(refused.status).toBe(400);
     expect(messageOf(refused.body)).toContain(`'${field}'`);
+    expect(messageOf(refused.body)).not.toContain('s3cret');
     expect(await house.store.queueConnections.list()).toEqual([]);
   });
 
@@ -122,6 +128,44 @@ describe('a queue connection', () => {
     expect(await make({ ...sync, config: {} })).toMatchObject(sync);
     const other = await house.ask('PATCH', 'queue_connection/1', { body: { type: 'database' } });
     expect(other.status).toBe(400);
+  });
+});
+
+describe('a connection to a broker', () => {
+  const reply = (method: 'POST' | 'PATCH', path: string, body: unknown) =>
+    house.reply(method, path, { body });
+
+  afterEach(() => house.queues.close());
+
+  it('that does not answer is stored with a warning, and without where it answers', async () => {
+    const broker = await startBeanstalkd();
+    const own = { name: 'tubes', type: 'beanstalkd', config: { port: broker.port } };
+    const stored = await reply('POST', 'queue_connection', own);
+    expect([stored.status, stored.headers?.['X-Tenon-Warning']]).toEqual([201, undefined]);
+    await broker.stop();
+    const changed = await reply('PATCH', 'queue_connection/1', { description: 'gone' });
+    expect(changed.status).toBe(200);
+    expect(changed.headers?.['X-Tenon-Warning']).toMatch(
+      /^Stored, but the broker cannot be reached of 'tubes' \(.*ECONNREFUSED.*\)\. Runs are kept;/,
+    );
+    const off = await reply('PATCH', 'queue_connection/1', { is_active: false });
+    expect(off.headers?.['X-Tenon-Warning']).toBeUndefined();
+    expect(house.queues.names()).not.toContain('tubes');
+  });
+
+  it('keeps its secret, also where it is changed in part', async () => {
+    const config = { key: 'AKIDEXAMPLE', secret: 's3cret', endpoint: 'http://127.0.0.1:1' };
+    const made = await house.ask('POST', 'queue_connection', {
+      body: { name: 'cloud', type: 'sqs', config },
+    });
+    expect(made.status, JSON.stringify(made.body)).toBe(201);
+    const changed = await reply('PATCH', 'queue_connection/1', { config: { suffix: '-production' } });
+    expect(changed.status).toBe(200);
+    expect(String(changed.headers?.['X-Tenon-Warning'])).not.toContain('s3cret');
+    expect((await read()).config).toMatchObject({ ...config, secret: '********', suffix: '-production' });
+    const lacking = await reply('PATCH', 'queue_connection/1', { config: { key: '' } });
+    expect(lacking.status).toBe(400);
+    expect(messageOf(lacking.body?.value)).toContain("'config.key'");
   });
 });
 
