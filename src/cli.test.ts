@@ -174,6 +174,33 @@ describe('serve', () => {
     expect(hint.exec(stdout)?.[1]).toBe('EMAIL');
   });
 
+  test('told to stop, it goes on serving while probes hear of it; a second signal ends it', async () => {
+    const { child, ended, says, url } = await serving([], { TENON_DRAIN_DELAY: '300' });
+    child.kill('SIGTERM');
+    await says(/^Serving for 300 s more/m);
+    const told = await Promise.all(
+      ['/status', '/status/ready', '/status/live', '/'].map((path) => fetch(url + path)),
+    );
+    expect(told.map(({ status }) => status)).toEqual([503, 503, 200, 200]);
+    expect(told.map(({ headers }) => headers.get('connection'))).toEqual(Array(4).fill('close'));
+    const { checks } = JSON.parse((await told[1]?.text()) ?? '{}');
+    expect(checks).toEqual({
+      system_database: 'ok',
+      configuration: 'ok',
+      registry: 'ok',
+      accepting: 'failed',
+    });
+    child.kill('SIGTERM');
+    expect((await ended).code).toBe(1);
+  });
+
+  test('ended by hand, it waits for no balancer', async () => {
+    const { child, ended, url } = await serving([], { TENON_DRAIN_DELAY: '300' });
+    await (await fetch(`${url}/status`)).text();
+    child.kill('SIGINT');
+    expect(await ended).toMatchObject({ code: 0, stderr: '' });
+  });
+
   test('a port in use is told with the way out', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((done) => server.once('listening', done));

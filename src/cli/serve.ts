@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import module from 'node:module';
 import { join } from 'node:path';
 import { type Config, drainDelayMs } from '../config.ts';
-import { announceOnce, startServer } from '../main.ts';
+import { announceOnce, type RunningServer, startServer } from '../main.ts';
 import { createSample } from '../sample/sample.ts';
 import { version } from '../version.ts';
 import { CommandError } from './failure.ts';
@@ -30,8 +30,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const server = await startServer({ config, services, announce }).catch((error: unknown) => {
     throw explained(error, config);
   });
-  // Who presses Ctrl-C waits for nobody's balancer.
-  endOnSignal((signal) => server.close({ delayMs: signal === 'SIGINT' ? 0 : drainDelayMs(config) }));
+  endOnSignal(server, config);
   console.log(`Tenon ${version} is listening on ${server.url}`);
   const path = options.sample === true ? 'api/v2/hr/_table/employees?limit=3' : 'api/v2';
   console.log(`  data folder:  ${config.home}`);
@@ -58,14 +57,15 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-function endOnSignal(close: (signal: NodeJS.Signals) => Promise<void>): void {
+function endOnSignal(server: RunningServer, config: Config): void {
   let isEnding = false;
   const end = (signal: NodeJS.Signals) => {
     if (isEnding) process.exit(1);
     isEnding = true;
-    const notice = () => console.log('Requests in flight may end first; a second signal ends at once.');
-    setTimeout(notice, noticeAfterMs);
-    close(signal).then(
+    // Who presses Ctrl-C waits for nobody's balancer.
+    const delayMs = signal === 'SIGINT' ? 0 : drainDelayMs(config);
+    announceEnd(delayMs);
+    server.close({ delayMs }).then(
       () => {
         console.log('Stopped.');
         process.exit(0);
@@ -74,6 +74,12 @@ function endOnSignal(close: (signal: NodeJS.Signals) => Promise<void>): void {
     );
   };
   process.on('SIGINT', end).on('SIGTERM', end);
+}
+
+function announceEnd(delayMs: number): void {
+  const last = 'a second signal ends at once.';
+  if (delayMs > 0) console.log(`Serving for ${delayMs / 1_000} s more, so that balancers notice; ${last}`);
+  else setTimeout(() => console.log(`Requests in flight may end first; ${last}`), noticeAfterMs);
 }
 
 function explained(error: unknown, { host, port, home }: Config): unknown {
