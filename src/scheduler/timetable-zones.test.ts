@@ -2,7 +2,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { fc } from '../../test/properties.ts';
 import { CronTimetable } from './timetable.ts';
-import { type Field, isChanged, momentsOn, wallsAround } from './wall-oracle.ts';
+import { type Field, isChanged, momentsOn, wallsAround } from './wall-fixture.ts';
 
 const timetable = new CronTimetable();
 
