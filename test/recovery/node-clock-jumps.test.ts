@@ -9,17 +9,17 @@ test.runIf(canTest('postgres') && canSetClocks())(
   'a clock that jumps changes nothing: no slot early or twice, no lease taken, nothing lost',
   { timeout: 120_000 },
   async () => {
-    const { verdict, schedules, jumpedRuns } = await jumpUnder({
+    const { verdict, schedules, jumpedSlots } = await jumpUnder({
       engine: 'postgres',
       schedules: 4,
       stayed: 1,
     });
-    console.log(JSON.stringify({ jumpedRuns, verdict, schedules }));
+    console.log(JSON.stringify({ jumpedSlots, verdict, schedules }));
     expect(verdict.findings).toEqual([]);
     expect(schedules.findings).toEqual([]);
     expect(verdict.takenOver).toBe(0);
     expect(schedules.passed).toBe(0);
     // Else the one whose clock jumped had no part in it.
-    expect(jumpedRuns).toBeGreaterThan(0);
+    expect(jumpedSlots).toBeGreaterThan(0);
   },
 );

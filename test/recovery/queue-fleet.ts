@@ -11,6 +11,8 @@ export class QueueNode {
   readonly #environment: Readonly<Record<string, string>>;
   readonly #program = proofProgram();
   readonly #said: string[] = [];
+  /** Told what it writes. */
+  told: ((text: string) => void) | undefined;
   #child: ChildProcess | undefined;
   #aheadMs = 0;
 
@@ -88,6 +90,7 @@ export class QueueNode {
 
   #hear(chunk: Buffer): void {
     this.#said.push(chunk.toString());
+    this.told?.(chunk.toString());
     if (this.#said.length > 200) this.#said.shift();
   }
 }

@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { startServers, stopServers } from '../../tools/databases.mjs';
 import { soakOutage } from './database-outage.ts';
 import { soakNodeLoss, soakQueueRestarts } from './node-storms.ts';
+import { soakClockJumps, soakSystemOutage } from './node-troubles.ts';
+import { soakPropagation } from './propagation.ts';
 import { soakQueueKills, soakQueuePauses } from './queue-kills.ts';
 import { soakQueueTakeover } from './queue-takeover.ts';
 import { soakRunStore } from './run-store.ts';
@@ -17,8 +19,10 @@ import { soakInjection } from './sql-injection.ts';
 import { soakStreamReaders } from './stream-readers.ts';
 
 const soaks: Readonly<Record<string, Soak>> = {
+  'clock-jumps': soakClockJumps,
   'database-outage': soakOutage,
   'node-loss': soakNodeLoss,
+  propagation: soakPropagation,
   'queue-kills': soakQueueKills,
   'queue-pauses': soakQueuePauses,
   'queue-restarts': soakQueueRestarts,
@@ -26,6 +30,7 @@ const soaks: Readonly<Record<string, Soak>> = {
   'run-store': soakRunStore,
   schedule: soakSchedule,
   'sql-injection': soakInjection,
+  'system-outage': soakSystemOutage,
   'stream-readers': soakStreamReaders,
 };
 
