@@ -33,10 +33,24 @@ export function scheduleCollection(parts: ScheduleParts): Collection {
     create: (change) => create(parts, change),
     update: (row, change) => update(parts, Number(row.id), change),
     remove: (row, { store }) => forgetSchedule(store, Number(row.id)),
+    warning: (ids) => idleWarning(parts.store, ids),
     applied: async (ids, by) => {
       for (const id of ids) observe({ kind: 'config.changed', record: `scheduler/${id}`, by });
     },
   };
+}
+
+async function idleWarning(store: Store, ids: readonly unknown[]): Promise<string | undefined> {
+  const written = (await store.schedules.list()).filter(({ id, isActive }) => isActive && ids.includes(id));
+  const idle = new Map(
+    (await store.services.list()).filter(({ isActive }) => !isActive).map(({ id, name }) => [id, name]),
+  );
+  const told = written.flatMap(({ name, serviceId }) => {
+    const service = idle.get(serviceId);
+    if (service === undefined) return [];
+    return [`The service '${service}' of schedule '${name}' is not active: until it is, nothing is called.`];
+  });
+  return told.length === 0 ? undefined : told.join(' ');
 }
 
 async function create(parts: ScheduleParts, { store, written, by }: Change): Promise<Row> {

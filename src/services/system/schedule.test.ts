@@ -76,6 +76,17 @@ describe('a schedule', () => {
     expect([status, JSON.stringify(body)]).toEqual([400, expect.stringContaining("'verb' is GET")]);
   });
 
+  it('of a service that is not active is told so', async () => {
+    await house.ask('PATCH', 'service/2', { body: { is_active: false } });
+    const body = { resource: [{ name: 'nightly', service_id: 2 }] };
+    const { status, headers } = await house.reply('POST', 'scheduler', { body });
+    expect([status, headers['X-Tenon-Warning']]).toEqual([
+      ...[201, "The service 'db' of schedule 'nightly' is not active: until it is, nothing is called."],
+    ]);
+    const paused = await house.reply('POST', 'scheduler/1/pause');
+    expect([paused.status, paused.headers['X-Tenon-Warning']]).toEqual([200, undefined]);
+  });
+
   it('has a name of its own', async () => {
     await world.make();
     expect(await world.refusal({ name: ' nightly ' })).toEqual([409, expect.stringContaining('nightly')]);
@@ -209,9 +220,9 @@ describe('when a schedule comes next', () => {
     await world.make();
     await house.store.scheduleSlots.plan(1, mark);
     const row = await world.change(change);
-    const now = await house.store.scheduleSlots.now();
     const { resource } = (await house.ask('GET', 'scheduler/1/next?count=1')).body as { resource: string[] };
     const planned = await nextOf();
+    const now = await house.store.scheduleSlots.now();
     expect(planned).toBeGreaterThan(now - 60_000);
     expect(planned).toBeLessThan(now + 86_400_001);
     expect(row.next_run_date).toBe(new Date(planned ?? 0).toISOString());
