@@ -21,22 +21,24 @@ describe.runIf(canTest('mysql'))('server', () => clocks('MariaDB', () => serverD
 function clocks(name: string, make: () => Promise<SharedDatabase>): void {
   describe(`clocks on ${name}`, () => {
     let database: SharedDatabase;
-    let stores: Store[];
+    let stores: Store[] = [];
     let store: Store;
     let nodes: ClockNode[];
     beforeAll(async () => {
       database = await make();
-    }, 60_000);
-    afterAll(() => database.drop());
-    beforeEach(async () => {
-      await database.empty();
       stores = [await database.open(), await database.open(), await database.open()];
-      nodes = stores.map((each) => clockNode(each));
       store = stores[0] as Store;
     }, 60_000);
+    afterAll(async () => {
+      for (const each of stores) await each.close();
+      await database.drop();
+    });
+    beforeEach(async () => {
+      await database.empty();
+      nodes = stores.map((each) => clockNode(each));
+    });
     afterEach(async () => {
       for (const { clock } of nodes) await clock.stop();
-      for (const each of stores) await each.close();
     });
 
     const add = (schedule: string, inMs = 0) => addSchedule(store, inMs, newSchedule(schedule));
@@ -74,22 +76,26 @@ function clocks(name: string, make: () => Promise<SharedDatabase>): void {
     it.skipIf(name === 'SQLite')(
       'leave alone what another one holds, and go on with the others',
       async () => {
-        const held = await add('held');
-        const other = await add('other');
-        const { now, schedules } = await store.scheduleSlots.due(10);
-        expect(schedules.map(({ id }) => id)).toEqual([held.id, other.id]);
-        const [first, second] = nodes as [ClockNode, ClockNode];
-        await first.store.transaction(async (inside) => {
-          const mine = { id: held.id, slot: held.slot };
-          expect(await inside.scheduleSlots.hold([mine])).toEqual([mine]);
-          const settled = await second.firing.fire(schedules, now);
-          expect(settled.map(({ id }) => id)).toEqual([other.id]);
-        });
-        second.clock.start();
-        await until(async () => (await store.scheduleSlots.countRuns(held.id)) > 0);
+        await leavesAlone(nodes as [ClockNode, ClockNode], await add('held'), await add('other'));
       },
     );
   });
+}
+
+type Scheduled = Awaited<ReturnType<typeof addSchedule>>;
+
+async function leavesAlone([first, second]: [ClockNode, ClockNode], held: Scheduled, other: Scheduled) {
+  const { scheduleSlots } = second.store;
+  const { now, schedules } = await scheduleSlots.due(10);
+  expect(schedules.map(({ id }) => id)).toEqual([held.id, other.id]);
+  await first.store.transaction(async (inside) => {
+    const mine = { id: held.id, slot: held.slot };
+    expect(await inside.scheduleSlots.hold([mine])).toEqual([mine]);
+    const settled = await second.firing.fire(schedules, now);
+    expect(settled.map(({ id }) => id)).toEqual([other.id]);
+  });
+  second.clock.start();
+  await until(async () => (await scheduleSlots.countRuns(held.id)) > 0);
 }
 
 function expectEverySecond(runs: readonly ScheduleRun[]): void {

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { type ServerKind, testDatabase } from '../../test/databases.ts';
 import type { Observation } from '../core/observe.ts';
 import type { NewQueuedRun } from '../core/queue.ts';
@@ -23,13 +24,21 @@ export interface SharedDatabase {
   drop(): Promise<void>;
 }
 
+const tables = ['schedule_run', 'schedule_slot', 'schedule', 'queued_run_memo', 'queued_run', 'queue'];
+const emptying = tables.map((table) => `delete from ${table}`).join(';');
+
 /** One in a file. */
 export function fileDatabase(): SharedDatabase {
   const folder = mkdtempSync(join(tmpdir(), 'clock-'));
-  let number = 0;
+  const file = join(folder, 'system.db');
+  const empty = async () => {
+    const database = new Sqlite(file);
+    database.exec(emptying);
+    database.close();
+  };
   return {
-    open: () => createSqliteStore({ file: join(folder, `${number}.db`) }),
-    empty: async () => void number++,
+    open: () => createSqliteStore({ file }),
+    empty,
     drop: async () => rmSync(folder, { recursive: true }),
   };
 }
@@ -41,13 +50,7 @@ export async function serverDatabase(kind: ServerKind): Promise<SharedDatabase> 
   const open = () => {
     return openSystemStore(`${kind}://${user}:${encodeURIComponent(password)}@${host}:${port}/${name}`);
   };
-  await (await open()).close();
-  const tables = ['schedule_run', 'schedule_slot', 'schedule', 'queued_run_memo', 'queued_run', 'queue'];
-  return {
-    open,
-    empty: () => database.execute(tables.map((table) => `delete from ${table}`).join(';')),
-    drop: () => database.drop(),
-  };
+  return { open, empty: () => database.execute(emptying), drop: () => database.drop() };
 }
 
 /** A schedule of the service `system` that comes every second. */
