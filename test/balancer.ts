@@ -1,5 +1,5 @@
-// The balancer of deploy/haproxy.cfg for tests: the file as it is, but for the addresses, and for how long it waits
-// for an answer to its checks, because tests run on machines that do other things as well.
+// The balancer of deploy/haproxy.cfg for tests: the file as it is, but for the addresses, and for how long it
+// waits for an answer to its checks, because tests run on machines that do other things as well.
 // Invariant: it is a process of its own, and gone when it is stopped.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

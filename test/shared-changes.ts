@@ -4,8 +4,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 
-/** The administrator of the servers. */
-export const administrator = { email: 'admin@example.com', password: 'correct horse battery' };
+const administrator = { email: 'admin@example.com', password: 'correct horse battery' };
 
 const tokenHeader = 'X-DreamFactory-Session-Token';
 const keyHeader = 'X-DreamFactory-API-Key';

@@ -54,7 +54,7 @@ export interface LimitCounters {
   list(limitId?: number): Promise<readonly LimitCounter[]>;
   /** Lets the counters of a limit, or all, begin anew. */
   reset(limitId?: number): Promise<void>;
-  /** Counts something else than calls, where the counters of limits are; nothing is opened before it is used. */
+  /** Counts something else than calls in the same place; nothing is opened before it is used. */
   tally(name: string, periodSeconds: number): Tally;
   close(): Promise<void>;
 }

@@ -47,8 +47,8 @@ export function checkFileSystem(file: string, owner: FileOwner, type = typeOf(fi
   const doubt = network ?? doubtful.get(type);
   if (doubt === undefined || (owner.isInsisting && network === undefined)) return;
   const reason =
-    `${file} is on ${doubt}, which other machines may share. One machine alone may use it: for several, set ` +
-    'TENON_DATABASE_URL to a PostgreSQL or MySQL database.';
+    `${file} is on ${doubt}, which other machines may share. One machine alone may use it: for several, ` +
+    'set TENON_DATABASE_URL to a PostgreSQL or MySQL database.';
   owner.observe({ kind: 'store.doubtful', reason });
 }
 
