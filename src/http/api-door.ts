@@ -27,8 +27,9 @@ export interface ApiDoorParts {
 
 /** Counts requests and how long they took. */
 export interface RequestMeter {
-  begin(): void;
-  end(method: string, status: number, ms: number): void;
+  /** Tells the time, by performance.now(). */
+  begin(): number;
+  end(method: string, status: number, began: number): void;
 }
 
 /** Answers requests below `/api`. */
@@ -48,26 +49,20 @@ export class ApiDoor {
   /** Answers a request. */
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { requests } = this.#parts;
-    if (requests === undefined) return this.#answer(request, response);
-    const began = performance.now();
-    requests.begin();
+    const began = requests === undefined ? 0 : requests.begin();
     try {
-      await this.#answer(request, response);
+      let rendered: Rendered;
+      try {
+        rendered = await this.#render(request, response);
+      } catch (thrown) {
+        rendered = await this.#failed(request, thrown);
+      }
+      const { portions } = rendered;
+      if (portions === undefined) this.#send(request, response, rendered);
+      else await this.#stream(request, response, { ...rendered, portions });
     } finally {
-      requests.end(request.method ?? '', response.statusCode, performance.now() - began);
+      if (requests !== undefined) requests.end(request.method ?? '', response.statusCode, began);
     }
-  }
-
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let rendered: Rendered;
-    try {
-      rendered = await this.#render(request, response);
-    } catch (thrown) {
-      rendered = await this.#failed(request, thrown);
-    }
-    const { portions } = rendered;
-    if (portions === undefined) this.#send(request, response, rendered);
-    else await this.#stream(request, response, { ...rendered, portions });
   }
 
   async #render(request: IncomingMessage, response: ServerResponse): Promise<Rendered> {

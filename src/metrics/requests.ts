@@ -43,17 +43,18 @@ export class RequestCount {
     });
   }
 
-  /** A request is being answered. */
-  begin(): void {
+  /** A request is being answered; tells the time, by performance.now(). */
+  begin(): number {
     this.#inFlight++;
+    return performance.now();
   }
 
-  /** It was. */
-  end(method: string, status: number, ms: number): void {
+  /** It was, since then. */
+  end(method: string, status: number, began: number): void {
     this.#inFlight--;
     const count = this.#methods.get(method) ?? this.#methods.get('other');
     if (count === undefined) return;
-    count.durations.observe(ms);
+    count.durations.observe(performance.now() - began);
     let cell = count.answers.get(status);
     if (cell === undefined) {
       cell = count.cell(status);
