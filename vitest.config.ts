@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { SlowFirst } from './test/vitest/order.ts';
 import { sharedProcesses } from './test/vitest/pool.ts';
+import { OutcomeReporter } from './tools/checks/outcome-reporter.ts';
 
 export default defineConfig({
   test: {
@@ -11,6 +12,7 @@ export default defineConfig({
     pool: sharedProcesses,
     isolate: false,
     setupFiles: ['test/vitest/between-files.ts'],
+    reporters: ['default', new OutcomeReporter()],
     sequence: { sequencer: SlowFirst },
     // Much of what tests do is waiting for servers and processes, so that two share even two processors well.
     maxWorkers: Math.max(2, availableParallelism() - 1),

@@ -2,32 +2,34 @@
 // the tests.
 // Invariant: a failed check never hides the ones after it, and any failure makes the whole fail.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { filesToRunAgain, settle, summary } from './checks/second-look.mjs';
 import { describeServers, startServers, stopServers } from './databases.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const chosen = process.argv.slice(2);
 
-const report = join(root, 'node_modules/.tenon-tests.json');
-const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+/** @type {string[]} */
+let told = [];
 
-/** @type {readonly { name: string, args: readonly string[] }[]} */
+/** @type {readonly { name: string, check: () => boolean }[]} */
 const checks = [
-  { name: 'lint and format', args: ['node_modules/@biomejs/biome/bin/biome', 'check', '.'] },
-  { name: 'types', args: ['node_modules/typescript/bin/tsc', '--noEmit'] },
-  { name: 'tests', args: ['node_modules/vitest/vitest.mjs', 'run', ...reporters, ...process.argv.slice(2)] },
+  { name: 'lint and format', check: () => run(['node_modules/@biomejs/biome/bin/biome', 'check', '.']) },
+  { name: 'types', check: () => run(['node_modules/typescript/bin/tsc', '--noEmit']) },
+  { name: 'tests', check: checkTests },
 ];
 
 const began = performance.now();
-rmSync(report, { force: true });
 const seconds = (/** @type {number} */ since) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 const databases = await startServers();
 console.log(describeServers(databases.servers).join('\n'));
-const lines = checks.map(({ name, args }) => {
+const lines = checks.map(({ name, check }) => {
   const start = performance.now();
   console.log(`check: ${name} …`);
-  const isGood = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status === 0;
+  const isGood = check();
   return { isGood, text: `${isGood ? 'ok  ' : 'FAIL'}  ${name}  ${seconds(start)}` };
 });
 // Servers that ran before are somebody's who works with them.
@@ -36,19 +38,35 @@ if (databases.started.length === running.length) await stopServers();
 console.log(['', ...lines.map((line) => line.text)].join('\n'));
 const isGood = lines.every((line) => line.isGood);
 console.log(`${isGood ? 'All checks passed' : 'Some checks failed'} in ${seconds(began)}`);
-console.log(counted());
+// At the very end, because the end is what is kept of a long log.
+console.log(told.join('\n'));
 process.exitCode = isGood ? 0 : 1;
 
-/** What the tests came to, in one line that other programs can read; what was skipped is told by name. */
-function counted() {
-  if (!existsSync(report)) return '0 passed, 1 failed';
-  const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(
-    readFileSync(report, 'utf8'),
-  );
-  for (const file of testResults) {
-    for (const { status, fullName } of file.assertionResults) {
-      if (status === 'pending' || status === 'skipped') console.log(`skipped: ${fullName}`);
-    }
-  }
-  return `${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`;
+/** A few files that failed are run once more. Who chose the files sees for himself. */
+function checkTests() {
+  const first = runTests(chosen);
+  const files = chosen.length > 0 ? [] : filesToRunAgain(first.outcome);
+  if (files.length > 0) console.log(`tests: once more, alone: ${files.join(', ')}`);
+  const second = files.length > 0 ? runTests([...files, '--maxWorkers=1']) : undefined;
+  const settled = settle(first.outcome, second?.outcome);
+  told = summary(settled);
+  return (second ?? first).isGood && settled.isGood;
+}
+
+/** @param {readonly string[]} args */
+function runTests(args) {
+  const folder = mkdtempSync(join(tmpdir(), 'tenon-check-'));
+  const report = join(folder, 'outcome.json');
+  const isGood = run(['node_modules/vitest/vitest.mjs', 'run', ...args], { TENON_TESTS_OUTCOME: report });
+  const outcome = existsSync(report)
+    ? JSON.parse(readFileSync(report, 'utf8'))
+    : { files: [], strays: ['the tests ended without a report'] };
+  rmSync(folder, { recursive: true });
+  return { isGood, outcome };
+}
+
+/** @param {readonly string[]} args @param {Readonly<Record<string, string>>} variables */
+function run(args, variables = {}) {
+  const env = { ...process.env, ...variables };
+  return spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env }).status === 0;
 }
