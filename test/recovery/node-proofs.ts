@@ -1,6 +1,7 @@
 // Nodes behind a balancer, with clients, a busy queue and schedules: what becomes of all of it when nodes are
 // ended one after the other, and when one is lost.
-// Invariant: clients end before schedules, and schedules before anything is judged, so that all is quiet then.
+// Invariant: clients end before schedules, and schedules before anything is judged, so that all is quiet
+// then.
 import { setTimeout as pause } from 'node:timers/promises';
 import { Balancer } from './node-balancer.ts';
 import type { Clients, Manner, Notes } from './queue-client.ts';

@@ -6,7 +6,7 @@ import { canTest } from '../databases.ts';
 import { clientCount, loseUnder, openBalanced, rollUnder } from './node-proofs.ts';
 import type { QueueWorld } from './queue-world.ts';
 
-const traffic = { perSecond: 60, schedules: 3 };
+const traffic = { perSecond: 30, schedules: 3 };
 // Time for a node to be lost in the middle of a run.
 const lastStep = 'await new Promise((done) => setTimeout(done, 50));';
 
@@ -29,7 +29,7 @@ describe.runIf(canTest('postgres') && hasBalancer())('three nodes behind a balan
     expect(schedules.findings).toEqual([]);
     // Runs that are given back are not those of a worker that was lost.
     expect(verdict.takenOver).toBe(0);
-    expect(verdict.acknowledged).toBeGreaterThan(20);
+    expect(verdict.acknowledged).toBeGreaterThan(10);
     expect(schedules.passed).toBe(0);
   });
 

@@ -58,7 +58,7 @@ export interface ClientsOptions {
   readonly accepted?: readonly number[];
   /** Whether no answer at all is a fault, too. */
   readonly mustAnswer?: boolean;
-  /** Whether connections are kept though all must be answered: by a balancer, they are not closed too soon. */
+  /** Whether connections are kept though all must be answered: a balancer does not close them too soon. */
   readonly keepsAlive?: boolean;
 }
 

@@ -1,4 +1,5 @@
-// What came of schedules that come each second: slots, runs and the rows that calls wrote, against each other.
+// What came of schedules that come each second: slots, runs and the rows that calls wrote, against each
+// other.
 // Invariant: every kind of loss and of doubling is counted by itself; a proof holds only if each is 0.
 import type { ProofDatabases, Row } from './queue-database.ts';
 

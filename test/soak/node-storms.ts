@@ -1,5 +1,6 @@
 // Nodes behind a balancer, restarted in order and lost, again and again, under a steady load.
-// Invariant: bounds are those of life; only what makes a node wait for its balancer is as short as that allows.
+// Invariant: bounds are those of life; only what makes a node wait for its balancer is as short as that
+// allows.
 import { clientCount, loseUnder, openBalanced, rollUnder } from '../recovery/node-proofs.ts';
 import { overEngines } from './queue-kills.ts';
 import { optionOf, type Soak } from './soak.ts';

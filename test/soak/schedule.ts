@@ -1,5 +1,5 @@
-// Schedules of every second on three nodes whose clocks differ and which are killed, and without what slots are
-// won by, or the common clock, which must be found out.
+// Schedules of every second on three nodes whose clocks differ and which are killed; and without what
+// slots are won by, or the common clock, which must be found out.
 // Invariant: a proof that would hold without them, too, is a finding.
 import { skewed } from '../recovery/node-clock.ts';
 import { loseNodes, stormSeed } from '../recovery/queue-storm.ts';
