@@ -3,8 +3,8 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { SlowFirst } from './test/vitest/order.ts';
+import { OutcomeReporter } from './test/vitest/outcome.ts';
 import { sharedProcesses } from './test/vitest/pool.ts';
-import { OutcomeReporter } from './tools/checks/outcome-reporter.ts';
 
 export default defineConfig({
   test: {

@@ -1,5 +1,5 @@
-// `tenon` as it is published, for tests that start processes: built once for each state of the sources, so that
-// no process has to read and strip a thousand files before it does anything.
+// `tenon` as it is published, for tests that start processes: built once for each state of the sources, so
+// that no process has to read and strip a thousand files before it does anything.
 // Invariant: what is started is never older than the sources.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

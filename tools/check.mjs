@@ -12,13 +12,13 @@ import { describeServers, startServers, stopServers } from './databases.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const chosen = process.argv.slice(2);
 
-/** @type {string[]} */
-let told = [];
-
-/** @type {readonly { name: string, check: () => boolean }[]} */
+/** @type {readonly { name: string, check: () => { isGood: boolean, told?: readonly string[] } }[]} */
 const checks = [
-  { name: 'lint and format', check: () => run(['node_modules/@biomejs/biome/bin/biome', 'check', '.']) },
-  { name: 'types', check: () => run(['node_modules/typescript/bin/tsc', '--noEmit']) },
+  {
+    name: 'lint and format',
+    check: () => ({ isGood: run(['node_modules/@biomejs/biome/bin/biome', 'check', '.']) }),
+  },
+  { name: 'types', check: () => ({ isGood: run(['node_modules/typescript/bin/tsc', '--noEmit']) }) },
   { name: 'tests', check: checkTests },
 ];
 
@@ -29,8 +29,8 @@ console.log(describeServers(databases.servers).join('\n'));
 const lines = checks.map(({ name, check }) => {
   const start = performance.now();
   console.log(`check: ${name} …`);
-  const isGood = check();
-  return { isGood, text: `${isGood ? 'ok  ' : 'FAIL'}  ${name}  ${seconds(start)}` };
+  const { isGood, told = [] } = check();
+  return { isGood, told, text: `${isGood ? 'ok  ' : 'FAIL'}  ${name}  ${seconds(start)}` };
 });
 // Servers that ran before are somebody's who works with them.
 const running = Object.values(databases.servers).filter((server) => 'pid' in server);
@@ -39,7 +39,7 @@ console.log(['', ...lines.map((line) => line.text)].join('\n'));
 const isGood = lines.every((line) => line.isGood);
 console.log(`${isGood ? 'All checks passed' : 'Some checks failed'} in ${seconds(began)}`);
 // At the very end, because the end is what is kept of a long log.
-console.log(told.join('\n'));
+console.log(lines.flatMap((line) => line.told).join('\n'));
 process.exitCode = isGood ? 0 : 1;
 
 /** A few files that failed are run once more. Who chose the files sees for himself. */
@@ -49,8 +49,7 @@ function checkTests() {
   if (files.length > 0) console.log(`tests: once more, alone: ${files.join(', ')}`);
   const second = files.length > 0 ? runTests([...files, '--maxWorkers=1']) : undefined;
   const settled = settle(first.outcome, second?.outcome);
-  told = summary(settled);
-  return (second ?? first).isGood && settled.isGood;
+  return { isGood: (second ?? first).isGood && settled.isGood, told: summary(settled) };
 }
 
 /** @param {readonly string[]} args */

@@ -1,5 +1,5 @@
 // Test files share processes, one after the other: to load the server anew for each of 400 files took more
-// time than most of them. Modules hold no state here, and ./between-files.ts puts back what is of the process.
+// time than most of them. Modules hold no state here; ./between-files.ts puts back what is of the process.
 // Invariant: no process is used for so many files that what they leave behind fills the memory.
 import { ForksPoolWorker, type PoolOptions, type WorkerRequest } from 'vitest/node';
 

@@ -1,9 +1,9 @@
-// Which test files are run once more because they failed, and what both runs come to together. The reasons are
-// in docs/decisions/0029.
+// Which test files are run once more because they failed, and what both runs come to together. The reasons
+// are in docs/decisions/0029.
 // Invariant: nothing that failed is forgotten. It is told as failed, or, when it passed alone, as unsteady.
 
 /**
- * What a run of tests came to, as ./outcome-reporter.mjs writes it. Stray errors belong to no test.
+ * What a run of tests came to, as test/vitest/outcome.ts writes it. Stray errors belong to no test.
  * @typedef {{ test: string, message: string }} Failure
  * @typedef {{ file: string, passed: number, failures: Failure[], skipped: string[] }} FileOutcome
  * @typedef {{ files: FileOutcome[], strays: string[] }} Outcome

@@ -93,7 +93,7 @@ describe('the reporter', () => {
       write('stray.test.ts', `it('is good', () => { void Promise.reject(new Error('left behind')); });`);
       writeFileSync(
         join(folder, 'vitest.config.ts'),
-        `import { OutcomeReporter } from ${JSON.stringify(join(root, 'tools/checks/outcome-reporter.ts'))};
+        `import { OutcomeReporter } from ${JSON.stringify(join(root, 'test/vitest/outcome.ts'))};
         export default { test: { reporters: [new OutcomeReporter()] } };`,
       );
       const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--root', folder];

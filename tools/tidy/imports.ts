@@ -112,8 +112,9 @@ const entryPoints = [
   /^src\/runners\/[^/]+\/host\.ts$/,
   /^tools\/[^/]+\.(ts|mjs)$/,
   /^bench\/(compare\.ts|servers\/|clients\/)/,
-  /^test\/soak\/(run|no-op-runs|clock-load)\.ts$/,
+  /^test\/soak\/(run|no-op-runs|clock-load|broker-latency)\.ts$/,
   /^test\/recovery\/queue-node\.ts$/,
+  /^test\/vitest\/between-files\.ts$/,
   /\.(config|d|test)\.ts$/,
   /^examples\//,
 ];

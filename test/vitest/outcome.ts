@@ -1,9 +1,9 @@
 // Writes what a run of tests came to into the file that TENON_TESTS_OUTCOME names; without it, nothing.
-// Invariant: also what failed outside of a test is in it: when a file is loaded, in a hook, or in no file at all.
+// Invariant: also what failed outside of a test is in it: when a file is loaded, in a hook, or in no file.
 import { writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
-import type { FileOutcome, Outcome } from './second-look.mjs';
+import type { FileOutcome, Outcome } from '../../tools/checks/second-look.mjs';
 
 type Failed = { readonly message: string };
 
