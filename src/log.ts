@@ -197,7 +197,7 @@ function writeQueues(logger: Logger, seen: QueueObservation): void {
     case 'broker.failed':
     case 'broker.recovered':
     case 'broker.refused':
-      writeBroker(logger, seen);
+      writeMessages(logger, seen);
       return;
     case 'outbox.released':
       logger.warn({ service: seen.service, count: seen.count }, 'runs that nobody handed on were queued');
@@ -207,7 +207,7 @@ function writeQueues(logger: Logger, seen: QueueObservation): void {
   }
 }
 
-function writeBroker(logger: Logger, seen: Extract<Observation, { kind: `broker.${string}` }>): void {
+function writeMessages(logger: Logger, seen: Extract<Observation, { kind: `broker.${string}` }>): void {
   const { connection } = seen;
   if (seen.kind === 'broker.failed') logger.error({ connection, reason: seen.reason }, 'broker is away');
   else if (seen.kind === 'broker.recovered') logger.info({ connection }, 'broker is back');

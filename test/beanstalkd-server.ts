@@ -1,5 +1,5 @@
-// A beanstalkd of their own for tests: on a free port, without a file, gone when they are. Debian's package is
-// among those that the set-up for tests installs.
+// A beanstalkd of their own for tests: on a free port, without a file, gone when they are. Debian's package
+// is among those that the set-up for tests installs.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';

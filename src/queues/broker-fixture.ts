@@ -3,7 +3,7 @@ import { hasBeanstalkd, startBeanstalkd } from '../../test/beanstalkd-server.ts'
 import { startSqs } from '../../test/sqs-server.ts';
 import { hasRedis, startRedis } from '../store/limits/redis-fixture.ts';
 import { BeanstalkLink } from './beanstalkd/link.ts';
-import type { BrokerLink } from './broker.ts';
+import type { MessageLink } from './message-link.ts';
 import { RedisLink } from './redis/link.ts';
 import { SqsLink } from './sqs/link.ts';
 import { clientConfigOf } from './sqs/place.ts';
@@ -22,7 +22,7 @@ export interface BrokerCase {
   /** Of a connection to it; `mark` tells those of one test from those of others. */
   config(port: number, mark: string): Readonly<Record<string, unknown>>;
   /** A link to where the connection `tested` of that configuration leads, for others than its transport. */
-  link(port: number, mark: string): BrokerLink;
+  link(port: number, mark: string): MessageLink;
 }
 
 const host = '127.0.0.1';

@@ -3,7 +3,7 @@
 
 import { limits } from '../core/limits.ts';
 import type { RunStore } from '../core/queue.ts';
-import type { BrokerLink, Listening } from './broker.ts';
+import type { Listening, MessageLink } from './message-link.ts';
 import type { Outage } from './outage.ts';
 import { Taking } from './taking.ts';
 
@@ -11,7 +11,7 @@ import { Taking } from './taking.ts';
 export interface FollowingParts {
   readonly connection: string;
   readonly store: Pick<RunStore, 'queuesOf'>;
-  readonly link: Pick<BrokerLink, 'listen'>;
+  readonly link: Pick<MessageLink, 'listen'>;
   readonly outage: Outage;
   /** As the worker has them; `*` stands for all others. */
   readonly queues: readonly string[];
@@ -38,7 +38,7 @@ export class Following {
     this.#parts = parts;
     for (const queue of parts.queues) this.#listen(queue === '*' ? parts.defaultQueue : queue);
     if (!parts.queues.includes('*')) return;
-    this.#timer = setInterval(() => this.#look(), limits.brokerNamesMs);
+    this.#timer = setInterval(() => this.#look(), limits.messageQueueNamesMs);
     this.#timer.unref();
     this.#look();
   }

@@ -1,5 +1,5 @@
-// What transports by brokers promise: brokers that lose, repeat and mix up what they are given, that others write to, and that are away, have
-// runs performed all the same, each once. Each kind's test calls this.
+// What transports by brokers promise: brokers that lose, repeat and mix up what they are given, that others
+// write to, and that are away, have runs performed all the same, each once. Each kind's test calls this.
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { createSqliteStore } from '../store/sqlite.ts';
 import { Worker } from '../worker/worker.ts';
 import type { BrokerCase, RunningBroker } from './broker-fixture.ts';
 import { done, type Node, newConnection, newRun, openNode, until } from './fixture.ts';
+import type { MessageLink } from './message-link.ts';
 
 /** Longer than any test: what is found in time was not found by looking. */
 const never = 600_000;
@@ -37,31 +38,57 @@ function hostile(broker: BrokerCase): void {
 
   afterEach(() => world.close());
 
+  const restart = async () => {
+    await running.stop();
+    running = await broker.start(running.port);
+  };
+  const scene: Test = {
+    world: () => world,
+    link: () => broker.link(running.port, world.mark),
+    restart,
+    stop: () => running.stop(),
+  };
   afterAll(async () => {
     await running.stop();
     rmSync(folder, { recursive: true });
   });
 
+  telling(scene);
+  troubles(scene);
+  outages(scene);
+}
+
+/** What a test has. */
+interface Test {
+  readonly world: () => World;
+  /** Where the connection leads, for others than its transport. */
+  readonly link: () => MessageLink;
+  readonly stop: () => Promise<void>;
+  /** On the same port, having lost everything. */
+  readonly restart: () => Promise<void>;
+}
+
+function telling({ world }: Test): void {
   it('tells a worker of another process, whatever its queue is called', async () => {
     const names = ['usual', 'ü queue/1', 'ü queue/2', '-'];
-    for (const queue of names) world.work({ queues: [queue], pollMs: never });
-    for (const [at, queue] of names.entries()) await world.push([newRun(`r${at}`, { queue })]);
-    await world.allDone(names.length);
+    for (const queue of names) world().work({ queues: [queue], pollMs: never });
+    for (const [at, queue] of names.entries()) await world().push([newRun(`r${at}`, { queue })]);
+    await world().allDone(names.length);
   });
 
   it('tells workers of all queues of the default one, and of the others before long', async () => {
-    const { performed } = world.work({ queues: ['*'], pollMs: never });
-    await world.push([newRun('a')]);
+    const { performed } = world().work({ queues: ['*'], pollMs: never });
+    await world().push([newRun('a')]);
     await until(() => performed().length === 1);
     // A queue that is new is not listened to yet.
-    await world.push([newRun('b', { queue: 'new' })]);
-    await world.allDone(2);
+    await world().push([newRun('b', { queue: 'new' })]);
+    await world().allDone(2);
   });
 
   it('leaves runs to workers that have room', async () => {
     const blocked = Promise.withResolvers<void>();
     const [first, second] = [0, 1].map(() =>
-      world.work({ queues: ['usual'], pollMs: never, isOwnNode: true }),
+      world().work({ queues: ['usual'], pollMs: never, isOwnNode: true }),
     );
     const acts = [first, second].map((work) => work?.node.performer);
     for (const performer of acts) {
@@ -71,29 +98,30 @@ function hostile(broker: BrokerCase): void {
         return done;
       };
     }
-    await world.push([newRun('long')]);
+    await world().push([newRun('long')]);
     await until(() => acts.some((performer) => performer?.ids.includes('long')));
     const ids = Array.from({ length: 12 }, (_, at) => `r${at}`);
-    for (const id of ids) await world.push([newRun(id)]);
+    for (const id of ids) await world().push([newRun(id)]);
     await until(() => acts.flatMap((performer) => performer?.ids).length === 13);
     const busy = acts.find((performer) => performer?.ids.includes('long'));
     expect(busy?.ids).toEqual(['long']);
     blocked.resolve();
-    await world.allDone(13);
+    await world().allDone(13);
   });
+}
 
+function troubles({ world, link, restart }: Test): void {
   it('may lose everything: workers look', async () => {
-    await world.push(Array.from({ length: 20 }, (_, at) => newRun(`r${at}`)));
-    await running.stop();
-    running = await broker.start(running.port);
-    world.work({ queues: ['usual'], pollMs: 100 });
-    await world.allDone(20);
+    await world().push(Array.from({ length: 20 }, (_, at) => newRun(`r${at}`)));
+    await restart();
+    world().work({ queues: ['usual'], pollMs: 100 });
+    await world().allDone(20);
   });
 
   it('may repeat and mix up, and may be given anything by others', async () => {
-    const link = broker.link(running.port, world.mark);
+    const own = link();
     const send = (...texts: string[]) =>
-      link.send(
+      own.send(
         'usual',
         texts.map((text) => ({ text, delayMs: 0 })),
       );
@@ -107,52 +135,54 @@ function hostile(broker: BrokerCase): void {
       `"${'x'.repeat(2_000)}"`,
     ];
     const ids = Array.from({ length: 10 }, (_, at) => `r${at}`);
-    await world.node.store.queue.push(
-      world.node.connections.consign(ids.map((id) => newRun(id, { connection: 'tested' }))).runs,
+    await world().node.store.queue.push(
+      world().node.connections.consign(ids.map((id) => newRun(id, { connection: 'tested' }))).runs,
     );
     await send(...foreign, '{"id":"forged"}', '{"id":"r3\' or 1=1"}');
     for (const order of [ids, ids.toReversed(), ids])
       await send(...order.map((id) => JSON.stringify({ id })));
-    const { performed, seen } = world.work({ queues: ['usual'], pollMs: never, concurrency: 3 });
-    await world.allDone(10);
+    const { performed, seen } = world().work({ queues: ['usual'], pollMs: never, concurrency: 3 });
+    await world().allDone(10);
     await send(...ids.map((id) => JSON.stringify({ id })));
-    await world.push([newRun('last')]);
-    await world.allDone(11);
+    await world().push([newRun('last')]);
+    await world().allDone(11);
     expect(performed().sort()).toEqual([...ids, 'last'].sort());
     const refused = () => seen.filter(({ kind }) => kind === 'broker.refused');
     await until(() => refused().length === 1);
     expect(refused()[0]).toMatchObject({ connection: 'tested', place: 'usual' });
-    await link.close();
+    await own.close();
   });
+}
 
+function outages({ world, stop, restart }: Test): void {
   it('may be killed under load: no run is lost, doubled or waited for, and it is told once', async () => {
-    const { performed, seen } = world.work({ queues: ['usual'], pollMs: 100, concurrency: 2 });
+    const { performed, seen } = world().work({ queues: ['usual'], pollMs: 100, concurrency: 2 });
     const ids: string[] = [];
     const push = async () => {
       const id = `r${ids.length}`;
       ids.push(id);
-      await world.push([newRun(id)]);
+      await world().push([newRun(id)]);
     };
     const kinds = (of: Node['observations']) => {
       return of.map(({ kind }) => kind).filter((kind) => kind.startsWith('broker.'));
     };
     for (let at = 0; at < 10; at++) await push();
-    const stopped = running.stop();
+    const stopped = stop();
     await until(async () => {
       await push();
-      return kinds(seen).length > 0 && kinds(world.node.observations).length > 0;
+      return kinds(seen).length > 0 && kinds(world().node.observations).length > 0;
     });
     await stopped;
     const [unsent, sent] = [ids.length, ids.length + 20];
     while (ids.length < sent) await push();
-    await world.allDone(ids.length);
-    running = await broker.start(running.port);
-    await until(() => kinds(seen).length === 2 && kinds(world.node.observations).length === 2);
-    for (const of of [seen, world.node.observations]) {
+    await world().allDone(ids.length);
+    await restart();
+    await until(() => kinds(seen).length === 2 && kinds(world().node.observations).length === 2);
+    for (const of of [seen, world().node.observations]) {
       expect(kinds(of)).toEqual(['broker.failed', 'broker.recovered']);
     }
     for (let at = 0; at < 10; at++) await push();
-    await world.allDone(ids.length);
+    await world().allDone(ids.length);
     expect(ids.length).toBeGreaterThan(unsent);
     expect(performed().sort()).toEqual(ids.toSorted());
   });

@@ -1,7 +1,7 @@
 // Tells when a broker is away, and when it is back. Invariant: once per outage each, however many parts of
 // the link notice, and however often.
 import type { Observe } from '../core/observe.ts';
-import type { LinkHealth } from './broker.ts';
+import type { LinkHealth } from './message-link.ts';
 
 /** What telling of outages takes. */
 export interface OutageParts {

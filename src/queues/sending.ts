@@ -2,13 +2,13 @@
 // nothing is kept for it, because workers find what they were to be told of.
 import { setTimeout as pause } from 'node:timers/promises';
 import { limits } from '../core/limits.ts';
-import { type BrokerLink, textOf, within } from './broker.ts';
+import { type MessageLink, textOf, within } from './message-link.ts';
 import type { Outage } from './outage.ts';
 import type { RunNote } from './transport.ts';
 
 /** What sending takes. */
 export interface SendingParts {
-  readonly link: Pick<BrokerLink, 'send' | 'check'>;
+  readonly link: Pick<MessageLink, 'send' | 'check'>;
   readonly outage: Outage;
 }
 

@@ -1,7 +1,7 @@
 // How a worker takes the messages of a queue. Invariant: one without room holds none: it gives back what came
 // at the wrong moment, and asks for nothing until it has looked, so that others are told.
 import { limits } from '../core/limits.ts';
-import type { Taker } from './broker.ts';
+import type { Taker } from './message-link.ts';
 
 /** Takes messages for a worker, some after the others. */
 export class Taking implements Taker {

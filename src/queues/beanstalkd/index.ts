@@ -1,5 +1,5 @@
 // The transport `beanstalkd`: workers hear of runs by its tubes.
-import { brokerTransport } from '../broker-transport.ts';
+import { messageTransport } from '../message-transport.ts';
 import { settingsOf } from '../settings.ts';
 import type { TransportKind } from '../transport.ts';
 import { BeanstalkLink } from './link.ts';
@@ -21,7 +21,7 @@ export const beanstalkdKind: TransportKind = {
   refuse: flawOf,
   create: ({ config, ...settings }) => {
     const place = { host: String(config.host), port: Number(config.port) };
-    return brokerTransport(
+    return messageTransport(
       settings,
       new BeanstalkLink({ place, before: `${config.prefix}.${settings.connection}.` }),
     );

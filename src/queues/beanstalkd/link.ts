@@ -1,8 +1,8 @@
 // A link to a beanstalkd. Invariants: one connection sends, and each queue that is listened to has its own,
 // by whose end beanstalkd knows that its worker is gone.
 import { limits } from '../../core/limits.ts';
-import type { BrokerLink, BrokerMessage, LinkHealth, Listening, Taker } from '../broker.ts';
-import { brokerName } from '../broker-name.ts';
+import type { LinkHealth, Listening, Message, MessageLink, Taker } from '../message-link.ts';
+import { messageQueueName } from '../message-queue-name.ts';
 import { BeanstalkListening } from './listening.ts';
 import type { BeanstalkPlace } from './place.ts';
 import { connect, type Wire } from './wire.ts';
@@ -18,7 +18,7 @@ export interface BeanstalkLinkParts {
 const nameChars = 200;
 
 /** Tubes of a beanstalkd. */
-export class BeanstalkLink implements BrokerLink {
+export class BeanstalkLink implements MessageLink {
   readonly #parts: BeanstalkLinkParts;
   #wire: Promise<Wire> | undefined;
   #isClosed = false;
@@ -27,7 +27,7 @@ export class BeanstalkLink implements BrokerLink {
     this.#parts = parts;
   }
 
-  async send(queue: string, messages: readonly BrokerMessage[]): Promise<void> {
+  async send(queue: string, messages: readonly Message[]): Promise<void> {
     const wire = await this.#sender();
     const tube = this.#tube(queue);
     await wire.ask(async (client) => {
@@ -66,6 +66,6 @@ export class BeanstalkLink implements BrokerLink {
   }
 
   #tube(queue: string): string {
-    return brokerName(queue, { before: this.#parts.before, most: nameChars });
+    return messageQueueName(queue, { before: this.#parts.before, most: nameChars });
   }
 }

@@ -2,7 +2,7 @@
 // connection ends; all others are deleted once their worker has looked.
 import { setTimeout as pause } from 'node:timers/promises';
 import { limits } from '../../core/limits.ts';
-import type { LinkHealth, Listening, Taker } from '../broker.ts';
+import type { LinkHealth, Listening, Taker } from '../message-link.ts';
 import type { BeanstalkPlace } from './place.ts';
 import { connect, isAnswer, type Wire } from './wire.ts';
 

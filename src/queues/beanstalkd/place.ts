@@ -18,7 +18,7 @@ export function flawOf({ host, port, prefix }: Readonly<Record<string, unknown>>
     return {
       field: 'prefix',
       reason:
-        "may have letters, digits, '_', '-' and '.' only, up to 40 of them, and begins with one of the former",
+        "may have letters, digits, '_', '-' and '.' only, up to 40 of them; the first is none of the latter",
     };
   }
   return undefined;

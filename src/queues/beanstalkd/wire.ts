@@ -2,7 +2,7 @@
 // for the answer to the one that it waits for; a command that gets no answer ends the connection with itself.
 import type { JackdClient } from 'jackd';
 import { limits } from '../../core/limits.ts';
-import { within } from '../broker.ts';
+import { within } from '../message-link.ts';
 import type { BeanstalkPlace } from './place.ts';
 
 /** A connection that is there, until it is not. */

@@ -1,5 +1,5 @@
 // The transport `redis`: workers hear of runs by queues of BullMQ.
-import { brokerTransport } from '../broker-transport.ts';
+import { messageTransport } from '../message-transport.ts';
 import { settingsOf } from '../settings.ts';
 import type { TransportKind } from '../transport.ts';
 import { RedisLink } from './link.ts';
@@ -16,11 +16,11 @@ export const redisKind: TransportKind = {
     username: { description: 'Name of an ACL user; the default one has none.' },
     password: { type: 'password', secret: true, description: 'Password of the user, or of the server.' },
     database: { type: 'integer', default: 0, description: 'Number of the database.' },
-    is_encrypted: { type: 'boolean', default: false, description: 'Whether to connect by TLS.' },
+    is_encrypted: { type: 'boolean', default: false, binds: true, description: 'Whether to connect by TLS.' },
     url: {
       ...{ type: 'password', secret: true },
       description:
-        'All of the above in one, `redis://user:password@host:6379/0`; what it does not say is not taken from there.',
+        'Instead of all of the above: `redis://user:password@host:6379/0`, or `rediss://` for TLS.',
     },
     prefix: {
       default: 'tenon',
@@ -30,6 +30,6 @@ export const redisKind: TransportKind = {
   refuse: flawOf,
   create: ({ config, ...settings }) => {
     const prefix = `${config.prefix}:${settings.connection}`;
-    return brokerTransport(settings, new RedisLink({ place: placeOf(config), prefix }));
+    return messageTransport(settings, new RedisLink({ place: placeOf(config), prefix }));
   },
 };

@@ -3,8 +3,8 @@
 import type { Queue } from 'bullmq';
 import type { Redis, RedisOptions } from 'ioredis';
 import { limits } from '../../core/limits.ts';
-import type { BrokerLink, BrokerMessage, LinkHealth, Listening, Taker } from '../broker.ts';
-import { brokerName } from '../broker-name.ts';
+import type { LinkHealth, Listening, Message, MessageLink, Taker } from '../message-link.ts';
+import { messageQueueName } from '../message-queue-name.ts';
 import { loadBullMq } from './bullmq.ts';
 import { RedisListening } from './listening.ts';
 
@@ -16,7 +16,7 @@ export interface RedisLinkParts {
 }
 
 /** Queues of BullMQ in a Redis. */
-export class RedisLink implements BrokerLink {
+export class RedisLink implements MessageLink {
   readonly #parts: RedisLinkParts;
   #connecting: Promise<Redis> | undefined;
   /** By queue; the one that was written to last is the last one. */
@@ -29,7 +29,7 @@ export class RedisLink implements BrokerLink {
     this.#parts = parts;
   }
 
-  async send(queue: string, messages: readonly BrokerMessage[]): Promise<void> {
+  async send(queue: string, messages: readonly Message[]): Promise<void> {
     await this.#ready();
     const own = await this.#queue(queue);
     await own.addBulk(
@@ -118,7 +118,7 @@ export class RedisLink implements BrokerLink {
 }
 
 function nameOf(queue: string): string {
-  return brokerName(queue, { most: 128 });
+  return messageQueueName(queue, { most: 128 });
 }
 
 async function ended(queue: Queue): Promise<void> {

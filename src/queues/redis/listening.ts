@@ -1,10 +1,11 @@
-// Messages of a queue of BullMQ. Invariants: a few at a time are taken, each by a lock that ends by itself, so
-// that those of a worker that is gone come back; a Redis that refuses everything is not asked all the time.
+// Messages of a queue of BullMQ. Invariants: a few at a time are taken, each by a lock that ends by itself,
+// so that those of a worker that is gone come back; a Redis that refuses everything is not asked all the
+// time.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Job, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { limits } from '../../core/limits.ts';
-import type { LinkHealth, Listening, Taker } from '../broker.ts';
+import type { LinkHealth, Listening, Taker } from '../message-link.ts';
 import { loadBullMq } from './bullmq.ts';
 
 /** What listening to a queue takes. */

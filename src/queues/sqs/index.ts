@@ -1,5 +1,5 @@
 // The transport `sqs`: workers hear of runs by queues of Amazon SQS, or of what speaks its protocol.
-import { brokerTransport } from '../broker-transport.ts';
+import { messageTransport } from '../message-transport.ts';
 import { settingsOf } from '../settings.ts';
 import type { TransportKind } from '../transport.ts';
 import { SqsLink } from './link.ts';
@@ -22,7 +22,8 @@ export const sqsKind: TransportKind = {
     prefix: {
       binds: true,
       description:
-        'URL of the account, like https://sqs.eu-central-1.amazonaws.com/123456789012; empty: it is asked for.',
+        'URL of the account, like https://sqs.eu-central-1.amazonaws.com/123456789012; ' +
+        'empty: it is asked for.',
     },
     suffix: { description: 'How all names of queues end, for example -production.' },
     endpoint: { binds: true, description: 'Where SQS is, unless it is that of the region.' },
@@ -30,6 +31,6 @@ export const sqsKind: TransportKind = {
   refuse: flawOf,
   create: ({ config, ...settings }) => {
     const own = { prefix: String(config.prefix ?? ''), suffix: String(config.suffix ?? '') };
-    return brokerTransport(settings, new SqsLink({ client: clientConfigOf(config), ...own }));
+    return messageTransport(settings, new SqsLink({ client: clientConfigOf(config), ...own }));
   },
 };

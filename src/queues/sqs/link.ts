@@ -1,18 +1,18 @@
 // A link to SQS. Invariant: what SQS did not take is told to whoever sent it.
 import { limits } from '../../core/limits.ts';
-import type { BrokerLink, BrokerMessage, LinkHealth, Listening, Taker } from '../broker.ts';
+import type { LinkHealth, Listening, Message, MessageLink, Taker } from '../message-link.ts';
 import { SqsListening } from './listening.ts';
 import { SqsQueues, type SqsQueuesParts } from './queues.ts';
 
 /** Queues of SQS. */
-export class SqsLink implements BrokerLink {
+export class SqsLink implements MessageLink {
   readonly #queues: SqsQueues;
 
   constructor(parts: SqsQueuesParts) {
     this.#queues = new SqsQueues(parts);
   }
 
-  async send(queue: string, messages: readonly BrokerMessage[]): Promise<void> {
+  async send(queue: string, messages: readonly Message[]): Promise<void> {
     for (let at = 0; at < messages.length; at += limits.sqsBatch) {
       await this.#sendSome(queue, messages.slice(at, at + limits.sqsBatch));
     }
@@ -30,7 +30,7 @@ export class SqsLink implements BrokerLink {
     return this.#queues.close();
   }
 
-  async #sendSome(queue: string, messages: readonly BrokerMessage[]): Promise<void> {
+  async #sendSome(queue: string, messages: readonly Message[]): Promise<void> {
     const { sqs, client } = await this.#queues.open();
     const Entries = messages.map(({ text, delayMs }, at) => {
       return { Id: String(at), MessageBody: text, DelaySeconds: Math.ceil(delayMs / 1_000) };

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Message } from '@aws-sdk/client-sqs';
 import type { Consumer } from 'sqs-consumer';
 import { limits } from '../../core/limits.ts';
-import type { LinkHealth, Listening, Taker } from '../broker.ts';
+import type { LinkHealth, Listening, Taker } from '../message-link.ts';
 import type { SqsQueues } from './queues.ts';
 
 /** What listening to a queue takes. */

@@ -2,7 +2,7 @@
 // a name is asked for once.
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { limits } from '../../core/limits.ts';
-import { brokerName } from '../broker-name.ts';
+import { messageQueueName } from '../message-queue-name.ts';
 
 /** What finding queues takes. */
 export interface SqsQueuesParts {
@@ -39,7 +39,7 @@ export class SqsQueues {
 
   /** Does something with a queue, which is made if it does not exist. */
   async use<T>(queue: string, work: (url: string) => Promise<T>): Promise<T> {
-    const name = brokerName(queue, { after: this.#parts.suffix, most: nameChars });
+    const name = messageQueueName(queue, { after: this.#parts.suffix, most: nameChars });
     try {
       return await work(await this.#url(name));
     } catch (error) {
@@ -63,7 +63,7 @@ export class SqsQueues {
   /** Rejects when SQS cannot be reached, or does not know us. */
   async check(): Promise<void> {
     const { sqs, client } = await this.open();
-    const QueueName = brokerName('default', { after: this.#parts.suffix, most: nameChars });
+    const QueueName = messageQueueName('default', { after: this.#parts.suffix, most: nameChars });
     try {
       await client.send(new sqs.GetQueueUrlCommand({ QueueName }));
     } catch (error) {

@@ -4,7 +4,7 @@ import { limits } from '../core/limits.ts';
 import type { RunNote } from './transport.ts';
 
 /** A message of ours. */
-export interface BrokerMessage {
+export interface Message {
   readonly text: string;
   /** How long the broker is to keep it to itself. */
   readonly delayMs: number;
@@ -31,9 +31,9 @@ export interface Listening {
 }
 
 /** A connection to a broker. It connects when it is needed, and again whenever it has to. */
-export interface BrokerLink {
+export interface MessageLink {
   /** Rejects when the broker is away, without waiting long. */
-  send(queue: string, messages: readonly BrokerMessage[]): Promise<void>;
+  send(queue: string, messages: readonly Message[]): Promise<void>;
   /** Takes messages of a queue, a few at a time, while the broker is there. Never throws. */
   listen(queue: string, taker: Taker, health: LinkHealth): Listening;
   /** Rejects when the broker is away, or does not let us in. */

@@ -16,7 +16,7 @@ const plain = /^[A-Za-z0-9][\w-]*$/;
 const marked = /--[0-9a-f]{24}$/;
 
 /** The name of a queue at a broker: letters, digits, `_` and `-` alone. */
-export function brokerName(queue: string, { before = '', after = '', most }: NameRule): string {
+export function messageQueueName(queue: string, { before = '', after = '', most }: NameRule): string {
   const room = most - before.length - after.length;
   if (plain.test(queue) && !marked.test(queue) && queue.length <= room) return `${before}${queue}${after}`;
   const mark = createHash('sha256').update(queue).digest('hex').slice(0, 24);

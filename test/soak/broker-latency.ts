@@ -1,15 +1,15 @@
 // How long a run waits between the process that queues it and the one that begins it, by each kind of
 // connection, with the system database on MariaDB, which cannot tell other processes by itself.
-// `node bench/broker-latency.ts [runs]`; needs the databases of the tests, redis-server and beanstalkd.
+// `node test/soak/broker-latency.ts [runs]`; needs the databases of the tests, redis-server and beanstalkd.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { brokerCases } from '../src/queues/broker-fixture.ts';
-import { QueueConnections } from '../src/queues/connections.ts';
-import { newConnection, newRun } from '../src/queues/fixture.ts';
-import { openSystemStore } from '../src/store/open.ts';
-import { Worker } from '../src/worker/worker.ts';
-import { testDatabase } from '../test/databases.ts';
+import { brokerCases } from '../../src/queues/broker-fixture.ts';
+import { QueueConnections } from '../../src/queues/connections.ts';
+import { newConnection, newRun } from '../../src/queues/fixture.ts';
+import { openSystemStore } from '../../src/store/open.ts';
+import { Worker } from '../../src/worker/worker.ts';
+import { testDatabase } from '../databases.ts';
 
 const [runs = '200', url, role] = process.argv.slice(2);
 

@@ -2,27 +2,27 @@
 // the broker; what the broker loses, repeats, or was given by others costs a look at the run store at most.
 import { limits } from '../core/limits.ts';
 import type { NewQueuedRun } from '../core/queue.ts';
-import { type BrokerLink, idIn, within } from './broker.ts';
 import { Following } from './following.ts';
+import { idIn, type MessageLink, within } from './message-link.ts';
 import { Outage, reasonOf } from './outage.ts';
 import { Sending } from './sending.ts';
 import type { Hear, HeardNote, RunNote, Transport, TransportSettings } from './transport.ts';
 
 /** The transport by a broker that a link leads to. */
-export function brokerTransport(settings: BrokerTransportParts['settings'], link: BrokerLink): Transport {
-  return new BrokerTransport({ settings, link });
+export function messageTransport(settings: MessageTransportParts['settings'], link: MessageLink): Transport {
+  return new MessageTransport({ settings, link });
 }
 
 /** What a transport by a broker is made with. */
-interface BrokerTransportParts {
+interface MessageTransportParts {
   readonly settings: Pick<TransportSettings, 'connection' | 'defaultQueue' | 'store' | 'observe'>;
-  readonly link: BrokerLink;
+  readonly link: MessageLink;
 }
 
 /** Lets workers hear of runs by a broker. */
-class BrokerTransport implements Transport {
+class MessageTransport implements Transport {
   readonly isWorked = true;
-  readonly #parts: BrokerTransportParts;
+  readonly #parts: MessageTransportParts;
   readonly #outage: Outage;
   readonly #sending: Sending;
   readonly #followings = new Set<Following>();
@@ -32,7 +32,7 @@ class BrokerTransport implements Transport {
   readonly #refused = new Map<string, number>();
   #toldRefused = Number.NEGATIVE_INFINITY;
 
-  constructor(parts: BrokerTransportParts) {
+  constructor(parts: MessageTransportParts) {
     this.#parts = parts;
     const { settings, link } = parts;
     this.#outage = new Outage(settings);
