@@ -66,7 +66,7 @@ export interface Config {
   readonly metrics: boolean;
   /** What readers of metrics show; undefined: only those on this machine may read them. */
   readonly metricsToken: string | undefined;
-  /** Seconds for which a server that was told to stop goes on serving; undefined: by its system database. */
+  /** Seconds for which a server that is to stop goes on serving; undefined: by its system database. */
   readonly drainDelay: number | undefined;
   readonly adminEmail: string | undefined;
   readonly adminPassword: string | undefined;
@@ -457,7 +457,7 @@ function shown(variable: string, value: unknown): unknown {
   return value ?? null;
 }
 
-/** For how long a server goes on serving after SIGTERM: where there are others, balancers must notice first. */
+/** For how long a server goes on serving after SIGTERM: where there are others, balancers must notice. */
 export function drainDelayMs({
   drainDelay,
   databaseUrl,

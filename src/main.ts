@@ -42,8 +42,8 @@ export interface ServerOptions {
 export interface RunningServer {
   readonly url: string;
   /**
-   * Tells that requests are not wanted any more, goes on serving for so long, and ends the requests in flight,
-   * the runners and the databases, in this order.
+   * Tells that requests are not wanted any more, goes on serving for so long, and ends the requests in
+   * flight, the runners and the databases, in this order.
    */
   close(options?: { readonly delayMs?: number }): Promise<void>;
 }

@@ -35,7 +35,7 @@ export const limitTable = {
   drainQuietMs: limit(
     1_000,
     'ms',
-    'a connection that nothing came by for so long is closed while the server stops: nobody is about to use it',
+    'a connection that nothing came by for so long is closed while the server stops',
   ),
   drainLookMs: limit(50, 'ms', 'how often connections are looked at that have to end'),
   drainDelayUsualSeconds: limit(5, 'seconds', 'balancers that look every other second have noticed by then'),

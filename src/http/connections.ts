@@ -1,6 +1,6 @@
-// The connections of a server, and how they end when it stops. Invariant: a connection is closed only when nothing
-// is under way on it and nothing has come by for a while, right after everything that had arrived was read: no
-// request that was begun is lost, and hardly one can meet the end of its connection on the way.
+// The connections of a server, and how they end when it stops. Invariant: a connection is closed only when
+// nothing is under way on it and nothing has come by for a while, right after everything that had arrived
+// was read: no request that was begun is lost, and hardly one can meet the end of its connection on the way.
 import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
@@ -72,8 +72,8 @@ export class Connections {
   }
 }
 
-// Node keeps the answer under way with its connection, until all of it was handed over to the system. A server
-// that kept that itself would pay for it with every request.
+// Node keeps the answer under way with its connection, until all of it was handed over to the system. A
+// server that kept that itself would pay for it with every request.
 function isBusy(socket: Socket & { readonly _httpMessage?: ServerResponse | null }): boolean {
   return (socket._httpMessage ?? null) !== null || socket.writableLength > 0;
 }

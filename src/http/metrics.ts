@@ -1,6 +1,6 @@
-// The page that Prometheus reads. Invariant: without a token only those on this very machine read it, who came
-// directly: neither through a proxy, which makes everybody local, nor as a page of the web that calls us by a
-// name of its own.
+// The page that Prometheus reads. Invariant: without a token only those on this very machine read it, who
+// came directly: neither through a proxy, which makes everybody local, nor as a page of the web that calls
+// us by a name of its own.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
@@ -33,7 +33,7 @@ function refusal(request: IncomingMessage, token: string | undefined): Rendered 
 function tokenless(): PlatformError {
   return new PlatformError(
     'access.unauthenticated',
-    'Metrics are read with the token of this server: `Authorization: Bearer` and what TENON_METRICS_TOKEN says.',
+    'Metrics are read with the token of this server: `Authorization: Bearer`, and TENON_METRICS_TOKEN.',
   );
 }
 

@@ -1,5 +1,5 @@
-// What probes ask: whether the process turns, and whether it wants requests. Invariant: the answer is made of what
-// is known already, costs the same for everybody, and takes nothing from the request.
+// What probes ask: whether the process turns, and whether it wants requests. Invariant: the answer is made
+// of what is known already, costs the same for everybody, and takes nothing from the request.
 import { type Rendered, renderPage } from './response.ts';
 
 /** How the server is. */

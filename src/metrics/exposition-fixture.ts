@@ -1,5 +1,5 @@
-// Reads the text format of Prometheus as strictly as its documentation has it, for tests: whatever it does not
-// allow is an error. https://prometheus.io/docs/instrumenting/exposition_formats/
+// Reads the text format of Prometheus as strictly as its documentation has it, for tests: whatever it does
+// not allow is an error. https://prometheus.io/docs/instrumenting/exposition_formats/
 
 /** A value with its labels. */
 export interface Sample {

@@ -1,5 +1,6 @@
-// Everything that Prometheus is told of this process, in a registry of its own. Invariant: nothing is global, and
-// what nobody asks for costs additions alone: gauges are read, and the process is watched, once somebody asks.
+// Everything that Prometheus is told of this process, in a registry of its own. Invariant: nothing is
+// global, and what nobody asks for costs additions alone: gauges are read, and the process is watched, once
+// somebody asks.
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Observation } from '../core/observe.ts';
 import type { RunStore } from '../core/queue.ts';

@@ -1,5 +1,6 @@
-// Metrics of what is observed: scripts, runners, queues, schedules, outgoing calls, sessions. Invariant: no label
-// holds what callers chose, nor anything about people: services, queues and schedules are configuration.
+// Metrics of what is observed: scripts, runners, queues, schedules, outgoing calls, sessions. Invariant: no
+// label holds what callers chose, nor anything about people: services, queues and schedules are
+// configuration.
 import { Gauge, type Registry } from 'prom-client';
 import type { Observation } from '../core/observe.ts';
 import { DurationHistogram, type Naming, Tally } from './tallies.ts';

@@ -1,6 +1,6 @@
-// How full queues are, as the run store counts it. Invariant: however often it is asked, the store is asked once
-// at a time and no more often than every few seconds, and nobody waits for it for long; what is not known any
-// more is not told.
+// How full queues are, as the run store counts it. Invariant: however often it is asked, the store is asked
+// once at a time and no more often than every few seconds, and nobody waits for it for long; what is not
+// known any more is not told.
 import { setTimeout as pause } from 'node:timers/promises';
 import { Gauge, type Registry } from 'prom-client';
 import { limits } from '../core/limits.ts';

@@ -1,5 +1,5 @@
-// What every request pays for: its answer and its operation, counted. Invariant: nothing here looks up more than
-// two short maps, and no series is named by what a caller wrote.
+// What every request pays for: its answer and its operation, counted. Invariant: nothing here looks up more
+// than two short maps, and no series is named by what a caller wrote.
 import { Gauge, type Registry } from 'prom-client';
 import type { Action, Origin } from '../core/operation.ts';
 import { type Cell, DurationHistogram, type Durations, Tally } from './tallies.ts';

@@ -1,6 +1,6 @@
-// Plain numbers that are counted where something happens and handed to Prometheus when it asks: a request pays
-// for an addition, not for labels. Invariant: what callers can choose makes no series; beyond so many sets of
-// labels, further ones are counted together as `other`.
+// Plain numbers that are counted where something happens and handed to Prometheus when it asks: a request
+// pays for an addition, not for labels. Invariant: what callers can choose makes no series; beyond so many
+// sets of labels, further ones are counted together as `other`.
 import { Counter, Histogram, type Registry } from 'prom-client';
 import { limits } from '../core/limits.ts';
 

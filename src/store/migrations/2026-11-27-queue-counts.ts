@@ -1,5 +1,5 @@
-// How many runs failed, were cancelled or put aside is counted by an index alone: they are kept for weeks, may be
-// very many, and metrics ask for them every few seconds.
+// How many runs failed, were cancelled or put aside is counted by an index alone: they are kept for weeks,
+// may be very many, and metrics ask for them every few seconds.
 import { sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import type { StoreDialect } from '../dialect.ts';
