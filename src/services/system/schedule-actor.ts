@@ -65,7 +65,8 @@ function checkFound(field: string, id: number, { noun, found }: Found): void {
   if (!found.isActive) throw invalidField(field, `is ${id}, and that ${noun} is not active`);
 }
 
-function isOwn({ user, app }: Principal, { userId, appId, isPrivileged }: Actor): boolean {
+/** Whether a schedule calls as somebody does himself. */
+export function isOwn({ user, app }: Principal, { userId, appId, isPrivileged }: Actor): boolean {
   if (isPrivileged || (userId === null && appId === null)) return false;
   return userId === (user?.id ?? null) && appId === (app?.id ?? null);
 }

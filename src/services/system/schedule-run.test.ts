@@ -345,6 +345,35 @@ describe('whoever is no administrator', () => {
     expect((await house.ask('GET', 'scheduler/1/runs', { principal: caller })).status).toBe(200);
   });
 
+  it('reads how his own calls were answered, and not how those of others were', async () => {
+    await world.make({ name: 'of the system' });
+    await post(own);
+    const note = { slot: 60_000, cause: 'slot', skipped: null, slots: 1 } as const;
+    for (const [id, scheduleId] of Object.entries({ a: 1, b: 2 })) {
+      await house.store.scheduleSlots.note([{ ...note, id, scheduleId }]);
+      await house.store.scheduleSlots.answered(id, { status: 500, content: `secret of ${id}` });
+    }
+    const contents = async (path: string, principal: Principal) => {
+      const { body } = await house.ask('GET', path, { principal });
+      const rows = (body as { resource?: Row[] }).resource ?? [body as Row];
+      return Object.fromEntries(rows.map((row) => [row.id, [row.status_code, row.content]]));
+    };
+    const all = { a: [500, 'secret of a'], b: [500, 'secret of b'] };
+    expect(await contents('scheduler/runs', house.admin)).toEqual(all);
+    expect(await contents('scheduler/runs', caller)).toEqual({ ...all, a: [500, null] });
+    expect(await contents('scheduler/1/runs/a', caller)).toEqual({ a: [500, null] });
+    expect(await contents('scheduler/2/runs/b', caller)).toEqual({ b: all.b });
+    for (const related of ['*', 'task_log_by_task_id', 'app_by_app_id, task_log_by_task_id']) {
+      for (const path of ['scheduler', 'scheduler/2']) {
+        const asked = { principal: caller, parameters: { related } };
+        expect((await house.ask('GET', path, asked)).status, `${path} ${related}`).toBe(403);
+        expect((await house.ask('GET', path, { ...asked, principal: house.admin })).status).toBe(200);
+      }
+    }
+    const harmless = { principal: caller, parameters: { related: 'app_by_app_id' } };
+    expect((await house.ask('GET', 'scheduler', harmless)).status).toBe(200);
+  });
+
   it('who comes with the key of an app alone writes schedules of that app', async () => {
     const alone = { ...caller, kind: 'app', user: undefined } as const;
     expect((await post({ ...own, user_id: null }, alone)).status).toBe(201);

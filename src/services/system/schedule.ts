@@ -3,22 +3,22 @@
 import { Body } from '../../core/body.ts';
 import { PlatformError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
-import type { Parameters, Result } from '../../core/operation.ts';
-import type { ScheduleRecord } from '../../core/schedule.ts';
+import type { Parameters, Principal, Result } from '../../core/operation.ts';
+import type { ScheduleRecord, ScheduleRun } from '../../core/schedule.ts';
 import type { Endpoint } from '../../core/service.ts';
 import { actionNote } from './audit-note.ts';
 import { CollectionResource } from './collection.ts';
 import type { SystemParts } from './parts.ts';
 import { countOption, invalidParameter, readObject, readOptions } from './request.ts';
 import { answer, type Call, type Resource, recordNotFound } from './resource.ts';
-import { permitSchedule } from './schedule-actor.ts';
+import { isOwn, permitSchedule } from './schedule-actor.ts';
 import { type ScheduleParts, scheduleCollection, timingOf } from './schedule-collection.ts';
 import { describedVerbs } from './schedule-description.ts';
 import { readTiming, readWhole, usualSchedule } from './schedule-fields.ts';
 import { previewOf } from './schedule-preview.ts';
-import { scheduleRows } from './schedule-row.ts';
+import { scheduleRows, taskLog } from './schedule-row.ts';
 import { scheduleRunRow, scheduleRunSet } from './schedule-run-row.ts';
-import { project, readProjection, withMeta } from './selection.ts';
+import { project, type Row, readProjection, withMeta } from './selection.ts';
 
 const usualCount = 5;
 
@@ -42,7 +42,10 @@ export class ScheduleResource implements Resource {
     const [first, verb, run] = call.path;
     if (first === 'next') return this.#preview(call);
     if (first === 'runs') return this.#runs(call);
-    if (first === undefined || verb === undefined) return this.#records.handle(call);
+    if (first === undefined || verb === undefined) {
+      checkLog(call);
+      return this.#records.handle(call);
+    }
     const schedule = await this.#find(first);
     switch (verb) {
       case 'run':
@@ -115,7 +118,8 @@ export class ScheduleResource implements Resource {
     const limit = Math.min(countOption(options, 'limit') ?? limits.runPage, limits.records);
     const of = schedule === undefined ? {} : { scheduleId: schedule.id };
     const runs = limit === 0 ? [] : await scheduleSlots.runs({ ...of, limit, skip });
-    const resource = runs.map((run) => project(scheduleRunRow(run), names));
+    const rows = await this.#rowsFor(operation.principal, runs);
+    const resource = rows.map((row) => project(row, names));
     const isWhole = runs.length < limit && !(runs.length === 0 && skip > 0);
     const count = isWhole ? skip + runs.length : await scheduleSlots.countRuns(schedule?.id);
     return answer(withMeta(scheduleRunSet, options, { resource, count, skip, limit }));
@@ -123,10 +127,35 @@ export class ScheduleResource implements Resource {
 
   async #oneRun({ operation }: Call, { id }: ScheduleRecord, runId: string): Promise<Result> {
     const names = readProjection(scheduleRunSet, readOptions(operation), 'all');
-    const [run] = await this.#parts.store.scheduleSlots.runs({ scheduleId: id, runId, limit: 1 });
-    if (run === undefined) throw recordNotFound(runId);
-    return answer(project(scheduleRunRow(run), names));
+    const runs = await this.#parts.store.scheduleSlots.runs({ scheduleId: id, runId, limit: 1 });
+    const [row] = await this.#rowsFor(operation.principal, runs);
+    if (row === undefined) throw recordNotFound(runId);
+    return answer(project(row, names));
   }
+
+  // A call may be answered with what its reader has no right to.
+  async #rowsFor(principal: Principal, runs: readonly ScheduleRun[]): Promise<Row[]> {
+    const rows = runs.map(scheduleRunRow);
+    if (principal.isAdmin || rows.length === 0) return rows;
+    const schedules = await this.#parts.store.schedules.list();
+    const own = new Set(schedules.filter((each) => isOwn(principal, each)).map(({ id }) => id));
+    return rows.map((row) =>
+      own.has(Number(row.schedule_id)) ? row : { ...row, content: null, reason: null },
+    );
+  }
+}
+
+// It holds how the latest call was answered.
+function checkLog({ operation }: Call): void {
+  if (operation.principal.isAdmin) return;
+  const related = String(readOptions(operation).related ?? '');
+  const names = related.split(',').map((name) => name.trim());
+  if (!names.includes('*') && !names.includes(taskLog)) return;
+  throw new PlatformError(
+    'access.forbidden',
+    `Access Forbidden. '${taskLog}' is for administrators, because it holds answers to calls of others. ` +
+      'Name the other relations that are wanted.',
+  );
 }
 
 function readCount(count = usualCount): number {
