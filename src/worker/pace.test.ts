@@ -1,8 +1,8 @@
 // How much a worker takes, when it sleeps, and which queues it knows.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { Bell } from '../core/bell.ts';
 import { limits } from '../core/limits.ts';
-import { Bell } from './bell.ts';
 import { Pace } from './pace.ts';
 
 /** What a pace lets a worker take that has so many runs. */

@@ -2,12 +2,12 @@
 // runs than it can start soon, goes on whatever happens to its store, and when it stops every run it held is
 // either over or given back.
 import { hostname } from 'node:os';
+import { Bell } from '../core/bell.ts';
 import { limits } from '../core/limits.ts';
 import type { Observation, Observe } from '../core/observe.ts';
 import type { Backoff, ClaimedRun, NewQueuedRun, Performed, RunPerformer } from '../core/queue.ts';
 import type { Store } from '../core/store.ts';
 import { usualBackoff } from './backoff.ts';
-import { Bell } from './bell.ts';
 import { Claiming, type Room } from './claiming.ts';
 import { type Consignment, Ending } from './ending.ts';
 import { Health } from './health.ts';

@@ -39,6 +39,7 @@ async function tick(url: string): Promise<void> {
   const store = await openSystemStore(url);
   const { clock, observations } = clockNode(store);
   clock.start();
+  process.send?.('ready');
   const before = process.cpuUsage();
   await once(process, 'message');
   await clock.stop();
@@ -53,9 +54,10 @@ async function tick(url: string): Promise<void> {
 async function measure(place: Place): Promise<void> {
   const store = await openSystemStore(place.url);
   try {
-    for (let at = 0; at < Number(schedules); at++) await addSchedule(store, 3_000, newSchedule(`s${at}`));
     const nodes = Array.from({ length: Number(clocks) }, () => fork(import.meta.filename, [place.url]));
-    await new Promise((resolve) => setTimeout(resolve, (Number(seconds) + 3) * 1_000));
+    await Promise.all(nodes.map((node) => once(node, 'message')));
+    for (let at = 0; at < Number(schedules); at++) await addSchedule(store, 3_000, newSchedule(`s${at}`));
+    await new Promise((resolve) => setTimeout(resolve, Number(seconds) * 1_000));
     const told = nodes.map((node) => once(node, 'message'));
     for (const node of nodes) node.send('stop');
     const reports = (await Promise.all(told)).map(([report]) => report);
