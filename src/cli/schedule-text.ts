@@ -110,17 +110,22 @@ export function slotsTable(slots: readonly string[], { zone, now }: { zone: stri
 
 /** Everything of a schedule: its fields, and the runs that are given. */
 export function scheduleText(schedule: ScheduleView, runs: readonly ScheduleRunView[]): string {
-  const { service_by_service_id: service, task_log_by_task_id: failure, ...fields } = schedule;
   const told = Object.entries({
     ...{ name: schedule.name, calls: callText(schedule), when: timingText(schedule) },
-    ...fields,
-  }).filter(([, value]) => value !== null);
+    ...schedule,
+  }).filter(([name, value]) => value !== null && !isSaid(name));
   const rows = told.map(([name, value]) => [
     name,
     typeof value === 'object' ? JSON.stringify(value) : String(value),
   ]);
   const history = runs.length === 0 ? [] : ['', runsTable(runs, new Map([[schedule.id, schedule.name]]))];
   return [tableText(rows), ...history].join('\n');
+}
+
+// In other words, above.
+function isSaid(name: string): boolean {
+  const said = ['cron', 'time_zone', 'frequency', 'verb', 'verb_mask', 'service_id', 'component'];
+  return said.includes(name) || name.includes('_by_');
 }
 
 /** What a schedule calls. */
