@@ -76,7 +76,7 @@ export async function openNode(
 /** Resolves when it is so; fails when it does not get so. */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; !(await isSo()); tries++) {
-    if (tries === 1_000) throw new Error('it did not get so in 10 s');
+    if (tries === 3_000) throw new Error('it did not get so in 30 s');
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -38,7 +38,7 @@ export class Following {
     this.#parts = parts;
     for (const queue of parts.queues) this.#listen(queue === '*' ? parts.defaultQueue : queue);
     if (!parts.queues.includes('*')) return;
-    this.#timer = setInterval(() => this.#look(), limits.messageQueueNamesMs);
+    this.#timer = setInterval(() => this.#look(), limits.brokerNamesMs);
     this.#timer.unref();
     this.#look();
   }

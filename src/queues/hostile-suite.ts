@@ -185,7 +185,7 @@ function outages({ world, stop, restart }: Test): void {
     await world().allDone(ids.length);
     expect(ids.length).toBeGreaterThan(unsent);
     expect(performed().sort()).toEqual(ids.toSorted());
-  });
+  }, 60_000);
 }
 
 interface World {

@@ -61,12 +61,12 @@ export class SqsListening implements Listening {
       handleMessageBatch: (messages) => this.#handle(queueUrl, messages),
     });
     const noteWait = () => consumer.updateOption('waitTimeSeconds', this.#waitSeconds());
-    for (const event of ['error', 'processing_error'] as const) {
-      consumer.on(event, (error) => {
-        this.#failed(error);
-        noteWait();
-      });
-    }
+    const fail = (error: Error) => {
+      this.#failed(error);
+      noteWait();
+    };
+    consumer.on('error', fail);
+    consumer.on('processing_error', fail);
     for (const event of ['empty', 'response_processed'] as const) {
       consumer.on(event, () => {
         this.#succeeded();
