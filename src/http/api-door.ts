@@ -21,15 +21,6 @@ export interface ApiDoorParts {
   /** Answers `GET /api/v2`. */
   readonly listServices: (operation: Operation) => Promise<Result>;
   readonly observe: Observe;
-  /** Counts requests; absent: nobody does. */
-  readonly requests?: RequestMeter | undefined;
-}
-
-/** Counts requests and how long they took. */
-export interface RequestMeter {
-  /** Tells the time, by performance.now(). */
-  begin(): number;
-  end(method: string, status: number, began: number): void;
 }
 
 /** Answers requests below `/api`. */
@@ -48,21 +39,15 @@ export class ApiDoor {
 
   /** Answers a request. */
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { requests } = this.#parts;
-    const began = requests === undefined ? 0 : requests.begin();
+    let rendered: Rendered;
     try {
-      let rendered: Rendered;
-      try {
-        rendered = await this.#render(request, response);
-      } catch (thrown) {
-        rendered = await this.#failed(request, thrown);
-      }
-      const { portions } = rendered;
-      if (portions === undefined) this.#send(request, response, rendered);
-      else await this.#stream(request, response, { ...rendered, portions });
-    } finally {
-      if (requests !== undefined) requests.end(request.method ?? '', response.statusCode, began);
+      rendered = await this.#render(request, response);
+    } catch (thrown) {
+      rendered = await this.#failed(request, thrown);
     }
+    const { portions } = rendered;
+    if (portions === undefined) this.#send(request, response, rendered);
+    else await this.#stream(request, response, { ...rendered, portions });
   }
 
   async #render(request: IncomingMessage, response: ServerResponse): Promise<Rendered> {

@@ -9,7 +9,7 @@ import { limits } from '../core/limits.ts';
 import type { Observe } from '../core/observe.ts';
 import type { Operation, Result } from '../core/operation.ts';
 import type { CorsRecord } from '../core/store.ts';
-import { ApiDoor, type RequestMeter } from './api-door.ts';
+import { ApiDoor } from './api-door.ts';
 import type { Authentication } from './authentication.ts';
 import { ClientAddresses } from './client-address.ts';
 import { Connections } from './connections.ts';
@@ -84,11 +84,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   const { authentication, bodyBytes, corsOrigins, corsRules, dispatcher, listServices, observe, host, port } =
     options;
   const door = new ApiDoor({
-    ...{ dispatcher, listServices, observe, requests: options.requests },
+    ...{ dispatcher, listServices, observe },
     reader: new RequestReader({ authentication, bodyBytes, addresses: new ClientAddresses(options.proxies) }),
     cors: new Cors({ origins: corsOrigins, rules: corsRules }),
   });
   const listening = new Listening(door);
+  const answer = answering(door, options.requests);
   const app = Fastify({
     // Below /api nothing of Fastify's is used: neither routes nor body parsing nor hooks. Answering there
     // before it takes 11.3 µs of a processor for a small GET instead of 12.1, and 17 for a small POST instead
@@ -96,7 +97,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     serverFactory: (handler) =>
       listening.add(
         createServer(serverOptions(options.timeouts ?? defaultTimeouts), (request, response) => {
-          if (isApi(pathOf(request))) door.answer(request, response).catch(() => response.destroy());
+          if (isApi(pathOf(request))) answer(request, response);
           else {
             if (listening.isDraining) response.setHeader('Connection', 'close');
             handler(request, response);
@@ -122,6 +123,30 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     },
   };
 }
+
+/** Counts requests and how long they took. */
+export interface RequestMeter {
+  /** Tells the time, by performance.now(). */
+  begin(): number;
+  end(method: string, status: number, began: number): void;
+}
+
+// Counted beside the door, which is as short as without.
+function answering(door: ApiDoor, requests: RequestMeter | undefined): Answering {
+  if (requests === undefined) {
+    return (request, response) => void door.answer(request, response).catch(() => response.destroy());
+  }
+  return (request, response) => {
+    const began = requests.begin();
+    const end = () => requests.end(request.method ?? '', response.statusCode, began);
+    door.answer(request, response).then(end, () => {
+      response.destroy();
+      end();
+    });
+  };
+}
+
+type Answering = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** The servers of all addresses that are listened on, until they end. */
 class Listening {
