@@ -367,8 +367,8 @@ export const settings: Settings = {
     variable: 'TENON_TRUSTED_PROXIES',
     fallback: '',
     meaning:
-      'load balancers whose X-Forwarded-For says who calls: addresses and ranges, separated by commas; empty: ' +
-      'nobody is believed',
+      'load balancers whose X-Forwarded-For says who calls: addresses and ranges, separated by commas; ' +
+      'empty: nobody is believed',
     read: proxies,
   },
   corsOrigins: {
