@@ -177,9 +177,11 @@ function outages({ world, stop, restart }: Test): void {
     while (ids.length < sent) await push();
     await world().allDone(ids.length);
     await restart();
-    await until(() => kinds(seen).length === 2 && kinds(world().node.observations).length === 2);
-    for (const of of [seen, world().node.observations]) {
-      expect(kinds(of)).toEqual(['broker.failed', 'broker.recovered']);
+    const both = [seen, world().node.observations];
+    await until(() => both.every((of) => kinds(of).at(-1) === 'broker.recovered'));
+    // On a machine that is very busy a broker may seem to be away once more.
+    for (const of of both) {
+      expect(kinds(of)).toEqual(kinds(of).map((_, at) => ['broker.failed', 'broker.recovered'][at % 2]));
     }
     for (let at = 0; at < 10; at++) await push();
     await world().allDone(ids.length);

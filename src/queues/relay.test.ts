@@ -190,15 +190,15 @@ describe('the relay', () => {
     const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
     const relay = relayOver([], noted);
     relay.wake();
-    await vi.waitFor(() => expect(looks).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(looks).toBeGreaterThan(0), { timeout: 30_000 });
     clock.mockReturnValue(limits.upkeepMs - 1);
     relay.wake();
-    await vi.waitFor(() => expect(looks).toBeGreaterThan(1));
+    await vi.waitFor(() => expect(looks).toBeGreaterThan(1), { timeout: 30_000 });
     // Whoever was lost with the last server has been taken over by now.
     expect(asked).toEqual([]);
     clock.mockReturnValue(limits.upkeepMs);
     relay.wake();
-    await vi.waitFor(() => expect(asked).toHaveLength(4));
+    await vi.waitFor(() => expect(asked).toHaveLength(4), { timeout: 30_000 });
     relay.wake();
     await relay.stop();
     clock.mockRestore();
