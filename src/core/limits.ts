@@ -345,6 +345,7 @@ export const limitTable = {
     'to a system database on a server; configuration is read, rarely written',
   ),
   storeBusyMs: limit(5_000, 'ms', 'how long a write of the system database waits for another process'),
+  storeIdleMs: limit(30_000, 'ms', 'a transaction of the system database in which nothing is done is lost'),
   hashesAtOnce: limit(2, 'hashes', 'each takes 19 MiB and a thread of the pool for tens of milliseconds'),
   hashesWaiting: limit(32, 'hashes', 'further logins are refused at once instead of waiting for seconds'),
   masterKeyChars: limit(32, 'characters', 'a shorter passphrase as master key is guessed'),

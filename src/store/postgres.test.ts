@@ -42,6 +42,21 @@ describe.runIf(canTest('postgres'))('on PostgreSQL', () => {
     await store.close();
   });
 
+  it('gives up a transaction in which nothing is done, as one that is away', async () => {
+    await database.execute('drop schema public cascade; create schema public');
+    const short = `${url()}?idle_in_transaction_session_timeout=50`;
+    const store = await openSystemStore(short);
+    const idle = store.transaction(async (inside) => {
+      await inside.queue.push([newRun('a')]);
+      await expect.poll(() => store.queue.get('a').catch(() => 'away')).toBeUndefined();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await inside.queue.push([newRun('b')]);
+    });
+    await expect(idle).rejects.toMatchObject({ kind: 'service.unavailable', status: 503 });
+    expect(await store.queue.count()).toBe(0);
+    await store.close();
+  });
+
   it('is migrated once, however many servers start', async () => {
     await database.execute('drop schema public cascade; create schema public');
     const stores = await Promise.all([1, 2, 3].map(() => openSystemStore(url())));

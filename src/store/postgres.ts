@@ -14,6 +14,8 @@ export async function postgresStoreDialect(url: string): Promise<StoreDialect> {
     connectionString: url,
     connectionTimeoutMillis: limits.poolConnectMs,
     statement_timeout: limits.storeBusyMs,
+    // What a server that was cut off holds is free again before its connection is noticed to be gone.
+    idle_in_transaction_session_timeout: limits.storeIdleMs,
     application_name: 'tenon',
     keepAlive: true,
   };
@@ -98,7 +100,7 @@ function postgresConflict(error: unknown): string | undefined {
 function isOutage(error: unknown): boolean {
   const code = codeOf(error);
   if (code === undefined || !/^[0-9A-Z]{5}$/.test(code)) return error instanceof Error;
-  return /^(?:08|53|57|58)/.test(code) || code === '55P03' || code === '40P01';
+  return /^(?:08|53|57|58)/.test(code) || ['25P03', '40P01', '55P03'].includes(code);
 }
 
 function codeOf(error: unknown): string | undefined {
