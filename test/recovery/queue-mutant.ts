@@ -1,10 +1,13 @@
 // Nodes without one of the things that keep runs and slots apart, so that a proof can be seen to fail. Only
 // the program of proofs knows of it.
 // Invariant: everything else is the product as it is.
+import { setTimeout as pause } from 'node:timers/promises';
 import { SqlOutbox } from '../../src/services/sql/outbox/outbox.ts';
 import { Queue } from '../../src/store/queue/queue.ts';
 import { ScheduleSlots } from '../../src/store/schedule-slots.ts';
 import { HeldRun } from '../../src/worker/held-run.ts';
+
+const slowMs = 150;
 
 /** What a node is without: the fence of runs, the comparison that slots are won by, or the common clock. */
 export type Mutant = keyof typeof mutants;
@@ -31,13 +34,12 @@ function removeFence(): void {
   };
 }
 
-// Whoever saw that a slot has come settles it. That its row is unique still tells of a second one, so a proof
-// takes that away, too.
+// Whoever saw that a slot has come settles it, and takes his time, so that others have seen it as well. That
+// its row is unique still tells of a second one, so a proof takes that away, too.
 function removeComparison(): void {
-  const { advance } = ScheduleSlots.prototype;
-  ScheduleSlots.prototype.advance = async function (due, to) {
-    await advance.call(this, due, to);
-    return true;
+  ScheduleSlots.prototype.hold = async (due) => {
+    await pause(slowMs);
+    return [...due];
   };
 }
 
