@@ -16,7 +16,7 @@ import {
   type Statement,
   type Transaction,
 } from '../../../database/connection.ts';
-import type { SqlSource } from '../source.ts';
+import { type SqlSource, unavailable } from '../source.ts';
 import { OutboxStatements, type OutboxWords, outboxTables } from './tables.ts';
 
 /** What services with an outbox need of the house. */
@@ -142,7 +142,12 @@ export class SqlOutbox implements Outbox {
   }
 
   async wasApplied(runId: string): Promise<boolean> {
-    return (await this.#look()) && this.isApplied(this.#source.database(), runId);
+    try {
+      return (await this.#look()) && (await this.isApplied(this.#source.database(), runId));
+    } catch (error) {
+      // Who asks has begun nothing: a database that is away says nothing about the run.
+      throw error instanceof DatabaseError ? unavailable(this.#source.settings.service, error) : error;
+    }
   }
 
   /** Claims an idempotency key for a transaction; what is known of it where it was claimed before. */
