@@ -144,9 +144,9 @@ it('looks at once when it is woken', async () => {
   vi.useFakeTimers();
   try {
     clock.start();
-    await vi.waitFor(() => expect(looks).toHaveLength(1));
+    await vi.waitFor(() => expect(looks).toHaveLength(1), { timeout: 30_000 });
     clock.wake();
-    await vi.waitFor(() => expect(looks.length).toBeGreaterThan(1));
+    await vi.waitFor(() => expect(looks.length).toBeGreaterThan(1), { timeout: 30_000 });
     clock.wake();
     await clock.stop();
   } finally {

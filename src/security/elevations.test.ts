@@ -170,7 +170,7 @@ describe('what is told', () => {
     await elevations.act(run(uma));
     await vi.advanceTimersByTimeAsync(limits.elevationMs);
     vi.useRealTimers();
-    await vi.waitFor(async () => expect(await log()).toHaveLength(2));
+    await vi.waitFor(async () => expect(await log()).toHaveLength(2), { timeout: 30_000 });
   });
 
   it('must be told: who cannot be put into the log cannot act', async () => {

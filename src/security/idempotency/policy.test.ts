@@ -139,7 +139,7 @@ describe('while it is done', () => {
       now += limits.idempotencyLeaseMs / 2;
       await vi.advanceTimersByTimeAsync(limits.idempotencyLeaseMs / 2);
       // The clock of the database is not the one that is advanced.
-      await vi.waitFor(() => expect(left()).toBe(limits.idempotencyLeaseMs));
+      await vi.waitFor(() => expect(left()).toBe(limits.idempotencyLeaseMs), { timeout: 30_000 });
     }
     end.resolve(answer(201));
     expect((await first).status).toBe(201);
@@ -158,7 +158,7 @@ describe('while it is done', () => {
   it('and its server stands still beyond the lease, another does it, whose answer is the one that is kept', async () => {
     const end = Promise.withResolvers<Result>();
     const first = once(() => end.promise);
-    await vi.waitFor(() => expect(left()).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(left()).toBeGreaterThan(0), { timeout: 30_000 });
     now += limits.idempotencyLeaseMs + 1;
     expect((await once(done(202))).status).toBe(202);
     end.resolve(answer(201));

@@ -180,7 +180,7 @@ describe('counters in the system database', () => {
     vi.advanceTimersByTime(limits.limitPruneMs);
     const count = other.prepare('select count(*) from limit_counter').pluck();
     vi.useRealTimers();
-    await vi.waitFor(() => expect(count.get()).toBe(1));
+    await vi.waitFor(() => expect(count.get()).toBe(1), { timeout: 30_000 });
     other.close();
     await counters.close();
   });
