@@ -52,7 +52,7 @@ export const house: readonly Scenario[] = [
   },
   {
     name: 'metrics',
-    question: 'GET one row while requests are counted for Prometheus, against the same with TENON_METRICS=off',
+    question: 'GET one row while requests are counted for Prometheus, against TENON_METRICS=off',
     a: { ...bare, name: 'tenon with metrics' },
     b: { ...bare, name: 'tenon without metrics', environment: { TENON_METRICS: 'off' } },
     path: one,
