@@ -3,7 +3,7 @@
 // Invariant: it is a process of its own, and gone when it is stopped.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -15,9 +15,15 @@ export interface Balancer {
   stop(): Promise<void>;
 }
 
+/** Where Debian puts it, which is not on everybody's path. */
+export function balancerProgram(): string {
+  const usual = '/usr/sbin/haproxy';
+  return existsSync(usual) ? usual : 'haproxy';
+}
+
 /** Whether there is an HAProxy to start. Where tests must not be skipped, its absence is an error. */
 export function hasBalancer(): boolean {
-  const isThere = spawnSync('haproxy', ['-v']).status === 0;
+  const isThere = spawnSync(balancerProgram(), ['-v']).status === 0;
   if (!isThere && process.env.CI) throw new Error('tests need haproxy (Debian: haproxy)');
   if (!isThere) console.warn('SKIPPED: tests with HAProxy, because there is no haproxy on PATH');
   return isThere;
@@ -37,7 +43,7 @@ export async function startBalancer(folder: string, ports: readonly number[]): P
   const port = await freePort();
   const file = join(folder, 'haproxy.cfg');
   writeFileSync(file, balancerFile(port, ports));
-  const child = spawn('haproxy', ['-db', '-f', file], { stdio: 'ignore' });
+  const child = spawn(balancerProgram(), ['-db', '-f', file], { stdio: 'ignore' });
   const ended = once(child, 'exit');
   await listening(port, child);
   return {

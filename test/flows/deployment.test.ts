@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readConfig, settings } from '../../src/config.ts';
 import { limits } from '../../src/core/limits.ts';
-import { balancerFile, hasBalancer } from '../balancer.ts';
+import { balancerFile, balancerProgram, hasBalancer } from '../balancer.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (file: string) => readFileSync(join(root, 'deploy', file), 'utf8');
@@ -113,7 +113,9 @@ describe('haproxy.cfg', () => {
     try {
       const file = join(folder, 'haproxy.cfg');
       writeFileSync(file, balancerFile(8080, [8081, 8082]));
-      const { status, stderr } = spawnSync('haproxy', ['-c', '-dW', '-f', file], { encoding: 'utf8' });
+      const { status, stderr } = spawnSync(balancerProgram(), ['-c', '-dW', '-f', file], {
+        encoding: 'utf8',
+      });
       expect([status, stderr]).toEqual([0, expect.not.stringMatching(/WARNING|ALERT/)]);
     } finally {
       rmSync(folder, { recursive: true });

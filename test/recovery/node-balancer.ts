@@ -9,9 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { balancerProgram } from '../balancer.ts';
 import { freePort } from './queue-fleet.ts';
 
-const program = 'haproxy';
 const published = fileURLToPath(new URL('../../deploy/haproxy.cfg', import.meta.url));
 const patienceMs = 60_000;
 
@@ -26,7 +26,7 @@ export class Balancer {
     this.url = `http://127.0.0.1:${port}`;
     this.#folder = folder;
     const args = ['-db', '-f', join(folder, 'haproxy.cfg')];
-    this.#child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(balancerProgram(), args, { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on('data', (chunk: Buffer) => this.#said.push(chunk.toString()));
     }
@@ -84,14 +84,16 @@ export class Balancer {
 // The one that people are given, with other addresses.
 function configuration(folder: string, port: number, ports: readonly number[]): string {
   const given = readFileSync(published, 'utf8').replace(/^ {2}server .*\n/gm, '');
-  const servers = ports.map((each, at) => `  server server-${at + 1} 127.0.0.1:${each}\n`);
-  return (
-    given
-      .replace('global\n', `global\n  stats socket ${join(folder, 'socket')}\n`)
-      .replace('inter 500ms', 'inter 100ms')
-      // As many as files may be open here.
-      .replace('maxconn 10000', 'maxconn 1000')
-      .replace('bind :8080', `bind 127.0.0.1:${port}`)
-      .concat(...servers)
-  );
+  const servers = ports.map((each, at) => `  server server-${at + 1} 127.0.0.1:${each}\n`).join('');
+  const changes: readonly (readonly [given: string, own: string])[] = [
+    ['global\n', `global\n  stats socket ${join(folder, 'socket')}\n`],
+    // Twice before a node that is about to stop listens no more.
+    ['inter 1s fastinter 250ms', 'inter 100ms fastinter 50ms'],
+    ['bind :8080', `bind 127.0.0.1:${port}`],
+  ];
+  const changed = changes.reduce((text, [one, other]) => {
+    if (!text.includes(one)) throw new Error(`deploy/haproxy.cfg has no '${one}' any more`);
+    return text.replace(one, other);
+  }, given);
+  return changed + servers;
 }
