@@ -16,7 +16,7 @@ export default defineConfig({
     sequence: { sequencer: SlowFirst },
     // Much of what tests do is waiting for servers and processes, so that two share even two processors well.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    // What is waited for comes, also on a machine that has no time: who waits does not give up within a second.
+    // What is waited for comes, only later on a busy machine: who waits does not give up within a second.
     expect: { poll: { timeout: 30_000 } },
     testTimeout: 60_000,
     hookTimeout: 120_000,
