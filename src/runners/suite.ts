@@ -374,7 +374,11 @@ function describeLife({ language, samples, create }: RunnerSuiteOptions): void {
   describe(`life of the processes of ${language}`, () => {
     it('replaces a process after its number of runs', async () => {
       const observed: Observation[] = [];
-      const runner = create({ observe: (observation) => observed.push(observation), runsPerProcess: 5 });
+      const runner = create({
+        observe: (observation) => observed.push(observation),
+        runsPerProcess: 5,
+        max: 1,
+      });
       for (let i = 0; i < 12; i++) await runner.run(invocationOf(samples.returns));
       await runner.stop();
       const reasons = observed.flatMap((seen) => (seen.kind === 'runner.retired' ? [seen.reason] : []));
