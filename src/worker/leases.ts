@@ -43,7 +43,10 @@ export class Leases {
 
   delete(held: HeldRun): void {
     this.#held.delete(held);
-    if (this.#held.size === 0) clearInterval(this.#timer);
+    if (this.#held.size > 0) return;
+    clearInterval(this.#timer);
+    // Nothing is left to be told: what could not be is no trouble any more.
+    this.#parts.health.succeeded('beating');
   }
 
   /** Somebody may want a run stopped: asks with the next look. */
@@ -71,8 +74,8 @@ export class Leases {
       health.succeeded('beating');
       for (const [at, held] of all.entries()) heard(held, beats[at], asked + leaseMs);
     } catch (error) {
-      // Asked again with the next beat; until then the leases go on.
-      health.failed('beating', error);
+      // Asked again with the next beat, where there is one; until then the leases go on.
+      if (this.#held.size > 0) health.failed('beating', error);
     } finally {
       this.#isBeating = false;
     }

@@ -101,7 +101,28 @@ describe.runIf(canTest('postgres'))('a store that goes away', () => {
     await untilState(direct, 'meanwhile', 'done');
     await until(() => kinds().includes('worker.recovered'));
     expect(kinds().filter((kind) => kind === 'worker.failed')).toHaveLength(1);
-  }, 30_000);
+  }, 60_000);
+
+  it('is there again once the last run has ended, also where its lease could not be kept', async () => {
+    const { promise, resolve: end } = Promise.withResolvers<void>();
+    const actor = new Actor(async () => {
+      await promise;
+      return done;
+    });
+    const { worker, kinds } = testWorker(store, actor, { beatMs: 400 });
+    await direct.queue.push([newRun('a')]);
+    worker.start();
+    await until(() => actor.atOnce === 1);
+    cable.cut();
+    await until(() => kinds().includes('worker.failed'));
+    // Time for a beat that fails, and then no other before the end is written.
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    end();
+    await until(() => actor.atOnce === 0);
+    cable.mend();
+    await untilState(direct, 'a', 'done');
+    await until(() => kinds().includes('worker.recovered'));
+  }, 60_000);
 
   it('does not stop what runs, whose end is kept until it can be told', async () => {
     const { promise, resolve: end } = Promise.withResolvers<void>();
@@ -123,7 +144,7 @@ describe.runIf(canTest('postgres'))('a store that goes away', () => {
     await untilState(direct, 'b', 'done');
     expect(actor.started).toEqual(['a', 'b']);
     expect(await direct.queue.get('a')).toMatchObject({ crashes: 0 });
-  }, 30_000);
+  }, 60_000);
 
   it('stops what runs when its lease is over, and leaves it to others', async () => {
     const told: boolean[] = [];
@@ -146,7 +167,7 @@ describe.runIf(canTest('postgres'))('a store that goes away', () => {
     await until(() => kinds().includes('queue.lost'));
     expect(other.started).toEqual(['a']);
     expect(await direct.queue.get('a')).toMatchObject({ state: 'done', crashes: 1, attempt: 0 });
-  }, 30_000);
+  }, 60_000);
 
   it('wakes workers of other processes by a signal, again after its connection was lost', async () => {
     const actor = new Actor();
@@ -163,7 +184,7 @@ describe.runIf(canTest('postgres'))('a store that goes away', () => {
     await untilState(direct, 'b', 'done');
     await direct.queue.push([newRun('c')]);
     await untilState(direct, 'c', 'done');
-  }, 30_000);
+  }, 60_000);
 
   it('does not keep a worker from stopping', async () => {
     const actor = new Actor(async (_run, control) => {
@@ -178,5 +199,5 @@ describe.runIf(canTest('postgres'))('a store that goes away', () => {
     await worker.stop();
     expect(kinds().at(-1)).toBe('worker.stopped');
     expect(await direct.queue.get('a')).toMatchObject({ state: 'running' });
-  }, 30_000);
+  }, 60_000);
 });
