@@ -79,7 +79,7 @@ export async function loseUnder(world: QueueWorld, traffic: Traffic) {
     notes = await clients.end();
     await node.start();
   });
-  // A key whose write was under way on the lost node is in progress until its lease is over: that is an answer.
+  // A key whose write was under way on the lost node is in progress until its lease is over: an answer, too.
   const isAnswer = /^(?:2\d\d|409)$/;
   const refused = Object.entries(notes?.statuses ?? {}).filter(([status]) => !isAnswer.test(status));
   return { ...outcome, resumed, unanswered: refused.reduce((sum, [, count]) => sum + count, 0) };
