@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../../core/limits.ts';
 import { TransactionScope } from '../../../core/transaction.ts';
 import { mssql } from '../dialects/mssql/index.ts';
+import { postgres } from '../dialects/postgres/index.ts';
 import { sqlite } from '../dialects/sqlite/index.ts';
 import {
   effectsOf,
@@ -49,6 +50,15 @@ describe('an outbox', () => {
     const insert = other.prepare("INSERT INTO _tenon_outbox (id, house, due, runs) VALUES (?, '', 0, ?)");
     for (const [index, text] of ['', '{', '{}', 'null', '"x"'].entries()) insert.run(`${index}`, text);
     expect(await waiting(world)).toEqual(['{"resource":[{"id":1}]}']);
+  });
+
+  it('of a database that is away says nothing of a run, so that it waits and has not failed', async () => {
+    const config = { host: '127.0.0.1', port: 1, database: 'none', username: 'nobody', password: '' };
+    const away = postgres.create({ id: 2, name: 'far', label: '', config });
+    await expect(away.outbox?.wasApplied?.(nextId())).rejects.toMatchObject({
+      ...{ kind: 'service.unavailable', status: 503 },
+    });
+    await away.close?.();
   });
 
   it('drops any number of entries', async () => {
